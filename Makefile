@@ -1,0 +1,86 @@
+# Everything a person or CI runs. `make help` lists the targets from their comments.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EVENTMART := $(BIN)/eventmart
+DBT := $(BIN)/dbt
+
+# Where the data stands; the inbox holds the demo's deliveries unless it is set.
+export EVENTMART_DATA ?= $(CURDIR)/data
+export DBT_PROFILES_DIR := $(CURDIR)
+# The demo's size: 1 is the real volume, 1.1 million purchases.
+SCALE ?= 0.02
+
+.PHONY: help setup build test test-full lint format land demo docs docs-serve \
+	check-incremental lock clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Make the virtual environment and the empty landing database.
+	@$(EVENTMART) init
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+build: setup ## Land what is new, build and test it, publish it with its docs.
+ifndef EVENTMART_INBOX
+	@$(EVENTMART) demo --if-missing --scale $(SCALE)
+endif
+	@landed=0
+	$(EVENTMART) land || landed=$$?
+	# 3: a delivery was refused. The good ones are built and published all the same.
+	[ $$landed -eq 0 ] || [ $$landed -eq 3 ] || exit $$landed
+	$(DBT) --quiet --no-use-colors build
+	$(EVENTMART) publish
+	$(EVENTMART) status
+	exit $$landed
+
+test: setup lint ## Run every check that CI runs.
+	@$(BIN)/python -m pytest -m "not full"
+
+test-full: setup ## Run also what takes minutes; writes docs/reliability.md.
+	@$(BIN)/python -m pytest
+
+lint: setup ## Check SQL, Python, YAML and types.
+	@$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --quiet --check
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	$(BIN)/sqlfluff lint --disable-progress-bar models macros tests analyses
+
+format: setup ## Format SQL and Python.
+	@$(BIN)/ruff check --quiet --fix
+	$(BIN)/ruff format --quiet
+	$(BIN)/sqlfluff fix --quiet --disable-progress-bar models analyses
+
+land: setup ## Land what is new in the inbox.
+	@$(EVENTMART) land
+
+demo: setup ## Write demo deliveries anew: make demo SCALE=1
+	@$(EVENTMART) demo --scale $(SCALE)
+
+docs: setup ## Write the docs as one page: target/static_index.html
+	@$(DBT) --quiet docs generate --static
+
+docs-serve: docs ## Serve the docs, with their lineage, on localhost.
+	@$(DBT) docs serve --host 127.0.0.1
+
+check-incremental: setup ## Prove on demo deliveries that incremental equals full rebuild.
+	@$(BIN)/python -m pytest -q -s tests/loaders/test_incremental.py
+
+lock: setup ## Pin the dependencies of pyproject.toml anew (needs uv).
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-strip-extras --quiet --output-file requirements.lock
+
+clean: ## Remove what was built; the data folder stays.
+	@rm -rf target logs dbt_packages .pytest_cache .mypy_cache .ruff_cache

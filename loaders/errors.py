@@ -1,0 +1,32 @@
+"""What can go wrong, by whose doing, and the exit code that says so."""
+
+
+class EventmartError(Exception):
+    """A failure with a message for people: what, where, why, and what to do next."""
+
+    exit_code = 1
+
+
+class UsageError(EventmartError):
+    """The call or the configuration is wrong; nothing was attempted."""
+
+    exit_code = 2
+
+
+class BusyError(EventmartError):
+    """Another process holds the warehouse; the same call works later."""
+
+    exit_code = 5
+
+
+class DeliveryError(EventmartError):
+    """A delivery cannot be read at all; the ledger says `failed`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class DeliveryHeldError(DeliveryError):
+    """A delivery looks wrong as a whole; nothing of it lands, the ledger says `held`."""

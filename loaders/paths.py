@@ -1,0 +1,50 @@
+"""Where everything stands on disk, decided by two environment variables."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The data folder (`$EVENTMART_DATA`) and the inbox (`$EVENTMART_INBOX`)."""
+
+    data: Path
+    inbox: Path
+
+    @classmethod
+    def from_environment(cls) -> "Paths":
+        """Read both variables; the inbox defaults to the demo's folder in the data."""
+        data = Path(os.environ.get("EVENTMART_DATA") or "data").absolute()
+        inbox = os.environ.get("EVENTMART_INBOX")
+        return cls(data, Path(inbox).absolute() if inbox else data / "demo")
+
+    @property
+    def landing(self) -> Path:
+        """The loader's own database: raw tables, ledger, rejects."""
+        return self.data / "landing.duckdb"
+
+    @property
+    def drops(self) -> Path:
+        """Kept bytes of every delivery, compressed, named by their SHA-256."""
+        return self.data / "drops"
+
+    @property
+    def spool(self) -> Path:
+        """Scratch files of a running landing; safe to empty when none runs."""
+        return self.data / "spool"
+
+    @property
+    def build(self) -> Path:
+        """The database that dbt builds."""
+        return self.data / "build" / "eventmart.duckdb"
+
+    @property
+    def intermediate(self) -> Path:
+        """The database of dbt's intermediate tables."""
+        return self.data / "build" / "intermediate.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The folder that readers see."""
+        return self.data / "published"

@@ -1,0 +1,182 @@
+"""Publish a build: readers see a whole, tested build, or the one before it.
+
+`published/eventmart.duckdb` is what readers open, read-only. It is a hard link to one of
+`published/versions/<n>/`, put there by an atomic rename: who has the old one open keeps
+it, who opens next gets the new one, and nobody gets half.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+
+from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.paths import Paths
+
+KEEP = 3
+# What dbt keeps for itself in the build file.
+_PRIVATE = ("staging", "meta", "seeds")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version: its number, its file's checksum, and what it was made of."""
+
+    number: int
+    sha256: str
+    n_bytes: int
+    content: str
+
+
+def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
+    """Publish the build, if it is whole, tested and new.
+
+    Args:
+        paths: the data folder.
+        run_results: dbt's own record of the build, `target/run_results.json`.
+
+    Returns:
+        The version that readers see now, and whether it is a new one.
+
+    Raises:
+        EventmartError: if the build was partial or a test failed; nothing changes then.
+        BusyError: if another process has the build open.
+    """
+    _check_tested(run_results)
+    if not paths.build.exists():
+        raise UsageError(f"{paths.build}: nothing is built yet; run: make build")
+    content = _checkpoint(paths.build)
+    current = current_version(paths)
+    if current and current.content == content and _is_sound(paths, current):
+        return current, False
+    kept = versions(paths)
+    number = kept[-1].number + 1 if kept else 1
+    folder = _folder(paths, number)
+    # Views store the name of their database, so the copy keeps the file's name.
+    partial = folder.with_name(f".{number}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    file = partial / paths.build.name
+    shutil.copyfile(paths.build, file)
+    _strip(file)
+    _sync(file)
+    version = Version(number, _sha256(file), file.stat().st_size, content)
+    manifest = partial / "manifest.json"
+    manifest.write_text(json.dumps(asdict(version), indent=2) + "\n")
+    _sync(manifest)
+    _sync(partial)
+    partial.rename(folder)
+    _serve(paths, version)
+    for old in versions(paths)[:-KEEP]:
+        shutil.rmtree(_folder(paths, old.number))
+    return version, True
+
+
+def rollback(paths: Paths) -> Version:
+    """Serve the version before the one served now.
+
+    Raises:
+        UsageError: if there is none, or none that is sound.
+    """
+    current = current_version(paths)
+    older = [v for v in versions(paths) if current and v.number < current.number]
+    for version in reversed(older):
+        if _is_sound(paths, version):
+            _serve(paths, version)
+            return version
+    raise UsageError(f"{paths.published}: there is no earlier version to go back to")
+
+
+def versions(paths: Paths) -> list[Version]:
+    """The kept versions, oldest first."""
+    manifests = (paths.published / "versions").glob("[0-9]*/manifest.json")
+    found = [Version(**json.loads(manifest.read_text())) for manifest in manifests]
+    return sorted(found, key=lambda version: version.number)
+
+
+def current_version(paths: Paths) -> Version | None:
+    """The version that readers see, or None before the first."""
+    served = paths.published / paths.build.name
+    for version in reversed(versions(paths)):
+        file = _folder(paths, version.number) / paths.build.name
+        if served.exists() and file.exists() and served.samefile(file):
+            return version
+    return None
+
+
+def _check_tested(run_results: Path) -> None:
+    try:
+        results = json.loads(run_results.read_text())
+    except (OSError, ValueError) as error:
+        message = f"{run_results}: dbt has left no record of a build; run: make build"
+        raise EventmartError(message) from error
+    arguments = results["args"]
+    if arguments["which"] != "build" or arguments.get("select") or arguments.get("exclude"):
+        raise EventmartError(
+            "the last dbt run was not a whole `dbt build`; nothing was published"
+        )
+    bad = [
+        result["unique_id"]
+        for result in results["results"]
+        if result["status"] not in ("success", "pass")
+    ]
+    if bad:
+        raise EventmartError(
+            f"{len(bad)} of dbt's results did not pass; nothing was published, the last "
+            f"good version is still served: {', '.join(bad[:5])}"
+        )
+
+
+def _checkpoint(build: Path) -> str:
+    """Bring the build file into one piece; returns what tells its content."""
+    try:
+        with duckdb.connect(str(build)) as connection:
+            connection.execute("force checkpoint")
+            states = connection.execute(
+                "select model, data_version from meta.model_states order by model"
+            ).fetchall()
+    except duckdb.IOException as error:
+        raise BusyError(f"{build}: is in use; nothing was published: {error}") from error
+    return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def _strip(file: Path) -> None:
+    with duckdb.connect(str(file)) as connection:
+        for schema in _PRIVATE:
+            connection.execute(f"drop schema if exists {schema} cascade")
+        connection.execute("force checkpoint")
+
+
+def _serve(paths: Paths, version: Version) -> None:
+    served = paths.published / paths.build.name
+    fresh = paths.published / f".{paths.build.name}.fresh"
+    fresh.unlink(missing_ok=True)
+    os.link(_folder(paths, version.number) / paths.build.name, fresh)
+    fresh.replace(served)
+    _sync(paths.published)
+
+
+def _is_sound(paths: Paths, version: Version) -> bool:
+    file = _folder(paths, version.number) / paths.build.name
+    return file.exists() and _sha256(file) == version.sha256
+
+
+def _folder(paths: Paths, number: int) -> Path:
+    return paths.published / "versions" / f"{number:06d}"
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,95 @@
+"""From a fact's key to the file and the line, word for word, that it came from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import duckdb
+
+from loaders.drops import kept, restore, scratch
+from loaders.errors import EventmartError, UsageError
+from loaders.feeds import Feed
+from loaders.paths import Paths
+from loaders.read import decode, record_at
+from loaders.warehouse import open_landing
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a fact's row was first read.
+
+    Attributes:
+        fact: the fact table.
+        uri: the file as it was delivered; `member` the file inside, if it was a zip.
+        line: the physical line on which the record starts, header = 1.
+        header: the file's header, columns as sent.
+        text: the record as sent, decoded; None if the kept bytes have expired.
+    """
+
+    fact: str
+    feed: str
+    uri: str
+    member: str | None
+    delivery_seq: int
+    line: int
+    header: str
+    text: str | None
+
+
+def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
+    """Find the source line of a fact by its key, in the published file.
+
+    Raises:
+        UsageError: if the key is no key, or no fact has it.
+    """
+    try:
+        wanted = UUID(key)
+    except ValueError as error:
+        raise UsageError(
+            f"{key!r} is no key: keys are UUIDs, see any fct_ table"
+        ) from error
+    fact, delivery_seq, line = _find(paths.published / paths.build.name, wanted)
+    with open_landing(paths.landing, read_only=True, patience=5) as landing:
+        row = landing.execute(
+            "select feed, uri, member, sha256, encoding, header from raw.deliveries "
+            "where delivery_seq = ?",
+            [delivery_seq],
+        ).fetchone()
+    if row is None:
+        raise EventmartError(f"delivery {delivery_seq} is not in {paths.landing}")
+    feed, uri, member, sha256, encoding, header = row
+    text = None
+    drop = kept(paths.drops, sha256)
+    if drop and feeds[feed].format == "csv":
+        with scratch(paths.data / "trace") as folder:
+            plain = restore(drop, folder / "plain")
+            text = decode(record_at(plain, line, feeds[feed].delimiter), encoding)
+    return Origin(fact, feed, uri, member, delivery_seq, line, header, text)
+
+
+def _find(published: Path, key: UUID) -> tuple[str, int, int]:
+    if not published.exists():
+        raise UsageError(f"{published}: nothing is published yet; run: make build")
+    with duckdb.connect(str(published), read_only=True) as connection:
+        # A fact's own key is its first column; the names come from our own models.
+        facts = connection.execute(
+            """
+            select keys.table_name, keys.column_name
+            from duckdb_columns() as keys
+            inner join duckdb_columns() as lines
+                on keys.schema_name = lines.schema_name
+                and keys.table_name = lines.table_name
+                and lines.column_name = '_line'
+            where keys.schema_name = 'marts' and keys.column_index = 1
+            order by keys.table_name
+            """
+        ).fetchall()
+        for fact, column in facts:
+            row = connection.execute(
+                f'select _delivery_seq, _line from marts."{fact}" '  # noqa: S608
+                f'where "{column}" = ?',
+                [key],
+            ).fetchone()
+            if row:
+                return f"marts.{fact}", int(row[0]), int(row[1])
+    raise UsageError(f"no fact has the key {key}")

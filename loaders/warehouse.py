@@ -1,0 +1,169 @@
+"""The loader's database: its tables, and how it is opened."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from loaders.errors import BusyError, EventmartError
+from loaders.feeds import Feed
+
+# Nothing is installed or loaded from outside, whatever a file or a query says.
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+_LEDGER = """
+create schema if not exists raw;
+
+create table if not exists raw.deliveries (
+    delivery_seq bigint not null,
+    change_seq bigint,
+    feed varchar not null,
+    series varchar not null,
+    mode varchar not null,
+    uri varchar not null,
+    member varchar,
+    sha256 varchar,
+    n_bytes bigint,
+    as_of timestamp,
+    as_of_source varchar,
+    window_start date,
+    layout varchar,
+    encoding varchar,
+    header varchar,
+    n_records bigint not null,
+    n_new bigint not null,
+    n_known bigint not null,
+    n_absent bigint not null,
+    n_rejected bigint not null,
+    n_blank bigint not null,
+    n_header_lines bigint not null,
+    status varchar not null,
+    reason varchar,
+    detail varchar,
+    parent_seq bigint,
+    accepted_by varchar,
+    accepted_why varchar,
+    started_at timestamp not null,
+    finished_at timestamp not null,
+    loader_version varchar not null,
+    duckdb_version varchar not null
+);
+
+create table if not exists raw.presence (
+    feed varchar not null,
+    _row_hash uuid not null,
+    _copy integer not null,
+    _delivery_seq bigint not null,
+    change varchar not null,
+    _change_seq bigint not null
+);
+
+create table if not exists raw.rejects (
+    delivery_seq bigint not null,
+    feed varchar not null,
+    line bigint not null,
+    byte_offset bigint not null,
+    raw_bytes blob not null,
+    reason varchar not null,
+    detail varchar not null
+);
+
+-- Files of the inbox that were dealt with: a poll reads only what is not here.
+create table if not exists raw.file_stamps (
+    feed varchar not null,
+    uri varchar not null,
+    size bigint not null,
+    modified_ns bigint not null,
+    changed_ns bigint not null,
+    inode bigint not null
+);
+"""
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Create the ledger and a raw table per feed where they are missing.
+
+    A column that a feed has gained since is added and filled from `_extra`, where
+    earlier deliveries' values of it were kept.
+    """
+    connection.execute(_LEDGER)
+    for feed in feeds.values():
+        columns = "".join(f'"{name}" varchar, ' for name in feed.columns)
+        connection.execute(
+            f"create table if not exists raw.{feed.name} ("
+            f"_row_hash uuid not null, _copy integer not null, {columns}_extra varchar, "
+            "_delivery_seq bigint not null, _change_seq bigint not null, "
+            "_line bigint not null)"
+        )
+        known = {
+            str(row[0])
+            for row in connection.execute(
+                "select column_name from duckdb_columns() "
+                "where schema_name = 'raw' and table_name = ?",
+                [feed.name],
+            ).fetchall()
+        }
+        for name in feed.columns:
+            if name not in known:
+                _promote(connection, feed.name, name)
+
+
+def _promote(connection: duckdb.DuckDBPyConnection, feed: str, column: str) -> None:
+    connection.execute(f'alter table raw.{feed} add column "{column}" varchar')
+    connection.execute(
+        f"""
+        update raw.{feed} set
+            "{column}" = json_extract_string(_extra, '$.{column}'),
+            _extra = nullif(
+                cast(json_merge_patch(_extra, '{{"{column}": null}}') as varchar), '{{}}'
+            )
+        where json_exists(_extra, '$.{column}')
+        """  # noqa: S608
+    )
+
+
+@contextmanager
+def open_landing(
+    path: Path, *, read_only: bool = False, patience: float = 0
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the loader's database for as long as the block runs.
+
+    Args:
+        path: the database file.
+        read_only: several may read at once, if nobody writes.
+        patience: seconds to try again while another process holds it.
+
+    Raises:
+        BusyError: saying who holds it.
+        EventmartError: if it cannot be opened at all.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path, read_only, time.monotonic() + patience)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
+    while True:
+        try:
+            connection = duckdb.connect(str(path), read_only=read_only, config=_SETTINGS)
+            connection.execute("set TimeZone = 'UTC'")
+            return connection
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                message = f"{path}: cannot be opened: {error}"
+                raise EventmartError(message) from error
+            if time.monotonic() > deadline:
+                holder = str(error).partition("held in")[2].partition(".")[0].strip()
+                raise BusyError(
+                    f"{path} is in use by {holder or 'another process'}; "
+                    "try again when it is done"
+                ) from error
+        time.sleep(0.1)
