@@ -137,7 +137,7 @@ def _checkpoint(build: Path) -> str:
         with duckdb.connect(str(build)) as connection:
             connection.execute("force checkpoint")
             states = connection.execute(
-                "select model, data_version from meta.model_states order by model"
+                "select node_id, data_version from meta.model_states order by node_id"
             ).fetchall()
     except duckdb.IOException as error:
         raise BusyError(f"{build}: is in use; nothing was published: {error}") from error
