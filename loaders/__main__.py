@@ -1,7 +1,7 @@
 """The command line: `eventmart`, or `python -m loaders`.
 
 Exit codes: 0 all well; 1 something failed; 2 the call or the settings are wrong;
-3 a delivery is held; 5 the warehouse is busy.
+3 a delivery is held; 4 a delivery cannot be read; 5 the warehouse is busy.
 """
 
 import logging
@@ -25,7 +25,7 @@ from loaders.paths import Paths
 from loaders.trace import trace as trace_key
 from loaders.warehouse import create_tables, open_landing
 
-EXIT_HELD = 3
+EXIT_HELD, EXIT_FAILED = 3, 4
 Settings = tuple[Paths, Path]  # the data folder and the feed settings file
 # A reader waits this many seconds for a landing or a build to end.
 PATIENCE = 5
@@ -63,7 +63,7 @@ def main(context: click.Context, feeds_file: Path) -> None:
     deliveries arrive, default the demo data in it).
 
     Exit codes: 0 all well, 1 something failed, 2 wrong call or settings, 3 a delivery
-    is held, 5 the warehouse is busy.
+    is held, 4 a delivery cannot be read, 5 the warehouse is busy.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     context.obj = (Paths.from_environment(), feeds_file)
@@ -108,10 +108,7 @@ def land(
         ]
     if n_unchanged:
         click.echo(f"unchanged   {n_unchanged} files that were dealt with before")
-    if "failed" in statuses:
-        sys.exit(EventmartError.exit_code)
-    if "held" in statuses:
-        sys.exit(EXIT_HELD)
+    _exit_by(statuses)
 
 
 @main.command()
@@ -124,8 +121,7 @@ def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
     with _writing(settings) as (warehouse, feeds):
         entry = accept_delivery(warehouse, feeds, delivery, by, why)
     click.echo(result_line(entry))
-    if entry.status not in ledger.SETTLED:
-        sys.exit(EXIT_HELD if entry.status == "held" else EventmartError.exit_code)
+    _exit_by([entry.status])
 
 
 @main.command()
@@ -356,6 +352,14 @@ def _land_and_tell(
     for entry in entries:
         click.echo(result_line(entry), err=entry.status not in ledger.SETTLED)
     return entries
+
+
+def _exit_by(statuses: list[str]) -> None:
+    """Leave with the exit code of the worst that became of deliveries, if any is bad."""
+    if "failed" in statuses:
+        sys.exit(EXIT_FAILED)
+    if "held" in statuses:
+        sys.exit(EXIT_HELD)
 
 
 def _files(

@@ -22,7 +22,7 @@ from loaders.errors import DeliveryError, DeliveryHeldError, UsageError
 from loaders.feeds import Feed
 from loaders.fetch import Stamp
 from loaders.ledger import Entry
-from loaders.parse import hash_rows, literal, map_header, parse
+from loaders.parse import literal, parse
 from loaders.paths import Paths
 from loaders.read import MAX_RECORD_BYTES, Body
 from loaders.unpack import Member, members
@@ -119,22 +119,13 @@ def _land(
 ) -> None:
     landing = warehouse.landing
     with scratch(warehouse.paths.spool) as spool:
-        landing.execute("begin")
         try:
             with member.open() as stream:
                 drop = keep(stream, warehouse.paths.drops, spool)
             _describe(entry, drop)
             _land_drop(landing, feed, entry, drop, given)
-            ledger.enter(landing, entry)
-            landing.execute("commit")
         except DeliveryError as error:
-            landing.execute("rollback")
             _refuse(landing, entry, error)
-        except BaseException:
-            # After a failed commit there is no transaction left to roll back.
-            with suppress(duckdb.Error):
-                landing.execute("rollback")
-            raise
 
 
 def _land_drop(
@@ -146,27 +137,31 @@ def _land_drop(
 ) -> None:
     stated = _stated_as_of(feed, entry, given)
     if ledger.copy_if_seen(landing, entry, stated[0] if stated else None):
+        ledger.enter(landing, entry)
         return
     if drop.n_bytes == 0:
         entry.status, entry.reason = "empty", "no_bytes"
+        ledger.enter(landing, entry)
         return
-    head, encoding, body = parse(landing, feed, drop.plain, drop.plain.parent)
-    entry.encoding, entry.header = encoding, ",".join(head.names)
-    entry.n_header_lines, entry.n_records = head.n_lines, body.n_records
-    entry.n_rejected, entry.n_blank = body.n_rejected, body.n_blank
-    columns, layout = map_header(feed, head.names)
-    entry.layout, entry.series = layout.name, layout.series
+    body = parse(landing, feed, entry, drop.plain)
     if body.n_records == body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"
+        ledger.enter(landing, entry)
         return
-    hash_rows(landing, feed, columns, head, body)
     entry.as_of, entry.as_of_source = stated or _found_as_of(landing, feed, entry)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
     if not entry.accepted_by:
         _hold_if_suspicious(landing, entry, body)
-    _write(landing, feed, entry, body)
-    unknown = sorted(set(columns) - set(feed.columns))
-    entry.detail = f"unknown columns kept: {', '.join(unknown)}" if unknown else None
+    landing.execute("begin")
+    try:
+        _write(landing, feed, entry, body)
+        ledger.enter(landing, entry)
+        landing.execute("commit")
+    except BaseException:
+        # After a failed commit there is no transaction left to roll back.
+        with suppress(duckdb.Error):
+            landing.execute("rollback")
+        raise
 
 
 def _describe(entry: Entry, drop: Drop) -> None:

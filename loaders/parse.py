@@ -9,66 +9,72 @@ import duckdb
 
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
+from loaders.ledger import Entry
 from loaders.read import MAX_RECORD_BYTES, Body, Head, read_csv, read_geojson
 
 
 def parse(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, plain: Path, spool: Path
-) -> tuple[Head, str, Body]:
-    """Read a delivery into the temporary table `parsed`, in file order.
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, plain: Path
+) -> Body:
+    """Read a delivery into the temporary view `incoming`: all text, hashed, numbered.
 
-    Returns its header, the encoding chosen, and the body with our own record count,
-    which the number of rows parsed has been checked against.
+    Its columns are those of the feed's raw table, but for the landing's numbers. What
+    the file says of itself goes into the entry, as it becomes known.
+
+    Args:
+        landing: the loader's database, with no transaction open: DuckDB ends one when
+            it refuses a file.
+        feed: the settings to read by.
+        entry: the delivery's entry in the ledger.
+        plain: the bytes as delivered; scratch files are written beside them.
 
     Raises:
-        DeliveryError: if it cannot be read, or the two counts differ.
+        DeliveryError: if it cannot be read, or DuckDB's count is not ours.
+        DeliveryHeldError: if the header is not the feed's, see `map_header`.
     """
     if feed.format == "geojson":
-        head, encoding, body = read_geojson(plain, spool)
-    else:
-        head, encoding, body = read_csv(
-            plain, feed.encodings, feed.delimiter, spool, strict=False
+        return _parse(landing, feed, entry, *read_geojson(plain, plain.parent))
+    prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=False)
+    if prepared[2].numbered:
+        return _parse(landing, feed, entry, *prepared)
+    try:
+        return _parse(landing, feed, entry, *prepared)
+    except (duckdb.InvalidInputException, CountError):
+        # DuckDB refuses a whole file for one bad record: judge each of them here.
+        prepared = read_csv(
+            plain, feed.encodings, feed.delimiter, plain.parent, strict=True
         )
-        if not body.numbered:
-            try:
-                if _load(landing, feed, head, body) == body.n_records:
-                    return head, encoding, body
-            except duckdb.InvalidInputException:
-                # DuckDB refuses a whole file for one bad record: judge each of them.
-                pass
-            head, encoding, body = read_csv(
-                plain, feed.encodings, feed.delimiter, spool, strict=True
-            )
-    n_parsed = _load(landing, feed, head, body)
+        return _parse(landing, feed, entry, *prepared)
+
+
+class CountError(DeliveryError):
+    """DuckDB's count of a delivery's records is not ours."""
+
+
+def _parse(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    entry: Entry,
+    head: Head,
+    encoding: str,
+    body: Body,
+) -> Body:
+    entry.encoding, entry.header = encoding, ",".join(head.names)
+    entry.n_header_lines, entry.n_records = head.n_lines, body.n_records
+    entry.n_rejected, entry.n_blank = body.n_rejected, body.n_blank
+    columns, layout = map_header(feed, head.names)
+    entry.layout, entry.series = layout.name, layout.series
+    unknown = sorted(set(columns) - set(feed.columns))
+    entry.detail = f"unknown columns kept: {', '.join(unknown)}" if unknown else None
+    n_parsed = _load(landing, feed, columns, body)
     if n_parsed != body.n_records - body.n_rejected - body.n_blank:
-        raise DeliveryError(
+        raise CountError(
             "count_mismatch",
             f"{body.n_records} records by our count, {body.n_rejected} rejected, "
             f"{body.n_blank} blank, but {n_parsed} parsed; nothing was landed",
         )
-    return head, encoding, body
-
-
-def _load(landing: duckdb.DuckDBPyConnection, feed: Feed, head: Head, body: Body) -> int:
-    fields = [f"c{i}" for i in range(len(head.names))]
-    if body.numbered:
-        fields.insert(0, "line")
-    declared = ", ".join(f"'{field}': 'VARCHAR'" for field in fields)
-    nulls = ", ".join(literal(marker) for marker in ("", *feed.null_markers))
-    # Every option is stated, so that nothing is guessed from the data.
-    counted = landing.execute(
-        f"""
-        create or replace temporary table parsed as
-        select * from read_csv(
-            ?, auto_detect = false, header = false, skip = {body.skip},
-            columns = {{{declared}}}, delim = {literal(feed.delimiter)},
-            quote = '"', escape = '"', nullstr = [{nulls}], strict_mode = true,
-            null_padding = false, max_line_size = {2 * MAX_RECORD_BYTES}
-        )
-        """,  # noqa: S608
-        [str(body.path)],
-    ).fetchone()
-    return int(counted[0]) if counted else 0
+    _number(landing, head, body)
+    return body
 
 
 def map_header(feed: Feed, names: list[str]) -> tuple[dict[str, int], Layout]:
@@ -106,69 +112,92 @@ def map_header(feed: Feed, names: list[str]) -> tuple[dict[str, int], Layout]:
     return columns, layout
 
 
-def hash_rows(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    columns: dict[str, int],
-    head: Head,
-    body: Body,
-) -> None:
-    """Make `incoming` of `parsed`: row hash, copy number, columns, extras, line.
+def _load(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, columns: dict[str, int], body: Body
+) -> int:
+    """Parse and hash into the temporary table `hashed`, in file order; count its rows.
 
     The hash is md5 over name:length:value of every column that is not null and not
     volatile, by name: adding empty columns, re-ordering them, or promoting one from
     `_extra` changes no hash.
     """
-    extras = {n: f"c{at}" for n, at in columns.items() if n not in feed.columns}
+    fields = [f"c{position}" for position in range(len(columns))]
+    if body.numbered:
+        fields.insert(0, "line")
+    declared = ", ".join(f"'{field}': 'VARCHAR'" for field in fields)
+    nulls = ", ".join(literal(marker) for marker in ("", *feed.null_markers))
     hashed = sorted(name for name in columns if name not in feed.volatile)
     parts = ", ".join(
         f"? || ':' || strlen(c{columns[name]}) || ':' || c{columns[name]}"
         for name in hashed
     )
-    values = ", ".join(
-        f'c{columns[name]} as "{name}"'
+    values = "".join(
+        f'c{columns[name]} as "{name}", '
         if name in columns
-        else f'cast(null as varchar) as "{name}"'
+        else f'cast(null as varchar) as "{name}", '
         for name in feed.columns
     )
-    pairs = ", ".join(f"{{'name': ?, 'value': {field}}}" for field in extras.values())
+    extras = [name for name in columns if name not in feed.columns]
+    pairs = ", ".join(f"{{'name': ?, 'value': c{columns[name]}}}" for name in extras)
     extra = (
         f"nullif(to_json(map_from_entries(list_filter([{pairs}], "
         "lambda pair: pair.value is not null))), '{}')"
         if extras
         else "null"
     )
-    line = "cast(line as bigint)" if body.numbered else f"rowid + {head.n_lines + 1}"
-    landing.execute(
+    # Every option is stated, so that nothing is guessed from the data.
+    counted = landing.execute(
         f"""
         create or replace temporary table hashed as
         select
             cast(md5(concat({parts})) as uuid) as _row_hash,
-            {values},
-            cast({extra} as varchar) as _extra,
-            {line} as _line
-        from parsed
+            {values}
+            cast({extra} as varchar) as _extra
+            {", cast(line as bigint) as _line" if body.numbered else ""}
+        from read_csv(
+            ?, auto_detect = false, header = false, skip = {body.skip},
+            columns = {{{declared}}}, delim = {literal(feed.delimiter)},
+            quote = '"', escape = '"', nullstr = [{nulls}], strict_mode = true,
+            null_padding = false, max_line_size = {2 * MAX_RECORD_BYTES}
+        )
         """,  # noqa: S608
-        [*hashed, *extras],
-    )
-    # Only rows that come more than once need numbering: few, so the window is small.
+        [*hashed, *extras, str(body.path)],
+    ).fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def _number(landing: duckdb.DuckDBPyConnection, head: Head, body: Body) -> None:
+    """Make the view `incoming`: `hashed` with line and copy number.
+
+    Rows of `hashed` are in file order, so where each record is one line, a row's place
+    tells its line. Only rows that come more than once need counting: few, so the window
+    stays small.
+    """
+    line = "_line" if body.numbered else f"rowid + {head.n_lines + 1}"
+    rest = "* exclude (_line)" if body.numbered else "*"
     landing.execute(
-        """
+        f"""
         create or replace temporary view incoming as
-        with copies as (
+        with numbered as (
+            select {rest}, {line} as _line
+            from hashed
+        ),
+
+        copies as (
             select
                 _line,
                 cast(row_number() over (partition by _row_hash order by _line) as integer)
                     as _copy
-            from hashed
+            from numbered
             where _row_hash in (
                 select _row_hash from hashed group by _row_hash having count(*) > 1
             )
         )
-        select hashed.*, coalesce(copies._copy, 1) as _copy
-        from hashed
-        left join copies on hashed._line = copies._line
-        """
+
+        select numbered.*, coalesce(copies._copy, 1) as _copy
+        from numbered
+        left join copies on numbered._line = copies._line
+        """  # noqa: S608
     )
 
 
