@@ -76,7 +76,7 @@ docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1
 
 check-incremental: setup ## Prove on demo deliveries that incremental equals full rebuild.
-	@$(BIN)/python -m pytest -q -s tests/loaders/test_incremental.py
+	@$(BIN)/python -m pytest -q -s tests/path/test_incremental.py
 
 lock: setup ## Pin the dependencies of pyproject.toml anew (needs uv).
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

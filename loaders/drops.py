@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,27 +31,23 @@ def keep(stream: IO[bytes], drops: Path, spool: Path) -> Drop:
     Args:
         stream: the member's plain bytes; read to its end, so that archives are checked.
         drops: the folder of kept bytes.
-        spool: the scratch folder of this landing.
+        spool: the scratch folder of this landing, on the disk of the drops.
     """
     drops.mkdir(parents=True, exist_ok=True)
     digest, n_bytes = hashlib.sha256(), 0
     plain = spool / "plain"
-    with tempfile.NamedTemporaryFile(dir=drops, prefix=".", delete=False) as kept:
-        try:
-            # No name and no time inside, so that the same bytes are kept as the same.
-            squeezed = igzip.IGzipFile("", "wb", 1, fileobj=kept, mtime=0)
-            with plain.open("wb") as copy, squeezed:
-                while chunk := stream.read(CHUNK):
-                    digest.update(chunk)
-                    n_bytes += len(chunk)
-                    copy.write(chunk)
-                    squeezed.write(chunk)
-            kept.flush()
-            os.fsync(kept.fileno())
-            Path(kept.name).replace(drops / f"{digest.hexdigest()}.gz")
-        except BaseException:
-            Path(kept.name).unlink(missing_ok=True)
-            raise
+    with (spool / "kept.gz").open("wb") as target:
+        # No name and no time inside, so that the same bytes are kept as the same.
+        squeezed = igzip.IGzipFile("", "wb", 1, fileobj=target, mtime=0)
+        with plain.open("wb") as copy, squeezed:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
+                n_bytes += len(chunk)
+                copy.write(chunk)
+                squeezed.write(chunk)
+        target.flush()
+        os.fsync(target.fileno())
+    (spool / "kept.gz").replace(drops / f"{digest.hexdigest()}.gz")
     return Drop(digest.hexdigest(), n_bytes, plain)
 
 

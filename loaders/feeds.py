@@ -1,18 +1,28 @@
 """Feed settings: `feeds.yml`, validated."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
+import duckdb
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from loaders.errors import UsageError
 
 FEEDS_FILE = Path(__file__).with_name("feeds.yml")
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
+# Tables of the loader's own, beside those of the feeds.
+RESERVED = ("deliveries", "presence", "rejects", "file_stamps")
 
 
 def canonical(header: str) -> str:
@@ -43,6 +53,26 @@ class AsOf(Settings):
     newest: tuple[Name, ...] = ()
     formats: tuple[str, ...] = ()
     arrival: bool = False
+
+    @field_validator("file_name")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        try:
+            if pattern is not None and re.compile(pattern).groups != 1:
+                raise ValueError("needs one group: the date")
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        return pattern
+
+    @field_validator("formats")
+    @classmethod
+    def _known_formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for form in set(formats) - {"epoch_ms"}:
+                duckdb.execute("select try_strptime('', ?)", [form])
+        except duckdb.Error as error:
+            raise ValueError(str(error)) from error
+        return formats
 
 
 class Window(Settings):
@@ -83,7 +113,7 @@ class Feed(Settings):
     format: Literal["csv", "geojson"] = "csv"
     sources: tuple[str, ...] = ()
     member: str = "*.csv"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: str = Field(default=",", pattern=r"^[\t !#-~]$")
     encodings: tuple[Literal["utf-8", "cp1252-via-cp850", "cp1252", "latin-1"], ...] = (
         Field(default=("utf-8",), min_length=1)
     )
@@ -96,6 +126,8 @@ class Feed(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Feed":
+        if self.name in RESERVED:
+            raise ValueError(f"raw.{self.name} is a table of the loader's own")
         mentioned = {*self.volatile, *self.as_of.newest}
         mentioned |= {c for layout in self.layouts for c in layout.has + layout.lacks}
         if self.window:
@@ -134,25 +166,42 @@ def load_feeds(path: Path = FEEDS_FILE) -> dict[str, Feed]:
         UsageError: naming the file, the entry, the key and what is wrong with it.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {name: _feed(path, name, e) for name, e in document["feeds"].items()}
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: is not YAML: {error}") from error
-    except (TypeError, KeyError, AttributeError) as error:
-        raise UsageError(
-            f"{path}: expected a mapping `feeds:` of feed names to settings"
-        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    match document:
+        case {"feeds": {**entries}} if entries and len(document) == 1:
+            feeds = [_feed(path, name, entry) for name, entry in entries.items()]
+            return {feed.name: feed for feed in feeds}
+    raise UsageError(f"{path}: expected one mapping `feeds:`, of feed names to settings")
 
 
-def _feed(path: Path, name: str, entry: dict[str, object]) -> Feed:
+def _feed(path: Path, name: object, entry: object) -> Feed:
+    if not isinstance(entry, dict) or "name" in entry:
+        raise UsageError(f"{path}: feed {name!r}: expected settings, without a name")
     try:
         return Feed.model_validate({"name": name, **entry})
     except ValidationError as error:
         faults = [
-            f"  {'.'.join(map(str, fault['loc'])) or '(the whole entry)'}: {fault['msg']}"
+            f"{'.'.join(map(str, fault['loc'])) or 'as a whole'}: {fault['msg']}"
             for fault in error.errors(include_url=False)
         ]
-        message = "\n".join([f"{path}: feed {name!r} is not valid:", *faults])
+        message = f"{path}: feed {name!r} is not valid: {'; '.join(faults)}"
         raise UsageError(message) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without the trap that the last of two equal keys replaces the first."""
+
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, object]:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        for (key, _), name in zip(node.value, keys, strict=True):
+            if keys.count(name) > 1:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{name!r} comes twice", problem_mark=key.start_mark
+                )
+        return super().construct_mapping(node, deep)

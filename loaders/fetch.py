@@ -32,14 +32,15 @@ class Stamp:
 def named_files(sources: Iterable[str], feed: Feed) -> list[Path]:
     """Files that the caller named: paths, globs, or folders of the feed's files.
 
-    An existing path is taken as it is, even if its name looks like a glob.
+    An existing path is taken as it is, even if its name looks like a glob. What is
+    found is absolute, so that the ledger can say where it was.
 
     Raises:
         UsageError: if one of them names nothing.
     """
     found: list[Path] = []
     for source in sources:
-        path = Path(source)
+        path = Path(source).absolute()
         if path.is_dir():
             hits = sorted(p for p in path.iterdir() if _matches(p, feed))
             missing = f"{source}: no file here looks like {_patterns(feed)}"
@@ -47,7 +48,7 @@ def named_files(sources: Iterable[str], feed: Feed) -> list[Path]:
             hits, missing = [path], ""
         elif has_magic(source):
             # Path.glob cannot start from an absolute pattern.
-            names = glob(source, recursive=True)  # noqa: PTH207
+            names = glob(str(path), recursive=True)  # noqa: PTH207
             hits = sorted(path for path in map(Path, names) if path.is_file())
             missing = f"{source}: matches no file"
         else:

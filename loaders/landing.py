@@ -24,7 +24,7 @@ from loaders.fetch import Stamp
 from loaders.ledger import Entry
 from loaders.parse import literal, parse
 from loaders.paths import Paths
-from loaders.read import MAX_RECORD_BYTES, Body
+from loaders.read import Body
 from loaders.unpack import Member, members
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
@@ -56,11 +56,14 @@ def land_file(
         The ledger's entries, landed or not. A file that cannot be opened as what it
         says it is gets an entry of its own.
     """
-    stamp = Stamp.of(path)
+    entry = Entry(feed.name, feed.mode, str(path))
     try:
-        found = members(path, feed.member)
+        stamp, found = Stamp.of(path), members(path, feed.member)
+    except OSError as error:
+        unreadable = DeliveryError("unreadable", f"{path}: {error.strerror}")
+        _refuse(warehouse.landing, entry, unreadable)
+        return [entry]
     except DeliveryError as error:
-        entry = Entry(feed.name, feed.mode, str(path))
         with scratch(warehouse.paths.spool) as spool, path.open("rb") as stream:
             _describe(entry, keep(stream, warehouse.paths.drops, spool))
         _refuse(warehouse.landing, entry, error)
@@ -68,7 +71,8 @@ def land_file(
     entries = []
     for member in found:
         entry = Entry(feed.name, feed.mode, str(path), member.name)
-        _land(warehouse, feed, entry, member, given)
+        entry.as_of, entry.as_of_source = _stated_as_of(feed, entry, given)
+        _land(warehouse, feed, entry, member)
         entries.append(entry)
     if all(entry.status in ledger.SETTLED for entry in entries):
         ledger.put_stamp(warehouse.landing, feed.name, path, stamp)
@@ -85,7 +89,7 @@ def accept(
     """
     row = warehouse.landing.execute(
         """
-        select feed, uri, member, sha256, as_of_source, as_of
+        select feed, uri, member, sha256, as_of, as_of_source
         from raw.deliveries as held
         where delivery_seq = ? and status = 'held' and not exists (
             select 1 from raw.deliveries as later
@@ -96,47 +100,40 @@ def accept(
     ).fetchone()
     if row is None:
         raise UsageError(f"delivery {delivery_seq} is not held (any more)")
-    feed, uri, member, sha256, as_of_source, as_of = row
+    feed, uri, member, sha256, as_of, as_of_source = row
+    if feed not in feeds:
+        raise UsageError(f"delivery {delivery_seq}: its feed {feed} is not in feeds.yml")
     path = kept(warehouse.paths.drops, sha256)
     if path is None:
         raise UsageError(f"delivery {delivery_seq}: its kept bytes have expired")
     entry = Entry(feed, feeds[feed].mode, uri, member, parent_seq=delivery_seq)
     entry.accepted_by, entry.accepted_why = by, why
-    given = as_of if as_of_source == "given" else None
-    _land(warehouse, feeds[feed], entry, Member(path, None), given)
+    # It speaks for the day it was given for or arrived on, not for today.
+    if as_of_source != "newest":
+        entry.as_of, entry.as_of_source = as_of, as_of_source
+    _land(warehouse, feeds[feed], entry, Member(path, None))
     return entry
 
 
 # ---------------------------------------------------------------- one delivery
 
 
-def _land(
-    warehouse: Warehouse,
-    feed: Feed,
-    entry: Entry,
-    member: Member,
-    given: datetime | None,
-) -> None:
+def _land(warehouse: Warehouse, feed: Feed, entry: Entry, member: Member) -> None:
     landing = warehouse.landing
     with scratch(warehouse.paths.spool) as spool:
         try:
             with member.open() as stream:
                 drop = keep(stream, warehouse.paths.drops, spool)
             _describe(entry, drop)
-            _land_drop(landing, feed, entry, drop, given)
+            _land_drop(landing, feed, entry, drop)
         except DeliveryError as error:
             _refuse(landing, entry, error)
 
 
 def _land_drop(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    drop: Drop,
-    given: datetime | None,
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, drop: Drop
 ) -> None:
-    stated = _stated_as_of(feed, entry, given)
-    if ledger.copy_if_seen(landing, entry, stated[0] if stated else None):
+    if ledger.copy_if_seen(landing, entry):
         ledger.enter(landing, entry)
         return
     if drop.n_bytes == 0:
@@ -148,7 +145,8 @@ def _land_drop(
         entry.status, entry.reason = "empty", "no_rows"
         ledger.enter(landing, entry)
         return
-    entry.as_of, entry.as_of_source = stated or _found_as_of(landing, feed, entry)
+    if entry.as_of is None:
+        entry.as_of, entry.as_of_source = _found_as_of(landing, feed, entry)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
     if not entry.accepted_by:
         _hold_if_suspicious(landing, entry, body)
@@ -181,8 +179,8 @@ def _refuse(landing: duckdb.DuckDBPyConnection, entry: Entry, error: DeliveryErr
 
 def _stated_as_of(
     feed: Feed, entry: Entry, given: datetime | None
-) -> tuple[datetime, str] | None:
-    """The as-of given by the caller or by the name of the member or file."""
+) -> tuple[datetime, str] | tuple[None, None]:
+    """The as-of given by the caller or by the name of the member or file, if one is."""
     if given:
         return given, "given"
     for name in (entry.member or "", entry.uri):
@@ -192,7 +190,7 @@ def _stated_as_of(
                 return datetime.fromisoformat(found.group(1)), "file_name"
             except ValueError:
                 continue
-    return None
+    return None, None
 
 
 def _found_as_of(
@@ -202,15 +200,20 @@ def _found_as_of(
     moments = []
     for name in feed.as_of.newest:
         tries = [
-            f'make_timestamp(try_cast("{name}" as bigint) * 1000)'
+            f'try(make_timestamp(try_cast("{name}" as bigint) * 1000))'
             if form == "epoch_ms"
             else f'cast(try_strptime("{name}", {literal(form)}) as timestamp)'
             for form in feed.as_of.formats
         ]
-        moments.append(f"max(coalesce({', '.join(tries)}))")
+        moments.append(f"coalesce({', '.join(tries)})")
     if moments:
+        # A year beyond these is a slip, and more than a date in Python can hold.
         row = landing.execute(
-            f"select greatest({', '.join(moments)}) from hashed"  # noqa: S608
+            f"""
+            select max(moment)
+            from (select unnest([{", ".join(moments)}]) as moment from hashed)
+            where year(moment) between 1901 and 9999
+            """  # noqa: S608
         ).fetchone()
         if row and row[0]:
             return row[0], "newest"
@@ -296,7 +299,8 @@ def _write(
                 ?, auto_detect = false, header = false, columns = {{
                     'line': 'BIGINT', 'byte_offset': 'BIGINT', 'raw': 'VARCHAR',
                     'reason': 'VARCHAR', 'detail': 'VARCHAR'
-                }}, delim = ',', quote = '"', max_line_size = {4 * MAX_RECORD_BYTES}
+                }}, delim = ',', quote = '"',
+                max_line_size = {2 * body.longest_reject + 1000}
             )
             """,  # noqa: S608
             [entry.delivery_seq, entry.feed, str(body.rejects)],

@@ -87,9 +87,7 @@ def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     )
 
 
-def copy_if_seen(
-    landing: duckdb.DuckDBPyConnection, entry: Entry, stated: datetime | None
-) -> bool:
+def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     """Make an entry `seen_again`, with the counts of the first time, if it is.
 
     Bytes that have landed are seen again unless an as-of is stated that they have not
@@ -97,8 +95,7 @@ def copy_if_seen(
 
     Args:
         landing: the loader's database.
-        entry: with feed and SHA-256.
-        stated: the as-of given by the caller or by the file's name.
+        entry: with feed, SHA-256, and the as-of if one is stated.
     """
     found = landing.execute(
         """
@@ -112,7 +109,7 @@ def copy_if_seen(
         order by delivery_seq
         limit 1
         """,
-        [entry.feed, entry.sha256, stated],
+        [entry.feed, entry.sha256, entry.as_of],
     )
     names = [column[0] for column in found.description or []]
     row = found.fetchone()

@@ -35,20 +35,18 @@ def parse(
     if feed.format == "geojson":
         return _parse(landing, feed, entry, *read_geojson(plain, plain.parent))
     prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=False)
-    if prepared[2].numbered:
-        return _parse(landing, feed, entry, *prepared)
     try:
         return _parse(landing, feed, entry, *prepared)
-    except (duckdb.InvalidInputException, CountError):
-        # DuckDB refuses a whole file for one bad record: judge each of them here.
-        prepared = read_csv(
-            plain, feed.encodings, feed.delimiter, plain.parent, strict=True
-        )
-        return _parse(landing, feed, entry, *prepared)
+    except ParseError:
+        if prepared[2].numbered:
+            raise
+    # DuckDB refuses a whole file for one bad record: judge each of them here.
+    prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=True)
+    return _parse(landing, feed, entry, *prepared)
 
 
-class CountError(DeliveryError):
-    """DuckDB's count of a delivery's records is not ours."""
+class ParseError(DeliveryError):
+    """DuckDB refuses what we take for good records, or counts others than we do."""
 
 
 def _parse(
@@ -66,9 +64,12 @@ def _parse(
     entry.layout, entry.series = layout.name, layout.series
     unknown = sorted(set(columns) - set(feed.columns))
     entry.detail = f"unknown columns kept: {', '.join(unknown)}" if unknown else None
-    n_parsed = _load(landing, feed, columns, body)
+    try:
+        n_parsed = _load(landing, feed, columns, body)
+    except duckdb.InvalidInputException as error:
+        raise ParseError("not_parsed", f"DuckDB refuses it: {str(error)[:300]}") from error
     if n_parsed != body.n_records - body.n_rejected - body.n_blank:
-        raise CountError(
+        raise ParseError(
             "count_mismatch",
             f"{body.n_records} records by our count, {body.n_rejected} rejected, "
             f"{body.n_blank} blank, but {n_parsed} parsed; nothing was landed",
@@ -145,7 +146,9 @@ def _load(
         if extras
         else "null"
     )
-    # Every option is stated, so that nothing is guessed from the data.
+    # Every option is stated, so that nothing is guessed from the data. CR LF cannot be:
+    # DuckDB finds it by itself, but takes a CR before the first LF for one as well.
+    line_end = "" if body.is_crlf else r"new_line = '\n',"
     counted = landing.execute(
         f"""
         create or replace temporary table hashed as
@@ -157,7 +160,7 @@ def _load(
         from read_csv(
             ?, auto_detect = false, header = false, skip = {body.skip},
             columns = {{{declared}}}, delim = {literal(feed.delimiter)},
-            quote = '"', escape = '"', nullstr = [{nulls}], strict_mode = true,
+            {line_end} quote = '"', escape = '"', nullstr = [{nulls}], strict_mode = true,
             null_padding = false, max_line_size = {2 * MAX_RECORD_BYTES}
         )
         """,  # noqa: S608

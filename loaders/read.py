@@ -20,7 +20,6 @@ from loaders.errors import DeliveryError
 
 MAX_RECORD_BYTES = 16 << 20
 _ASCII = bytes(range(128))
-_NEWLINE = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,9 @@ class Body:
             on line `n_header_lines + i`, i from 1.
         n_records: records in the file by our own count, rejected and blank included.
         rejects: CSV of line, byte offset, raw bytes in hex, reason, detail.
+        longest_reject: bytes of the longest record in it.
         is_cut: the file ends in the middle of a record.
+        is_crlf: its lines end in CR LF.
     """
 
     path: Path
@@ -52,7 +53,9 @@ class Body:
     n_blank: int = 0
     n_rejected: int = 0
     rejects: Path | None = None
+    longest_reject: int = 0
     is_cut: bool = False
+    is_crlf: bool = False
 
 
 # ---------------------------------------------------------------- encodings
@@ -69,7 +72,7 @@ def _mended_table() -> dict[int, int]:
 
 _MENDED = _mended_table()
 # An apostrophe within an English word, mangled: what tells this text from plain latin-1.
-_MANGLED_WORD = re.compile(rb"[A-Za-z]\xc6(?:s|t|re|ll|ve|d|m)\b")
+_MANGLED_WORD = re.compile(rb"[A-Za-z]\xc6(?:s|t|re|ll|ve|d|m)(?=\W)")
 
 
 def decode(raw: bytes, encoding: str) -> str:
@@ -91,13 +94,14 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> str:
     for a mangled punctuation mark, and one of them is an apostrophe within a word.
     """
     high: set[int] = set()
-    is_utf8, mangled = True, False
+    is_utf8, mangled, tail = True, False, b""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             if not chunk.isascii():
                 high.update(chunk.translate(None, _ASCII))
-                mangled = mangled or bool(_MANGLED_WORD.search(chunk))
+            mangled = mangled or bool(high and _MANGLED_WORD.search(tail + chunk))
+            tail = chunk[-8:]
             is_utf8 = is_utf8 and _continues(decoder, chunk)
     is_utf8 = is_utf8 and _continues(decoder, b"", final=True)
     fits = {"utf-8": is_utf8, "cp1252-via-cp850": mangled}
@@ -141,9 +145,11 @@ class Grammar:
         self.delimiter = delimiter.encode()
         self.newline = newline
         self.record = re.compile(rb"(%s(?:%s%s)*+)(?:%s|\Z)" % (field, mark, field, end))
-        self.field = re.compile(field + rb"(?:%s|\Z)" % mark)
         # For counting: a quoted field stands between delimiters or line ends.
-        self.quoted = re.compile(rb"(?:^|(?<=[%s]))%s" % (stops, quoted))
+        self.quoted = re.compile(rb"(?:^|(?<=[%s]))%s(?=[%s]|\Z)" % (stops, quoted, stops))
+        self._quoted_or_loose = re.compile(
+            rb'(%s)|([^"%s]+"[^%s]*)' % (quoted, stops, stops)
+        )
 
     def n_fields(self, record: bytes) -> int:
         """Fields of a well-formed record."""
@@ -151,6 +157,17 @@ class Grammar:
             return record.count(self.delimiter) + 1
         bare = self.quoted.sub(b"", record)
         return bare.count(self.delimiter) + 1
+
+    def unambiguous(self, record: bytes) -> bytes:
+        """A well-formed record with fields such as `5" pipe` or ` "x"` put in quotes.
+
+        DuckDB would take a quote behind a blank for the start of a quoted field.
+        """
+        if b'"' not in record:
+            return record
+        return self._quoted_or_loose.sub(
+            lambda field: field[1] or b'"%s"' % field[2].replace(b'"', b'""'), record
+        )
 
 
 def grammar_of(data: mmap.mmap, delimiter: str) -> Grammar:
@@ -171,21 +188,22 @@ def read_head(data: mmap.mmap, grammar: Grammar, encoding: str) -> Head:
         raise DeliveryError("header_unreadable", f"line 1 is no CSV header: {line!r}")
     try:
         text = decode(found.group(1), encoding)
-    except UnicodeDecodeError as error:
+        names = next(csv.reader([text], delimiter=grammar.delimiter.decode()), [])
+    except (UnicodeDecodeError, csv.Error) as error:
         raise DeliveryError("header_unreadable", f"line 1: {error}") from error
-    names = next(csv.reader([text], delimiter=grammar.delimiter.decode()), [])
-    return Head(names, found.end(), len(_NEWLINE.findall(found.group(0))) or 1)
+    return Head(names, found.end(), found.group().count(grammar.newline) or 1)
 
 
-def count_plain_lines(data: mmap.mmap, offset: int, grammar: Grammar) -> int | None:
+def count_plain_lines(data: mmap.mmap, head: Head, grammar: Grammar) -> int | None:
     """Count the records of a body in which every record is one plain line.
 
     Returns None if some record may not be: a line break or a doubtful quote within a
-    field, a blank line, a NUL, mixed or bare line ends. This is the count that DuckDB's
-    must agree with; it shares nothing with DuckDB's parser.
+    field, a blank line, a NUL, mixed or bare line ends, a field too many (DuckDB lets
+    an empty one pass). This is the count that DuckDB's must agree with; it shares
+    nothing with DuckDB's parser.
     """
-    n_records, position, size = 0, offset, len(data)
-    n_cr = 0
+    n_records, position, size = 0, head.offset, len(data)
+    n_cr = n_delimiters = 0
     while position < size:
         end = position + CHUNK
         if end < size:
@@ -209,11 +227,13 @@ def count_plain_lines(data: mmap.mmap, offset: int, grammar: Grammar) -> int | N
             return None
         n_records += newlines
         n_cr += returns
+        n_delimiters += bare.count(grammar.delimiter)
         position = min(end, size)
-    if offset < size and data[size - 1 : size] != b"\n":
+    if head.offset < size and data[size - 1 : size] != b"\n":
         n_records += 1
     n_lf = n_records if data[size - 1 : size] == b"\n" else n_records - 1
-    return n_records if n_cr in (0, n_lf) else None
+    is_even = n_delimiters <= n_records * (len(head.names) - 1)
+    return n_records if is_even and n_cr in (0, n_lf) else None
 
 
 def split_strictly(
@@ -221,10 +241,9 @@ def split_strictly(
 ) -> Body:
     """Judge every record: good ones to a clean file, the others to the rejects."""
     clean, rejects = spool / "clean.csv", spool / "rejects.csv"
-    n_records = n_blank = n_rejected = 0
+    n_records = n_blank = n_rejected = longest = 0
     is_cut = False
-    with clean.open("wb") as good, rejects.open("w", newline="") as bad:
-        write_reject = csv.writer(bad).writerow
+    with clean.open("wb") as good, rejects.open("w") as bad:
         for line, offset, raw, well_formed in _records(data, head, grammar):
             n_records += 1
             text = raw.rstrip(b"\r\n") if well_formed else raw
@@ -233,14 +252,27 @@ def split_strictly(
                 continue
             fault = _fault(text, well_formed, len(head.names), grammar, encoding)
             if fault is None:
-                body = text if encoding == "utf-8" else decode(text, encoding).encode()
+                body = grammar.unambiguous(text)
+                if encoding != "utf-8":
+                    body = decode(body, encoding).encode()
                 good.write(b"%d%s%s\n" % (line, grammar.delimiter, body))
                 continue
             n_rejected += 1
-            write_reject([line, offset, raw.hex(), *fault])
+            longest = max(longest, len(raw))
+            reason, detail = fault
+            bad.write(f'{line},{offset},{raw.hex()},{reason},"{detail}"\n')
             unended = offset + len(raw) == len(data) and raw[-1:] not in b"\r\n"
-            is_cut = unended and fault[0] in ("too_few_fields", "unterminated_quote")
-    return Body(clean, n_records, 0, True, n_blank, n_rejected, rejects, is_cut)
+            is_cut = unended and reason in ("too_few_fields", "unterminated_quote")
+    return Body(
+        clean,
+        n_records,
+        numbered=True,
+        n_blank=n_blank,
+        n_rejected=n_rejected,
+        rejects=rejects,
+        longest_reject=longest,
+        is_cut=is_cut,
+    )
 
 
 def _records(
@@ -267,11 +299,11 @@ def _fault(
 ) -> tuple[str, str] | None:
     """Why a record is rejected: reason and detail; None if it is good."""
     if not well_formed:
-        body = text.rstrip(b"\r\n")
-        if b"\r" in body:
-            return "bare_carriage_return", "a carriage return outside quotes"
+        body = text.rstrip(b"\n").removesuffix(b"\r")
         if body.count(b'"') % 2:
             return "unterminated_quote", "a quoted field does not end on this line"
+        if b'"' not in body:
+            return "bare_carriage_return", "a carriage return does not end this line"
         return "stray_quote", "a quote inside a quoted field is not doubled"
     if b"\0" in text:
         return "nul_byte", f"a NUL at byte {text.index(0)} of the record"
@@ -308,13 +340,16 @@ def read_csv(
     with path.open("rb") as stream, _mapped(stream.fileno()) as data:
         grammar = grammar_of(data, delimiter)
         head = read_head(data, grammar, encoding)
-        plain = None if strict else count_plain_lines(data, head.offset, grammar)
+        plain = None if strict else count_plain_lines(data, head, grammar)
         if plain is None:
             body = split_strictly(data, head, grammar, encoding, spool)
-        elif encoding == "utf-8":
-            body = Body(path, plain, head.n_lines)
         else:
-            body = Body(_transcode(data, head.offset, encoding, spool), plain)
+            is_crlf = data.find(b"\r", head.offset) >= 0
+            if encoding == "utf-8":
+                body = Body(path, plain, skip=head.n_lines, is_crlf=is_crlf)
+            else:
+                utf8 = _transcode(data, head.offset, encoding, spool)
+                body = Body(utf8, plain, is_crlf=is_crlf)
     return head, encoding, body
 
 
@@ -324,26 +359,26 @@ def read_geojson(path: Path, spool: Path) -> tuple[Head, str, Body]:
     Raises:
         DeliveryError: if it is no such collection.
     """
+    clean = spool / "clean.csv"
     try:
         features = json.loads(path.read_bytes())["features"]
-        rows = [
-            {
-                **f["properties"],
-                "geometry": json.dumps(f["geometry"], separators=(",", ":")),
-            }
-            for f in features
-        ]
-    except (ValueError, KeyError, TypeError) as error:
+        rows = [{**f["properties"], "geometry": f["geometry"]} for f in features]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        with clean.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
+            for number, row in enumerate(rows, start=1):
+                writer.writerow([number, *(_json_text(row.get(name)) for name in names)])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DeliveryError(
             "geojson_unreadable", f"is no GeoJSON FeatureCollection: {error}"
         ) from error
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    clean = spool / "clean.csv"
-    with clean.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        for number, row in enumerate(rows, start=1):
-            writer.writerow([number, *(row.get(name) for name in names)])
     return Head(names, 0, 0), "utf-8", Body(clean, len(rows), numbered=True)
+
+
+def _json_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def record_at(path: Path, line: int, delimiter: str) -> bytes:

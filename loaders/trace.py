@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import duckdb
 
-from loaders.drops import kept, restore, scratch
+from loaders.drops import kept, restore
 from loaders.errors import EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.paths import Paths
@@ -61,8 +62,8 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
     text = None
     drop = kept(paths.drops, sha256)
     if drop and feeds[feed].format == "csv":
-        with scratch(paths.data / "trace") as folder:
-            plain = restore(drop, folder / "plain")
+        with TemporaryDirectory() as folder:
+            plain = restore(drop, Path(folder) / "plain")
             text = decode(record_at(plain, line, feeds[feed].delimiter), encoding)
     return Origin(fact, feed, uri, member, delivery_seq, line, header, text)
 

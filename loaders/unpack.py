@@ -4,6 +4,9 @@ Members are streamed, never extracted by their names. What a file is, is decided
 first bytes and not by its name; a name that promises an archive must keep its word.
 """
 
+import errno
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,16 +16,20 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from isal import igzip
+from isal import igzip, isal_zlib
 
 from loaders.errors import DeliveryError
 
-_BROKEN = (
+_BROKEN: tuple[type[Exception], ...] = (
     zipfile.BadZipFile,
     zlib.error,
-    igzip.BadGzipFile,
+    cast(type[Exception], isal_zlib.error),
+    lzma.LZMAError,
+    struct.error,
     EOFError,
     NotImplementedError,
+    ValueError,
+    OSError,
 )
 
 
@@ -45,14 +52,8 @@ class Member:
         Raises:
             DeliveryError: if the archive turns out broken, at once or on the way.
         """
-        try:
-            with _plain(self.path, self.name) as stream:
-                yield stream
-        except _BROKEN as error:
-            raise DeliveryError(
-                "archive_broken",
-                f"{self.label}: the archive is damaged ({error}); ask for it again",
-            ) from error
+        with _damage_named(self.label), _plain(self.path, self.name) as stream:
+            yield stream
 
 
 def members(path: Path, pattern: str) -> list[Member]:
@@ -79,14 +80,8 @@ def members(path: Path, pattern: str) -> list[Member]:
 
 
 def _zip_members(path: Path, pattern: str) -> list[Member]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = [e for e in archive.infolist() if not e.is_dir()]
-    except _BROKEN as error:
-        raise DeliveryError(
-            "archive_broken",
-            f"{path.name}: is no readable zip ({error}); ask for it again",
-        ) from error
+    with _damage_named(path.name), zipfile.ZipFile(path) as archive:
+        entries = [e for e in archive.infolist() if not e.is_dir()]
     wanted = [e for e in entries if _is_wanted(e.filename, pattern)]
     if not wanted:
         inside = ", ".join(e.filename for e in entries[:5]) or "nothing"
@@ -110,6 +105,21 @@ def _is_wanted(name: str, pattern: str) -> bool:
     parts = PurePosixPath(name)
     forked = "__MACOSX" in parts.parts or parts.name.startswith("._")
     return not forked and fnmatch(parts.name.lower(), pattern)
+
+
+@contextmanager
+def _damage_named(label: str) -> Iterator[None]:
+    """Turn whatever a damaged archive makes its reader raise into one failure."""
+    try:
+        yield
+    except _BROKEN as error:
+        # Damage comes without a number or as a bad position; other ones are the disk's.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise DeliveryError(
+            "archive_broken",
+            f"{label}: the archive is damaged ({error}); ask for it again",
+        ) from error
 
 
 @contextmanager

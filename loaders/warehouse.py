@@ -157,7 +157,7 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
             connection.execute("set TimeZone = 'UTC'")
             return connection
         except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
+            if "could not set lock" not in str(error).lower():
                 message = f"{path}: cannot be opened: {error}"
                 raise EventmartError(message) from error
             if time.monotonic() > deadline:

@@ -1,0 +1,19 @@
+-- Where do most accidents happen for the people who live there, in the latest vintage?
+-- Downtown and the airport lead because few live there and many drive there.
+with latest_vintage as (
+    select max(vintage) as vintage
+    from reports.rpt_accidents_by_neighborhood
+)
+
+select
+    accidents.neighborhood_name,
+    sum(accidents.n_accidents) as n_accidents,
+    round(
+        1000.0 * sum(accidents.n_accidents) / max(accidents.population_2010), 1
+    ) as accidents_per_1000_residents
+from reports.rpt_accidents_by_neighborhood as accidents
+inner join latest_vintage on accidents.vintage = latest_vintage.vintage
+where accidents.population_2010 is not null
+group by accidents.neighborhood_name
+order by accidents_per_1000_residents desc, accidents.neighborhood_name asc
+limit 10

@@ -1,0 +1,8 @@
+{#- dbt's own strategy `append`, which also records how many rows it writes. -#}
+{% macro get_incremental_append_sql(arg_dict) -%}
+    {%- set n_rows = run_query('select count(*) from ' ~ arg_dict.temp_relation) -%}
+    {%- do store_raw_result(
+        'rows_written', message='', code='', rows_affected=n_rows.rows[0][0] | int
+    ) -%}
+    {{ return(dbt.get_incremental_append_sql(arg_dict)) }}
+{%- endmacro %}

@@ -1,0 +1,55 @@
+{#-
+    Incremental strategy `replace_touched`: the model's SQL returns all rows of every
+    identity that something touched; whatever the table holds of these identities is
+    deleted, the new rows are inserted, in one transaction.
+    - unique_key: the column that tells identities. It need not be unique: an identity
+      may have several rows, and fewer than before. One that loses all of them would
+      not be found; landing only appends, so no identity does.
+    - meta.event_date (optional): a date column the table is ordered by. The delete then
+      joins on it too, which reads only the row groups of these dates: without it,
+      every delete reads the whole history.
+    - meta.dates_from (optional, with event_date): a relation with both columns and every
+      date an identity ever had, where a newer version may move an event. Name it if,
+      and only if, the date is no part of the identity.
+    Usage: {{ config(
+        materialized='incremental', incremental_strategy='replace_touched',
+        unique_key='identity_key', meta={'event_date': 'purchase_date'},
+    ) }}
+-#}
+{% macro get_incremental_replace_touched_sql(arg_dict) -%}
+    {%- set target_table = arg_dict.target_relation -%}
+    {%- set new_rows = arg_dict.temp_relation -%}
+    {%- set identity = arg_dict.unique_key -%}
+    {%- if identity is not string -%}
+        {{ exceptions.raise_compiler_error('replace_touched needs one unique_key') }}
+    {%- endif -%}
+    {%- set event_date = config.get('meta', {}).get('event_date') -%}
+    {%- set dates_from = config.get('meta', {}).get('dates_from') -%}
+    {%- set columns = [identity, event_date] if event_date else [identity] -%}
+    {%- set columns_csv = columns | join(', ') -%}
+
+    {%- call statement('deleted', fetch_result=true) -%}
+        delete from {{ target_table }}
+        where ({{ columns_csv }}) in (
+            select {{ columns_csv }} from {{ new_rows }}
+            {%- if dates_from %}
+            union
+            select {{ columns_csv }} from {{ ref(dates_from) }}
+            where {{ identity }} in (select {{ identity }} from {{ new_rows }})
+            {%- endif %}
+        )
+    {%- endcall -%}
+    {%- set n_deleted = load_result('deleted').table.rows[0][0] | int -%}
+    {%- set n_inserted = run_query('select count(*) from ' ~ new_rows).rows[0][0] | int -%}
+    {%- do store_raw_result(
+        'rows_written', message='', code='', rows_affected=n_deleted + n_inserted
+    ) -%}
+
+    {%- set dest_columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
+    insert into {{ target_table }} ({{ dest_columns }})
+    select {{ dest_columns }}
+    from {{ new_rows }}
+    {%- if event_date %}
+    order by {{ event_date }}
+    {%- endif %}
+{%- endmacro %}

@@ -1,0 +1,33 @@
+{#-
+    meta.model_states, once in every database that models are built in (a transaction
+    writes one database, and a model's state is written with the model). One row per
+    model or seed:
+    - definition: md5 of the logic of the model and of all that it is built from;
+    - fingerprint: md5 of the definition, the documentation and the versions read;
+    - data_version: the run that last wrote rows (of a view: its inputs' versions);
+    - built_change_seq: up to where the landing's changes are in it.
+    Usage: on-run-start in dbt_project.yml
+-#}
+{% macro create_model_states() -%}
+    {%- for database in model_databases() %}
+    create schema if not exists {{ database }}.meta;
+    create table if not exists {{ database }}.meta.model_states (
+        node_id varchar,
+        definition varchar,
+        fingerprint varchar,
+        data_version varchar,
+        built_change_seq bigint,
+        n_rows_written bigint
+    );
+    {%- endfor %}
+{%- endmacro %}
+
+{#- The databases that models and seeds of this project are built in. -#}
+{% macro model_databases() -%}
+    {%- set databases = [target.database] -%}
+    {%- for node in graph.get('nodes', {}).values()
+        if node.resource_type in ['model', 'seed'] and node.database not in databases -%}
+        {%- do databases.append(node.database) -%}
+    {%- endfor -%}
+    {{ return(databases) }}
+{%- endmacro %}

@@ -1,0 +1,14 @@
+{#-
+    How many rows the model's build deleted and inserted: what its incremental strategy
+    recorded; all of a table built anew; none of a view.
+    Usage: {{ n_rows_written() }}
+-#}
+{% macro n_rows_written() -%}
+    {%- set recorded = load_result('rows_written') -%}
+    {%- if recorded -%}
+        {{ return(recorded.response.rows_affected) }}
+    {%- elif model.config.materialized == 'view' -%}
+        {{ return(0) }}
+    {%- endif -%}
+    {{ return(run_query('select count(*) from ' ~ this).rows[0][0] | int) }}
+{%- endmacro %}

@@ -1,0 +1,44 @@
+with versions as (
+    select * from {{ ref('int_accident_versions') }}
+),
+
+changes as (
+    select * from {{ ref('int_presence_changes') }}
+    where feed = 'accidents'
+),
+
+deliveries as (
+    select * from {{ ref('int_deliveries_in_order') }}
+    where feed = 'accidents'
+),
+
+changed as (
+    select
+        versions.identity_key,
+        changes._change_seq
+    from changes
+    inner join versions
+        on
+            changes._row_hash = versions._row_hash
+            and changes._copy = versions._copy
+),
+
+-- Where a file begins or ceases to count cyclists and pedestrians, a blank changes its
+-- meaning in rows that have not changed themselves.
+recounted as (
+    select
+        versions.identity_key,
+        deliveries._change_seq
+    from deliveries
+    inner join versions
+        on deliveries.series = versions.vintage
+    where deliveries.has_new_road_user_counts
+),
+
+united as (
+    select * from changed
+    union all
+    select * from recounted
+)
+
+select * from united

@@ -1,0 +1,45 @@
+with deliveries as (
+    select * from {{ ref('stg_landing__deliveries') }}
+    where status = 'landed' and parent_seq is null
+),
+
+ordered as (
+    select
+        *,
+        coalesce(lower(header) like '%bicycle_ind%', false) as has_road_user_counts,
+        cast(row_number() over (
+            partition by feed, series order by as_of, delivery_seq
+        ) as integer) as place,
+        cast(count(*) over (partition by feed, series) as integer) as last_place
+    from deliveries
+),
+
+compared as (
+    select
+        delivery_seq,
+        feed,
+        series,
+        place,
+        case when place < last_place then place + 1 else 0 end as next_place,
+        n_rejected > 0 as has_rejects,
+        -- Rows missing here may be among the rejects, and nothing without rejects has
+        -- followed yet.
+        count(case when n_rejected = 0 then 1 end) over (
+            partition by feed, series
+            order by place
+            rows between current row and unbounded following
+        ) = 0 as is_provisional,
+        has_road_user_counts,
+        coalesce(
+            has_road_user_counts <> lag(has_road_user_counts) over (
+                partition by feed, series order by place
+            ),
+            false
+        ) as has_new_road_user_counts,
+        window_start,
+        as_of,
+        _change_seq
+    from ordered
+)
+
+select * from compared

@@ -1,0 +1,104 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='identity_key',
+    on_schema_change='fail',
+    meta={'event_date': 'occurred_date', 'dates_from': 'int_accident_versions'},
+) }}
+
+with current_rows as (
+    select * from {{ ref('int_accident_row_fates') }}
+    where
+        fate = 'current_version'
+        {% if is_incremental() %}
+        and identity_key in (
+            select touched.identity_key
+            from {{ ref('int_accidents_touched') }} as touched
+            where touched._change_seq > {{ built_change_seq() }}
+        )
+        {% endif %}
+),
+
+offenses as (
+    select * from {{ ref('dim_offenses') }}
+),
+
+keyed as (
+    select
+        *,
+        {{ surrogate_key(['identity_key', 'row_rank']) }} as accident_key
+    from current_rows
+),
+
+accidents as (
+    select
+        keyed.accident_key,
+        keyed.identity_key,
+        case
+            when keyed.incident_id is null then keyed.accident_key
+            else {{ surrogate_key(['keyed.vintage', 'keyed.incident_id']) }}
+        end as incident_key,
+        keyed.offense_key,
+        keyed.neighborhood_key,
+        keyed.offense_id,
+        keyed.incident_id,
+        keyed.vintage,
+        offenses.offense_name as offense,
+        coalesce(
+            keyed.offense_category_label, offenses.offense_category_id
+        ) as offense_category,
+        coalesce(keyed.offense_type_label, keyed.top_offense_label) as offense_label,
+        keyed.neighborhood_label,
+        keyed.district,
+        keyed.district_label,
+        keyed.precinct,
+        keyed.first_harmful_event,
+        keyed.road_location,
+        keyed.road_description,
+        keyed.road_condition,
+        keyed.light_condition,
+        keyed.time_quality,
+        keyed.record_state,
+        keyed.longitude,
+        keyed.latitude,
+        case
+            when keyed.has_road_user_counts then coalesce(keyed.n_bicycles, 0)
+        end as n_bicycles,
+        case
+            when keyed.has_road_user_counts then coalesce(keyed.n_pedestrians, 0)
+        end as n_pedestrians,
+        keyed.n_seriously_injured,
+        keyed.n_fatalities,
+        case
+            when keyed.is_identified then keyed.n_rows_at_once - 1 else 0
+        end as n_duplicate_rows,
+        case
+            when keyed.is_identified then 1 else keyed.n_rows_at_once
+        end as n_equal_identities,
+        offenses.is_hit_and_run,
+        offenses.is_impaired,
+        (
+            offenses.is_serious_injury or coalesce(keyed.n_seriously_injured > 0, false)
+        ) as is_serious_injury,
+        offenses.is_fatal or coalesce(keyed.n_fatalities > 0, false) as is_fatal,
+        keyed.has_usable_point,
+        keyed.has_unmatched_neighborhood,
+        keyed.was_occurred_at_mended,
+        keyed.was_reported_at_mended,
+        keyed.has_untyped_values,
+        keyed.occurred_date,
+        keyed.reported_date,
+        keyed.occurred_at,
+        keyed.occurred_at_utc,
+        keyed.last_occurred_at,
+        keyed.reported_at,
+        keyed._delivery_seq,
+        keyed._change_seq,
+        keyed._line
+    from keyed
+    inner join offenses
+        on keyed.offense_key = offenses.offense_key
+)
+
+select * from accidents
+order by occurred_date

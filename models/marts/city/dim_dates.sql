@@ -1,0 +1,76 @@
+{% set weekday_names = [
+    'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'
+] %}
+{% set month_names = [
+    'January', 'February', 'March', 'April', 'May', 'June', 'July', 'August',
+    'September', 'October', 'November', 'December'
+] %}
+
+{% set event_dates = {
+    'fct_purchases': ['purchase_date'],
+    'fct_service_requests': ['request_date', 'closed_date'],
+    'fct_accidents': ['occurred_date', 'reported_date'],
+} %}
+
+with spans as (
+    {% for fact, columns in event_dates.items() -%}
+        {% set is_last_fact = loop.last -%}
+        {% for column in columns -%}
+            select
+                min({{ column }}) as first_date,
+                max({{ column }}) as last_date
+            from {{ ref(fact) }}
+            {% if not (loop.last and is_last_fact) %}union all{% endif %}
+        {% endfor %}
+    {% endfor %}
+),
+
+bounds as (
+    select
+        {{ dbt.date_trunc('year', 'min(first_date)') }} as first_date,
+        {{ dbt.last_day(dbt.date_trunc('year', 'max(last_date)'), 'year') }} as last_date
+    from spans
+),
+
+days as (
+    select {{ days_between('first_date', 'last_date') }} as calendar_date
+    from bounds
+),
+
+numbered as (
+    select
+        calendar_date,
+        {{ iso_weekday('calendar_date') }} as weekday_number,
+        cast(extract(month from calendar_date) as integer) as month_number
+    from days
+),
+
+named as (
+    select
+        calendar_date,
+        case weekday_number
+            {% for name in weekday_names -%}
+                when {{ loop.index }} then '{{ name }}'
+            {% endfor -%}
+        end as weekday_name,
+        case month_number
+            {% for name in month_names -%}
+                when {{ loop.index }} then '{{ name }}'
+            {% endfor -%}
+        end as month_name,
+        cast(extract(year from calendar_date) as integer) as year_number,
+        cast(extract(quarter from calendar_date) as integer) as quarter_number,
+        month_number,
+        cast(extract(day from calendar_date) as integer) as day_of_month,
+        weekday_number,
+        -- The ISO year of a day is the year of the Thursday of its week.
+        cast(extract(year from
+            {{ dbt.dateadd('day', '4 - weekday_number', 'calendar_date') }}
+        ) as integer) as iso_year,
+        cast(extract(week from calendar_date) as integer) as iso_week,
+        weekday_number >= 6 as is_weekend,
+        cast({{ dbt.date_trunc('month', 'calendar_date') }} as date) as month_start_date
+    from numbered
+)
+
+select * from named

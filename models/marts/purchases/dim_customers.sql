@@ -1,0 +1,40 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+) }}
+
+with purchases as (
+    select * from {{ ref('stg_vending__purchases') }}
+    where
+        set_aside_reason is null
+        {% if is_incremental() -%}
+            and _change_seq > {{ built_change_seq() }}
+        {%- endif %}
+),
+
+cards as (
+    select card_hash
+    from purchases
+    where card_hash is not null
+    group by card_hash
+    union all
+    select null as card_hash
+),
+
+customers as (
+    select
+        {{ surrogate_key(['card_hash']) }} as customer_key,
+        card_hash,
+        card_hash is not null as is_known
+    from cards
+),
+
+new_customers as (
+    select * from customers
+    {% if is_incremental() -%}
+        where customer_key not in (select held.customer_key from {{ this }} as held)
+    {%- endif %}
+)
+
+select * from new_customers

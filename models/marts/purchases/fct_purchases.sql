@@ -1,0 +1,57 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='identity_key',
+    on_schema_change='fail',
+    meta={'event_date': 'purchase_date'},
+) }}
+
+with current_rows as (
+    select * from {{ ref('int_purchase_row_fates') }}
+    where
+        fate = 'current_version'
+        {% if is_incremental() -%}
+            and (identity_key, event_date) in (
+                select
+                    touched.identity_key,
+                    touched.event_date
+                from {{ ref('int_purchases_touched') }} as touched
+                where touched._change_seq > {{ built_change_seq() }}
+            )
+        {%- endif %}
+),
+
+numbered as (
+    select
+        *,
+        row_number() over (
+            partition by identity_key
+            order by _row_hash, _copy
+        ) as unit_number
+    from current_rows
+),
+
+purchases as (
+    select
+        {{ surrogate_key(['identity_key', 'unit_number']) }} as purchase_key,
+        identity_key,
+        kiosk_id,
+        product_id,
+        customer_key,
+        fc_number,
+        time_quality,
+        cast(extract(hour from purchased_at) as integer) as purchase_hour,
+        cast(extract(hour from purchased_at_utc) as integer) as purchase_hour_utc,
+        cast(unit_number as integer) as unit_number,
+        has_untyped_values,
+        event_date as purchase_date,
+        purchased_at,
+        purchased_at_utc,
+        _delivery_seq,
+        _change_seq,
+        _line
+    from numbered
+)
+
+select * from purchases
+order by purchase_date

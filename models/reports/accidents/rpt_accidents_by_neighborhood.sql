@@ -1,0 +1,60 @@
+with accidents as (
+    select * from {{ ref('fct_accidents') }}
+    where record_state <> 'withdrawn'
+),
+
+neighborhoods as (
+    select * from {{ ref('dim_neighborhoods') }}
+),
+
+counted as (
+    select
+        vintage,
+        cast(extract(year from occurred_date) as integer) as occurred_year,
+        neighborhood_key,
+        count(*) as n_offense_records,
+        count(distinct incident_key) as n_accidents,
+        count(distinct case when is_fatal then incident_key end) as n_fatal_accidents,
+        count(distinct case when is_serious_injury then incident_key end)
+            as n_serious_accidents,
+        count(distinct case when is_hit_and_run then incident_key end)
+            as n_hit_and_run_accidents
+    from accidents
+    group by vintage, extract(year from occurred_date), neighborhood_key
+),
+
+covered as (
+    select
+        vintage,
+        cast(extract(year from occurred_date) as integer) as occurred_year,
+        count(distinct occurred_date) as n_days_with_accidents
+    from accidents
+    group by vintage, extract(year from occurred_date)
+),
+
+joined as (
+    select
+        counted.neighborhood_key,
+        neighborhoods.neighborhood_slug,
+        neighborhoods.neighborhood_name,
+        counted.vintage,
+        counted.occurred_year,
+        counted.n_offense_records,
+        counted.n_accidents,
+        counted.n_fatal_accidents,
+        counted.n_serious_accidents,
+        counted.n_hit_and_run_accidents,
+        covered.n_days_with_accidents,
+        neighborhoods.population_2010,
+        1000.0 * counted.n_accidents / neighborhoods.population_2010
+            as accidents_per_1000_residents
+    from counted
+    inner join covered
+        on
+            counted.vintage = covered.vintage
+            and counted.occurred_year = covered.occurred_year
+    inner join neighborhoods
+        on counted.neighborhood_key = neighborhoods.neighborhood_key
+)
+
+select * from joined

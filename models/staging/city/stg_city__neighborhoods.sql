@@ -1,0 +1,34 @@
+with source as (
+    select * from {{ source('city', 'neighborhoods') }}
+),
+
+cleaned as (
+    select
+        *,
+        {{ id_text('nbhd_id') }} as number_label
+    from source
+),
+
+renamed as (
+    select
+        -- keys
+        _row_hash,
+        _copy,
+
+        -- text
+        {{ clean_text('nbhd_name') }} as neighborhood_label,
+        {{ clean_text('typology') }} as typology,
+        {{ clean_text('notes') }} as notes,
+        geometry,
+
+        -- numbers
+        {{ round_trip_cast('number_label', 'integer') }} as neighborhood_number,
+
+        -- audit
+        _delivery_seq,
+        _change_seq,
+        _line
+    from cleaned
+)
+
+select * from renamed

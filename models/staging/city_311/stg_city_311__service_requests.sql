@@ -1,0 +1,131 @@
+with source as (
+    select * from {{ source('city_311', 'service_requests') }}
+),
+
+cleaned as (
+    select
+        _row_hash,
+        _copy,
+        _delivery_seq,
+        _change_seq,
+        _line,
+        {{ id_text('council_district') }} as council_district,
+        {{ id_text('police_district') }} as police_district,
+        {%- for column in [
+            'case_summary', 'case_status', 'case_source', 'case_created_date',
+            'case_created_dttm', 'case_closed_date', 'case_closed_dttm',
+            'first_call_resolution', 'customer_zip_code', 'incident_address_1',
+            'incident_address_2', 'incident_intersection_1', 'incident_intersection_2',
+            'incident_zip_code', 'longitude', 'latitude', 'agency', 'division',
+            'major_area', 'type', 'topic', 'neighborhood',
+        ] %}
+        {{ clean_text(column) }} as {{ column }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from source
+),
+
+typed as (
+    select
+        *,
+        {{ city_timestamp('coalesce(case_created_dttm, case_created_date)') }}
+            as requested_at,
+        {{ city_timestamp('coalesce(case_closed_dttm, case_closed_date)') }}
+            as closed_at,
+        {{ zip_code('customer_zip_code') }} as customer_zip,
+        {{ zip_code('incident_zip_code') }} as incident_zip,
+        {{ round_trip_cast('longitude', 'double') }} as point_longitude,
+        {{ round_trip_cast('latitude', 'double') }} as point_latitude,
+        -- Ten characters hold a date, not a time of day.
+        length(coalesce(case_created_dttm, case_created_date)) <= 10
+            as has_request_date_only,
+        -- A close of unknown time is stamped with the last second of its day.
+        (
+            length(coalesce(case_closed_dttm, case_closed_date)) <= 10
+            or coalesce(case_closed_dttm, case_closed_date) like '%11:59:59 PM'
+            or coalesce(case_closed_dttm, case_closed_date) like '%23:59:59'
+        ) as has_close_date_only
+    from cleaned
+),
+
+renamed as (
+    select
+        -- keys
+        _row_hash,
+        _copy,
+
+        -- text
+        case_summary as request_summary,
+        case_status as status_label,
+        case_source as source_label,
+        agency as agency_label,
+        type as type_label,
+        topic,
+        division,
+        major_area,
+        neighborhood as neighborhood_label,
+        incident_address_1,
+        incident_address_2,
+        incident_intersection_1,
+        incident_intersection_2,
+        incident_zip,
+        customer_zip,
+        -- What tells requests apart even where it is no zip code.
+        coalesce(incident_zip, incident_zip_code) as incident_zip_label,
+        coalesce(customer_zip, customer_zip_code) as customer_zip_label,
+        council_district,
+        police_district,
+        case upper(first_call_resolution)
+            when 'Y' then 'yes'
+            when 'N' then 'no'
+            else 'unknown'
+        end as first_call_resolution,
+        {{ time_quality('requested_at', city_zone(), 'has_request_date_only') }}
+            as time_quality,
+        {{ time_quality('closed_at', city_zone(), 'has_close_date_only') }}
+            as close_time_quality,
+        case
+            when coalesce(case_created_dttm, case_created_date) is null
+                then 'no_request_time'
+            when requested_at is null then 'untyped_request_time'
+        end as set_aside_reason,
+
+        -- numbers
+        point_longitude as longitude,
+        point_latitude as latitude,
+
+        -- booleans
+        {{ is_usable_point('point_longitude', 'point_latitude') }} as has_usable_point,
+        coalesce(case_created_date like '%:%', false) as has_time_in_created_date,
+        (
+            (customer_zip_code is not null and customer_zip is null)
+            or (incident_zip_code is not null and incident_zip is null)
+        ) as has_irregular_zip,
+        (
+            (
+                coalesce(case_closed_dttm, case_closed_date) is not null
+                and closed_at is null
+            )
+            or (longitude is not null and point_longitude is null)
+            or (latitude is not null and point_latitude is null)
+            or coalesce(upper(first_call_resolution) not in ('Y', 'N'), false)
+        ) as has_untyped_values,
+
+        -- dates
+        cast(requested_at as date) as request_date,
+        cast(closed_at as date) as closed_date,
+
+        -- timestamps
+        requested_at,
+        {{ utc_instant('requested_at', city_zone()) }} as requested_at_utc,
+        closed_at,
+        {{ utc_instant('closed_at', city_zone()) }} as closed_at_utc,
+
+        -- audit
+        _delivery_seq,
+        _change_seq,
+        _line
+    from typed
+)
+
+select * from renamed

@@ -1,0 +1,21 @@
+with source as (
+    select * from {{ source('landing', 'presence') }}
+),
+
+renamed as (
+    select
+        -- keys
+        _row_hash,
+        _copy,
+        _delivery_seq,
+
+        -- text
+        feed,
+        change,
+
+        -- audit
+        _change_seq
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,24 @@
+with source as (
+    select * from {{ source('landing', 'rejects') }}
+),
+
+renamed as (
+    select
+        -- keys
+        delivery_seq,
+
+        -- text
+        feed,
+        reason,
+        detail,
+        {{ printable('raw_bytes') }} as raw_text,
+
+        -- numbers
+        byte_offset,
+
+        -- audit
+        line as _line
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,131 @@
+with source as (
+    select * from {{ source('traffic', 'accidents') }}
+),
+
+cleaned as (
+    select
+        _row_hash,
+        _copy,
+        _delivery_seq,
+        _change_seq,
+        _line,
+        {%- for column in [
+            'incident_id', 'offense_id', 'offense_code', 'offense_code_extension',
+            'district_id', 'precinct_id', 'bicycle_ind', 'pedestrian_ind',
+            'seriously_injured', 'fatalities',
+        ] %}
+        {{ id_text(column) }} as {{ column }},
+        {%- endfor %}
+        {%- for column in [
+            'offense_type_id', 'offense_category_id', 'top_traffic_accident_offense',
+            'first_occurrence_date', 'last_occurrence_date', 'reported_date',
+            'geo_lon', 'geo_lat', 'neighborhood_id', 'harmful_event_seq_1',
+            'road_location', 'road_description', 'road_condition', 'light_condition',
+        ] %}
+        {{ clean_text(column) }} as {{ column }}
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from source
+),
+
+typed as (
+    select
+        *,
+        {{ city_timestamp('first_occurrence_date') }} as occurred_at_as_sent,
+        {{ city_timestamp('last_occurrence_date') }} as last_occurred_at_as_sent,
+        {{ city_timestamp('reported_date') }} as reported_at_as_sent,
+        {{ round_trip_cast('geo_lon', 'double') }} as longitude,
+        {{ round_trip_cast('geo_lat', 'double') }} as latitude,
+        {{ round_trip_cast('bicycle_ind', 'integer') }} as n_bicycles,
+        {{ round_trip_cast('pedestrian_ind', 'integer') }} as n_pedestrians,
+        {{ round_trip_cast('seriously_injured', 'integer') }} as n_seriously_injured,
+        {{ round_trip_cast('fatalities', 'integer') }} as n_fatalities,
+        -- Ten characters hold a date, not a time of day.
+        length(first_occurrence_date) <= 10 as has_date_only
+    from cleaned
+),
+
+mended as (
+    select
+        *,
+        {{ whole_minute('occurred_at_as_sent') }} as occurred_at,
+        {{ whole_minute('last_occurred_at_as_sent') }} as last_occurred_at,
+        {{ whole_minute('reported_at_as_sent') }} as reported_at
+    from typed
+),
+
+renamed as (
+    select
+        -- keys
+        _row_hash,
+        _copy,
+        offense_id,
+        incident_id,
+
+        -- text
+        lower(offense_type_id) as offense_type_label,
+        top_traffic_accident_offense as top_offense_label,
+        offense_code,
+        coalesce(offense_code_extension, '0') as offense_code_extension,
+        lower(offense_category_id) as offense_category_label,
+        neighborhood_id as neighborhood_label,
+        district_id as district_label,
+        case
+            when {{ full_match('district_id', '[1-7]') }} then district_id
+        end as district,
+        precinct_id as precinct,
+        upper(harmful_event_seq_1) as first_harmful_event,
+        upper(road_location) as road_location,
+        upper(road_description) as road_description,
+        upper(road_condition) as road_condition,
+        upper(light_condition) as light_condition,
+        -- The coordinates as sent tell accidents apart where no id does.
+        geo_lon as longitude_label,
+        geo_lat as latitude_label,
+        {{ time_quality('occurred_at', city_zone(), 'has_date_only') }} as time_quality,
+        case
+            when first_occurrence_date is null then 'no_occurrence_time'
+            when occurred_at is null then 'untyped_occurrence_time'
+        end as set_aside_reason,
+
+        -- numbers
+        longitude,
+        latitude,
+        n_bicycles,
+        n_pedestrians,
+        n_seriously_injured,
+        n_fatalities,
+
+        -- booleans
+        {{ is_usable_point('longitude', 'latitude') }} as has_usable_point,
+        coalesce(occurred_at <> occurred_at_as_sent, false) as was_occurred_at_mended,
+        coalesce(reported_at <> reported_at_as_sent, false) as was_reported_at_mended,
+        (
+            (reported_date is not null and reported_at is null)
+            or (last_occurrence_date is not null and last_occurred_at is null)
+            or (geo_lon is not null and longitude is null)
+            or (geo_lat is not null and latitude is null)
+            or (bicycle_ind is not null and n_bicycles is null)
+            or (pedestrian_ind is not null and n_pedestrians is null)
+            or (seriously_injured is not null and n_seriously_injured is null)
+            or (fatalities is not null and n_fatalities is null)
+        ) as has_untyped_values,
+
+        -- dates
+        cast(occurred_at as date) as occurred_date,
+        cast(reported_at as date) as reported_date,
+
+        -- timestamps
+        occurred_at,
+        {{ utc_instant('occurred_at', city_zone()) }} as occurred_at_utc,
+        last_occurred_at,
+        reported_at,
+
+        -- audit
+        _delivery_seq,
+        _change_seq,
+        _line
+    from mended
+)
+
+select * from renamed

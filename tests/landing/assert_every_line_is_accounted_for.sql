@@ -1,0 +1,112 @@
+-- A returned row is a delivery whose records do not add up: lines were lost, invented or
+-- counted twice between the file and the landing.
+{% set models = {
+    'purchases': 'stg_vending__purchases',
+    'products': 'stg_vending__products',
+    'service_requests': 'stg_city_311__service_requests',
+    'accidents': 'stg_traffic__accidents',
+    'neighborhoods': 'stg_city__neighborhoods',
+} %}
+
+with deliveries as (
+    select * from {{ ref('stg_landing__deliveries') }}
+),
+
+presences as (
+    select * from {{ ref('stg_landing__presences') }}
+),
+
+rejects as (
+    select * from {{ ref('stg_landing__rejects') }}
+),
+
+first_read as (
+    {% for feed, model in models.items() -%}
+        select
+            _delivery_seq,
+            count(*) as n_rows
+        from {{ ref(model) }}
+        group by _delivery_seq
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+changes as (
+    select
+        _delivery_seq,
+        count(*) as n_changes,
+        sum(case when change = '+' then 1 else -1 end) as n_net
+    from presences
+    group by _delivery_seq
+),
+
+refused as (
+    select
+        delivery_seq,
+        count(*) as n_rows
+    from rejects
+    group by delivery_seq
+),
+
+joined as (
+    select
+        deliveries.*,
+        coalesce(first_read.n_rows, 0) as n_first_read,
+        coalesce(refused.n_rows, 0) as n_refused,
+        coalesce(changes.n_changes, 0) as n_changes,
+        coalesce(changes.n_net, 0) as n_net
+    from deliveries
+    left join first_read on deliveries.delivery_seq = first_read._delivery_seq
+    left join refused on deliveries.delivery_seq = refused.delivery_seq
+    left join changes on deliveries.delivery_seq = changes._delivery_seq
+),
+
+-- What a delivery holds: its own rows, or what the changes up to it leave.
+held as (
+    select
+        *,
+        case
+            when delivery_mode = 'increment' then n_net
+            else sum(n_net) over (
+                partition by feed, series
+                order by as_of, delivery_seq
+                rows between unbounded preceding and current row
+            )
+        end as n_held
+    from joined
+    where status = 'landed'
+),
+
+broken_laws as (
+    select
+        'records = new + known + rejected + blank' as broken_law,
+        delivery_seq
+    from held
+    where n_records <> n_new + n_known + n_rejected + n_blank
+    union all
+    select
+        'rows held = new + known' as broken_law,
+        delivery_seq
+    from held
+    where n_held <> n_new + n_known
+    union all
+    select
+        'rows first read = new' as broken_law,
+        delivery_seq
+    from held
+    where n_first_read <> n_new
+    union all
+    select
+        'rejects kept = rejected' as broken_law,
+        delivery_seq
+    from held
+    where n_refused <> n_rejected
+    union all
+    select
+        'what did not land changed nothing' as broken_law,
+        delivery_seq
+    from joined
+    where status <> 'landed' and n_first_read + n_changes > 0
+)
+
+select * from broken_laws

@@ -1,0 +1,147 @@
+"""What the loader's tests share: a warehouse of their own, small feeds, small files."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from loaders.feeds import Feed
+from loaders.landing import Warehouse, land_file
+from loaders.ledger import Entry
+from loaders.paths import Paths
+from loaders.warehouse import create_tables, open_landing
+
+REPOSITORY = Path(__file__).parents[2]
+AUDIT_COLUMNS = {"_row_hash", "_copy", "_extra", "_delivery_seq", "_change_seq", "_line"}
+
+
+def make_feed(**settings: Any) -> Feed:
+    """A feed `things` of the columns a, b, c; an increment unless told otherwise."""
+    defaults = {
+        "name": "things",
+        "description": "Things of no importance.",
+        "mode": "increment",
+        "as_of": {"file_name": r"(\d{4}-\d{2}-\d{2})", "arrival": True},
+        "layouts": [{"name": "only", "has": ["a"]}],
+        "columns": {"a": {"required": True}, "b": {}, "c": {}},
+    }
+    if settings.get("mode") == "window":
+        defaults["window"] = {"column": "b", "days": 30}
+    return Feed.model_validate(defaults | settings)
+
+
+class Lab:
+    """A warehouse with one feed, and short ways to land in it and to look into it."""
+
+    def __init__(self, warehouse: Warehouse, feed: Feed, files: Path) -> None:
+        self.warehouse, self.feed, self.files = warehouse, feed, files
+        create_tables(self.landing, {feed.name: feed})
+
+    @property
+    def landing(self) -> duckdb.DuckDBPyConnection:
+        return self.warehouse.landing
+
+    def file(self, data: bytes | str, name: str = "things.csv") -> Path:
+        path = self.files / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        return path
+
+    def land(
+        self, data: bytes | str, name: str = "things.csv", as_of: str | None = None
+    ) -> Entry:
+        """Land one file of one delivery."""
+        given = datetime.fromisoformat(as_of) if as_of else None
+        (entry,) = land_file(self.warehouse, self.feed, self.file(data, name), given)
+        return entry
+
+    def all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self.landing.execute(query, list(values)).fetchall()
+
+    def rows(self, order: str = "_delivery_seq, _line") -> list[tuple[Any, ...]]:
+        """The feed's own columns of all raw rows."""
+        columns = ", ".join(f'"{name}"' for name in self.feed.columns)
+        return self.all(f"select {columns} from raw.{self.feed.name} order by {order}")
+
+    def ledger(self) -> list[tuple[Any, ...]]:
+        return self.all("from raw.deliveries order by delivery_seq")
+
+    def counts(self) -> tuple[int, ...]:
+        """Rows of every raw table but the ledger and the stamps."""
+        return tuple(
+            self.all(f"select count(*) from raw.{table}")[0][0]
+            for table in (self.feed.name, "presence", "rejects")
+        )
+
+    def present(self, delivery_seq: int) -> Counter[tuple[Any, ...]]:
+        """P(k) by running sum of presence, as a bag of rows of the feed's columns."""
+        if self.feed.mode == "increment":
+            reach = "delivery_seq = k.delivery_seq"
+        else:
+            reach = "(as_of, delivery_seq) <= (k.as_of, k.delivery_seq)"
+        columns = ", ".join(f'"{name}"' for name in self.feed.columns)
+        found = self.all(
+            f"""
+            with k as (select * from raw.deliveries where delivery_seq = ?),
+            held as (
+                select _row_hash, _copy, sum(if(change = '+', 1, -1)) as n
+                from raw.presence where feed = '{self.feed.name}' and _delivery_seq in (
+                    select delivery_seq from raw.deliveries where feed = (select feed from k)
+                    and series = (select series from k) and status = 'landed'
+                    and exists (select 1 from k where {reach})
+                ) group by _row_hash, _copy
+            )
+            select n, {columns} from held
+            left join raw.{self.feed.name} using (_row_hash, _copy) where n <> 0
+            """,
+            delivery_seq,
+        )
+        assert all(n == 1 for n, *_ in found), "a row came twice or went without coming"
+        return Counter(tuple(row) for _, *row in found)
+
+    def check_laws(self) -> None:
+        """Both conservation laws, of every landed delivery."""
+        for seq, records, new, known, rejected, blank in self.all(
+            "select delivery_seq, n_records, n_new, n_known, n_rejected, n_blank "
+            "from raw.deliveries where status = 'landed'"
+        ):
+            assert records == new + known + rejected + blank
+            assert self.present(seq).total() == new + known
+            assert self.all(
+                "select count(*) from raw.rejects where delivery_seq = ?", seq
+            ) == [(rejected,)]
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "data", tmp_path / "inbox")
+
+
+@pytest.fixture
+def warehouse(paths: Paths) -> Iterator[Warehouse]:
+    with open_landing(paths.landing) as landing:
+        yield Warehouse(landing, paths)
+
+
+@pytest.fixture
+def lab(warehouse: Warehouse, tmp_path: Path) -> Callable[..., Lab]:
+    """Make a lab for a feed of these settings: see `make_feed`."""
+
+    def make(feed: Feed | None = None, **settings: Any) -> Lab:
+        return Lab(warehouse, feed or make_feed(**settings), tmp_path / "files")
+
+    return make
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real open data; see the marker `real_data`."""
+    folder = Path(os.environ.get("REAL_DATA_DIR") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder}; set REAL_DATA_DIR")
+    return folder

@@ -1,0 +1,174 @@
+"""Feed settings: the shipped ones are valid, and a mistake is named."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import make_feed
+
+from loaders.errors import UsageError
+from loaders.feeds import FEEDS_FILE, Window, canonical, load_feeds
+
+VALID = {
+    "description": "d",
+    "mode": "increment",
+    "as_of": {"arrival": True},
+    "layouts": [{"name": "only", "has": ["a"]}],
+    "columns": {"a": {}, "b": {}},
+}
+
+
+def complaint(path: Path, text: str | bytes) -> str:
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(UsageError) as caught:
+        load_feeds(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{path}: ")
+
+
+def test_the_shipped_settings_are_valid() -> None:
+    assert list(load_feeds()) == [
+        "purchases",
+        "products",
+        "service_requests",
+        "accidents",
+        "neighborhoods",
+    ]
+
+
+def test_every_shipped_feed_can_date_its_deliveries() -> None:
+    for feed in load_feeds(FEEDS_FILE).values():
+        assert feed.as_of.newest or feed.as_of.arrival
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "fault"),
+    [
+        ({"mode": "windw"}, "mode", "'increment', 'window' or 'snapshot'"),
+        ({"modes": "window"}, "modes", "not permitted"),
+        ({"description": None}, "description", "valid string"),
+        ({"sources": "x.csv"}, "sources", "valid tuple"),
+        ({"encodings": ["utf8"]}, "encodings.0", "'utf-8'"),
+        ({"encodings": []}, "encodings", "at least 1"),
+        ({"delimiter": '"'}, "delimiter", "match"),
+        ({"delimiter": "\n"}, "delimiter", "match"),
+        ({"delimiter": "é"}, "delimiter", "match"),
+        ({"delimiter": ";;"}, "delimiter", "match"),
+        ({"null_markers": [1]}, "null_markers.0", "valid string"),
+        ({"columns": {}}, "columns", "at least 1"),
+        ({"columns": {"a": {}, "B": {}}}, "columns.B", "match"),
+        ({"columns": {"a": {}, "b__c": {}}}, "columns.b__c", "match"),
+        ({"columns": {"a": {"requird": True}}}, "columns.a.requird", "not permitted"),
+        ({"columns": {"a": {}, "b": {"aliases": ["A"]}}}, "as a whole", "one column: a"),
+        ({"layouts": []}, "layouts", "at least 1"),
+        ({"layouts": [{"name": "x", "has": ["q"]}]}, "as a whole", "columns: q"),
+        (
+            {"layouts": [{"name": "x", "has": ["a"], "lacks": ["q"]}]},
+            "as a whole",
+            "columns: q",
+        ),
+        ({"volatile": ["q"]}, "as a whole", "columns: q"),
+        ({"window": {"column": "a", "days": 3}}, "as a whole", "mode is window"),
+        ({"mode": "window"}, "as a whole", "mode is window"),
+        (
+            {"mode": "window", "window": {"column": "q", "days": 3}},
+            "as a whole",
+            "columns: q",
+        ),
+        ({"mode": "window", "window": {"column": "a"}}, "window", "either days or"),
+        (
+            {"mode": "window", "window": {"column": "a", "days": 0}},
+            "window.days",
+            "greater than 0",
+        ),
+        ({"as_of": {"file_name": "("}}, "as_of.file_name", "regular expression"),
+        ({"as_of": {"file_name": "x"}}, "as_of.file_name", "one group"),
+        ({"as_of": {"newest": ["b"]}}, "as a whole", "needs formats"),
+        ({"as_of": {"newest": ["q"], "formats": ["%Y"]}}, "as a whole", "columns: q"),
+        ({"as_of": {"newest": ["b"], "formats": ["%Q"]}}, "as_of.formats", "%Q"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_feed_and_key(
+    tmp_path: Path, settings: dict[str, Any], key: str, fault: str
+) -> None:
+    text = yaml.safe_dump({"feeds": {"things": VALID | settings}})
+    message = complaint(tmp_path / "feeds.yml", text)
+    assert message.startswith("feed 'things' is not valid: ")
+    assert f"{key}" in message
+    assert fault in message
+
+
+def test_all_mistakes_of_a_feed_are_named_at_once(tmp_path: Path) -> None:
+    text = yaml.safe_dump({"feeds": {"things": VALID | {"mode": 1, "layouts": []}}})
+    message = complaint(tmp_path / "feeds.yml", text)
+    assert "mode: " in message
+    assert "; layouts: " in message
+
+
+@pytest.mark.parametrize("name", ["deliveries", "presence", "rejects", "file_stamps"])
+def test_a_feed_cannot_take_the_name_of_a_table_of_the_loader(
+    tmp_path: Path, name: str
+) -> None:
+    text = yaml.safe_dump({"feeds": {name: VALID}})
+    assert f"raw.{name} is" in complaint(tmp_path / "feeds.yml", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("feeds: [1", "is not YAML: "),
+        (b"\xff\xfe", "is not YAML: "),
+        ("feeds:\n  x: {}\n  x: {}\n", "'x' comes twice"),
+        ("", "expected one mapping"),
+        ("feeds: []", "expected one mapping"),
+        ("feeds: {}", "expected one mapping"),
+        ("feed: {x: {}}", "expected one mapping"),
+        ("feeds: {x: {}}\nmore: 1", "expected one mapping"),
+        ("feeds: {x: }", "feed 'x': expected settings"),
+        ("feeds: {x: {name: y}}", "feed 'x': expected settings, without a name"),
+        ("feeds: {1: {}}", "feed 1 is not valid: name: "),
+        ("feeds: {X y: {}}", "feed 'X y' is not valid: name: "),
+    ],
+)
+def test_a_broken_file_is_one_clear_message(
+    tmp_path: Path, text: str | bytes, fault: str
+) -> None:
+    assert fault in complaint(tmp_path / "feeds.yml", text)
+
+
+def test_a_missing_file_is_one_clear_message(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        load_feeds(tmp_path / "feeds.yml")
+
+
+@pytest.mark.parametrize(
+    "header", ["Case Summary", "CASE_SUMMARY", " case-summary ", "case  summary?"]
+)
+def test_headers_match_by_their_letters_and_digits(header: str) -> None:
+    assert canonical(header) == "case_summary"
+
+
+def test_an_alias_leads_to_its_column() -> None:
+    feed = make_feed(columns={"a": {"aliases": ["2nd A!"]}, "b": {}})
+    assert feed.by_header == {"a": "a", "b": "b", "2nd_a": "a"}
+
+
+def test_the_first_layout_that_fits_names_a_delivery() -> None:
+    feed = make_feed(
+        layouts=[
+            {"name": "full", "has": ["a", "b"], "lacks": ["c"]},
+            {"name": "other", "has": ["a"]},
+        ]
+    )
+    layouts = [feed.layout_of(c) for c in (["a", "b"], ["a", "b", "c"], ["b"])]
+    assert [layout and layout.name for layout in layouts] == ["full", "other", None]
+
+
+def test_a_window_starts_its_length_before_its_as_of() -> None:
+    as_of = datetime(2024, 3, 1, 12)
+    assert Window(column="a", days=366).start(as_of) == date(2023, 3, 1)
+    assert Window(column="a", calendar_years=5).start(as_of) == date(2019, 1, 1)

@@ -1,0 +1,443 @@
+"""Reading: every record is good with exactly its values, or rejected with its bytes.
+
+The oracle is a state machine of its own, written from RFC 4180 character by character;
+on well-formed input it is checked against Python's csv module in turn.
+"""
+
+import csv
+import io
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import Lab
+
+from loaders.read import decide_encoding, record_at
+
+Good = tuple[int, tuple[str | None, ...]]
+Bad = tuple[int, int, bytes, str]
+
+
+@dataclass
+class Oracle:
+    good: list[Good]
+    bad: list[Bad]
+    n_blank: int
+
+
+def record_end(data: bytes, start: int) -> tuple[list[bytes], int, int] | None:
+    """Fields of the record at `start`, where it ends, and after its line end.
+
+    None if it is not well-formed.
+    """
+    fields, field, at = [], bytearray(), start
+    state = "start"
+    while True:
+        char = data[at : at + 1]
+        is_end = char == b"" or char == b"\n" or data[at : at + 2] == b"\r\n"
+        if state == "quoted":
+            if char == b"":
+                return None
+            if char == b'"':
+                state = "closed"
+            else:
+                field += char
+        elif char == b'"' and state == "closed":
+            field += char
+            state = "quoted"
+        elif char == b'"' and state == "start":
+            state = "quoted"
+        elif char == b"," or is_end:
+            fields.append(bytes(field))
+            field.clear()
+            state = "start"
+            if is_end:
+                return fields, at, at + {b"": 0, b"\n": 1}.get(char, 2)
+        elif state == "closed" or char == b"\r":
+            return None
+        else:
+            state = "bare"
+            field += char
+        at += 1
+
+
+def judge(data: bytes, encoding: str = "utf-8") -> Oracle:
+    """What must become of every record behind a one-line header."""
+    oracle = Oracle([], [], 0)
+    n_columns = data.split(b"\n")[0].count(b",") + 1
+    at, line = data.index(b"\n") + 1, 2
+    while at < len(data):
+        found = record_end(data, at)
+        if found:
+            fields, stop, end = found
+        else:
+            newline = data.find(b"\n", at)
+            end = len(data) if newline < 0 else newline + 1
+        raw = data[at:end]
+        if not raw.rstrip(b"\r\n"):
+            oracle.n_blank += 1
+        elif found is None:
+            oracle.bad.append((line, at, raw, "malformed"))
+        elif b"\0" in raw:
+            oracle.bad.append((line, at, raw, "nul_byte"))
+        elif len(fields) != n_columns:
+            few = len(fields) < n_columns
+            reason = "too_few_fields" if few else "too_many_fields"
+            oracle.bad.append((line, at, raw, reason))
+        else:
+            try:
+                values = tuple(field.decode(encoding) or None for field in fields)
+                oracle.good.append((line, values))
+            except UnicodeDecodeError:
+                oracle.bad.append((line, at, raw, "invalid_encoding"))
+        line += raw.count(b"\n")
+        at = end
+    return oracle
+
+
+def check(lab: Lab, data: bytes, encoding: str = "utf-8") -> None:
+    """Land, and compare every record, value, byte, line and offset with the oracle."""
+    expected = judge(data, encoding)
+    entry = lab.land(data)
+    if entry.status == "held":
+        assert entry.reason == "cut_mid_record"
+        assert data[-1:] not in b"\r\n"
+        assert expected.bad[-1][1] + len(expected.bad[-1][2]) == len(data)
+        lab.land(data + b"\n")
+        expected = judge(data + b"\n", encoding)
+    elif entry.status == "empty":
+        assert not expected.good
+        assert not expected.bad
+        return
+    rows = lab.all("select _line, a, b, c from raw.things order by _line")
+    assert [(line, tuple(values)) for line, *values in rows] == expected.good
+    malformed = ("unterminated_quote", "stray_quote", "bare_carriage_return")
+    rejects = [
+        (line, offset, raw, "malformed" if reason in malformed else reason)
+        for line, offset, raw, reason in lab.all(
+            "select line, byte_offset, raw_bytes, reason from raw.rejects order by line"
+        )
+    ]
+    assert rejects == expected.bad
+    (n_blank,) = lab.all("select n_blank from raw.deliveries where status = 'landed'")[0]
+    assert n_blank == expected.n_blank
+    lab.check_laws()
+
+
+def start_again(lab: Lab) -> None:
+    for table in ("things", "presence", "rejects", "deliveries"):
+        lab.landing.execute(f"delete from raw.{table}")
+
+
+# ---------------------------------------------------------------- records
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_well_formed_files_read_as_python_reads_them(
+    lab: Callable[..., Lab], seed: int
+) -> None:
+    rng = random.Random(seed)
+    text = ["", "x", "1,5", 'say "hi"', "two\nlines", "two\r\nlines", " pad ", "é", "'"]
+    end = rng.choice(["\n", "\r\n"])
+    sent = io.StringIO(newline="")
+    writer = csv.writer(
+        sent,
+        lineterminator=end,
+        quoting=rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    )
+    writer.writerow(["a", "b", "c"])
+    for number in range(rng.randrange(1, 20)):
+        writer.writerow([f"{number}", rng.choice(text), rng.choice(text)])
+    data = sent.getvalue()
+    if rng.random() < 0.3:
+        data = data.removesuffix(end)
+    things = lab()
+    entry = things.land(data)
+    assert (entry.status, entry.n_rejected, entry.n_blank) == ("landed", 0, 0)
+    expected = list(csv.reader(io.StringIO(data, newline="")))[1:]
+    assert things.rows() == [tuple(value or None for value in row) for row in expected]
+    if "\n" not in "".join(value for row in expected for value in row):
+        assert [good for _, good in judge(data.encode()).good] == things.rows()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_file_is_judged_record_by_record(lab: Callable[..., Lab], seed: int) -> None:
+    rng = random.Random(seed)
+    pieces = [
+        *(b"plain", b"7", b"", b" pad ", b" ", b"\xc3\xa9", b"'", b"\\", b"#", b"NULL"),
+        *(b'"quoted"', b'"a,b"', b'"a\nb"', b'"a\r\nb"', b'"say ""hi"""', b'""', b'"\r"'),
+        *(b'5" pipe', b' "x"', b'"x" ', b'"a"b', b'a"b"', b'"open', b'x"', b'"'),
+        *(b"nul\0", b"\xff", b"\xc3", b"cr\rcr", b"\r", b"\x1a", b"\xef\xbb\xbf"),
+    ]
+    things = lab()
+    for _ in range(12):
+        odd = rng.choice([0, 0.1, 0.5])
+        ends = rng.choice([[b"\n"], [b"\r\n"], [b"\n", b"\r\n"]])
+        data = bytearray(rng.choice([b"", b"\xef\xbb\xbf"]) + b"a,b,c\n")
+        for _ in range(rng.randrange(12)):
+            n_fields = 3 if rng.random() > odd else rng.choice([0, 1, 2, 4])
+            usual = pieces if rng.random() < odd else pieces[:14]
+            data += b",".join(rng.choice(usual) for _ in range(n_fields))
+            data += rng.choice(ends)
+        if rng.random() < 0.3 and data.count(b"\n") > 1:
+            del data[data.rindex(b"\n") :]
+        start_again(things)
+        check(things, bytes(data))
+
+
+@pytest.mark.parametrize("size", [1 << 20, (1 << 20) + 1, 3 << 20])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_lines_and_values_hold_across_the_chunks_of_a_long_file(
+    lab: Callable[..., Lab], size: int, end: bytes
+) -> None:
+    line = b'%07d,"q,%07d",' + b"x" * 40 + end
+    count = size // len(line % (0, 0))
+    body = b"".join(line % (number, number) for number in range(count))
+    things = lab()
+    entry = things.land(b"a,b,c" + end + body + b"last,,")
+    assert (entry.n_records, entry.n_new) == (count + 1, count + 1)
+    wrong = things.all(
+        "select * from raw.things where _line <> ? and a = 'last' or a <> 'last' "
+        "and (_line <> a::int + 2 or b <> 'q,' || a or c <> repeat('x', 40))",
+        count + 2,
+    )
+    assert wrong == []
+
+
+def test_an_odd_record_at_the_end_changes_no_other(lab: Callable[..., Lab]) -> None:
+    body = b"".join(b'%d,"a\nb",%d\n' % (n, n) for n in range(5000))
+    check(lab(), b"a,b,c\n" + body + b"1,2\n")
+
+
+def test_a_quote_behind_a_blank_is_part_of_the_value(lab: Callable[..., Lab]) -> None:
+    things = lab()
+    things.land('a,b,c\nx, "y",5" pipe\n')
+    assert things.rows() == [("x", ' "y"', '5" pipe')]
+
+
+def test_a_blank_behind_a_quoted_field_is_no_value_to_drop(lab: Callable[..., Lab]) -> None:
+    entry = (things := lab()).land('a,b,c\nx,"y" ,z\n1,2,3\n')
+    assert (entry.n_new, entry.n_rejected) == (1, 1)
+    assert things.all("select reason, raw_bytes from raw.rejects") == [
+        ("stray_quote", b'x,"y" ,z\n')
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (b'x,"y,z\n', "unterminated_quote"),
+        (b'x,"y"y,z\n', "stray_quote"),
+        (b"x,y\ry,z\n", "bare_carriage_return"),
+        (b"x,y,z\r\r\n", "bare_carriage_return"),
+        (b"x,\0,z\n", "nul_byte"),
+        (b"x,y\n", "too_few_fields"),
+        (b"x,y,z,\n", "too_many_fields"),
+        (b"x,\xff,z\n", "invalid_encoding"),
+    ],
+)
+def test_a_rejected_record_says_why(
+    lab: Callable[..., Lab], record: bytes, reason: str
+) -> None:
+    things = lab()
+    entry = things.land(b"a,b,c\n1,2,3\n" + record + b"4,5,6\n")
+    assert (entry.status, entry.n_new, entry.n_rejected) == ("landed", 2, 1)
+    assert things.all("select line, byte_offset, raw_bytes, reason from raw.rejects") == [
+        (3, 12, record, reason)
+    ]
+    assert things.all("select _line from raw.things order by all") == [(2,), (4,)]
+
+
+@pytest.mark.parametrize("n_bytes", [(16 << 20) - 3, 33 << 20])
+def test_a_record_too_large_is_rejected_whole_and_alone(
+    lab: Callable[..., Lab], n_bytes: int
+) -> None:
+    things = lab()
+    record = b"x," + b"y" * n_bytes + b",z\n"
+    entry = things.land(b"a,b,c\n" + record + b"1,2,3\n")
+    assert (entry.status, entry.n_new, entry.n_rejected) == ("landed", 1, 1)
+    assert things.all("select reason, raw_bytes = ? from raw.rejects", record) == [
+        ("record_too_large", True)
+    ]
+
+
+def test_a_long_record_below_the_limit_is_good(lab: Callable[..., Lab]) -> None:
+    things = lab()
+    things.land(b"a,b,c\nx," + b"y" * (10 << 20) + b",z\n")
+    assert things.all("select length(b) from raw.things") == [(10 << 20,)]
+
+
+def test_a_file_of_carriage_returns_only_has_lines_too(lab: Callable[..., Lab]) -> None:
+    things = lab()
+    things.land(b"a,b,c\r1,2,3\r\r4,5,6")
+    assert things.all("select _line, a from raw.things order by all") == [(2, "1"), (4, "4")]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("header_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("break_", ["\n", "\r\n", "\r"])
+def test_a_header_may_span_lines(
+    lab: Callable[..., Lab], header_end: str, end: str, break_: str
+) -> None:
+    things = lab(columns={"a_x": {}, "b": {}, "c": {}}, layouts=[{"name": "x", "has": ["b"]}])
+    data = f'"a{break_}x",b,c{header_end}1,2,3{end}4,5,6{end}'
+    entry = things.land(data)
+    first = 2 + f"{break_}".count("\n")
+    assert things.all("select _line, a_x, c from raw.things order by all") == [
+        (first, "1", "3"),
+        (first + 1, "4", "6"),
+    ]
+    assert entry.n_header_lines == first - 1
+
+
+@pytest.mark.parametrize(
+    "header", [b'a,"b\n1,2,3\n', b"a," + b"h" * 200_000 + b"\n1,2\n", b'a,"b"c\n']
+)
+def test_a_header_that_is_none_fails_the_delivery(
+    lab: Callable[..., Lab], header: bytes
+) -> None:
+    entry = lab().land(header)
+    assert (entry.status, entry.reason) == ("failed", "header_unreadable")
+    assert entry.detail
+    assert entry.detail.startswith("line 1")
+
+
+def test_another_delimiter_divides(lab: Callable[..., Lab]) -> None:
+    things = lab(delimiter="|")
+    things.land('a|b|c\n1,5|"x|y"|z\n1||\n3|4\n')
+    assert things.rows() == [("1,5", "x|y", "z"), ("1", None, None)]
+
+
+def test_null_markers_are_nulls_and_nothing_else_is(lab: Callable[..., Lab]) -> None:
+    things = lab(null_markers=["null", " ", "it's"])
+    things.land("a,b,c\nnull, ,it's\nNULL,  ,its\n\"null\",\"\",\n")
+    assert things.rows() == [(None, None, None), ("NULL", "  ", "its"), (None, None, None)]
+
+
+def test_record_at_gives_the_record_of_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b'a,b\r\n1,"x\r\ny"\r\n\r\n2,z\r\n3,"open\r\n')
+    records = [record_at(path, line, ",") for line in (1, 2, 5)]
+    assert records == [b"a,b", b'1,"x\r\ny"', b"2,z"]
+    assert record_at(path, 6, ",").startswith(b'3,"open')
+
+
+# ---------------------------------------------------------------- encodings
+
+
+ALL = ["utf-8", "cp1252-via-cp850", "cp1252", "latin-1"]
+
+
+@pytest.mark.parametrize(
+    ("word", "sent", "encoding"),
+    [
+        ("plain", b"plain", "utf-8"),
+        ("Müller’s", "Müller’s".encode(), "utf-8"),
+        ("Müller’s – é", "Müller’s – é".encode("cp1252"), "cp1252"),
+        ("Cañon", "Cañon".encode("latin-1"), "cp1252"),
+        ("x\x81y", b"x\x81y", "latin-1"),
+        ("President’s", b"President\xc6s", "cp1252-via-cp850"),
+        ("don’t – “no” …", b"don\xc6t \xfb \xf4no\xf6 \xe0", "cp1252-via-cp850"),
+    ],
+)
+def test_an_encoding_is_found_and_the_text_is_whole(
+    lab: Callable[..., Lab], word: str, sent: bytes, encoding: str
+) -> None:
+    things = lab(encodings=ALL)
+    entry = things.land(b"a,b,c\r\nx," + sent + b',"q ' + sent + b'"\r\n1,2\r\n')
+    assert entry.encoding == encoding
+    assert things.rows() == [("x", word, f"q {word}")]
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+def test_other_encodings_read_the_same_plain_or_not(
+    lab: Callable[..., Lab], encoding: str, strict: bool
+) -> None:
+    things = lab(encodings=["utf-8", encoding])
+    body = "".join(f"{n},é{n},ÿ\n" for n in range(60_000))
+    things.land(("a,b,c\n" + body + ("\n" if strict else "")).encode(encoding))
+    assert things.all(
+        "select count(*) from raw.things where b = 'é' || a and c = 'ÿ' and _line = a::int + 2"
+    ) == [(60_000,)]
+
+
+@pytest.mark.parametrize("text", ["Café", "Köln", "Æsop", "él s’en va", "PRÆS", "\xc6s"])
+def test_a_cp1252_file_is_not_taken_for_a_mangled_one(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(f"a\nKöln {text}\n".encode("cp1252"))
+    assert decide_encoding(path, tuple(ALL)) == "cp1252"
+
+
+def test_a_mangled_apostrophe_is_found_across_chunks(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    for shift in range(-4, 4):
+        path.write_bytes(b"x" * ((1 << 20) + shift) + b"t\xc6s it\n")
+        assert decide_encoding(path, tuple(ALL)) == "cp1252-via-cp850"
+
+
+def test_a_bad_byte_anywhere_rejects_its_record_only(lab: Callable[..., Lab]) -> None:
+    check(lab(), b"a,b,c\n\xc3\xa9,2,3\n\xe9,2,3\n\xc3\n4,5,6\n")
+
+
+def test_a_character_across_chunks_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"x" * ((1 << 20) - 1) + "é\n".encode())
+    assert decide_encoding(path, ("utf-8", "latin-1")) == "utf-8"
+    path.write_bytes(b"x" * ((1 << 20) - 1) + b"\xc3")
+    assert decide_encoding(path, ("utf-8", "latin-1")) == "latin-1"
+
+
+# ---------------------------------------------------------------- GeoJSON
+
+
+GEO = {
+    "format": "geojson",
+    "columns": {"a": {"required": True}, "b": {}, "geometry": {}},
+}
+
+
+def feature(**properties: object) -> dict[str, object]:
+    point = {"type": "Point", "coordinates": [-104.95, 39]}
+    return {"type": "Feature", "properties": properties, "geometry": point}
+
+
+def test_a_feature_is_a_row_and_its_geometry_text(lab: Callable[..., Lab]) -> None:
+    import json
+
+    things = lab(**GEO)
+    features = [
+        feature(a="x\r\n\"y\", 'z'", b=True, more=[1, {"k": None}]),
+        feature(a="é", b=1.50),
+        feature(a=None, b="\r"),
+    ]
+    things.land(json.dumps({"features": features}), "things.geojson")
+    point = '{"type":"Point","coordinates":[-104.95,39]}'
+    assert things.rows() == [
+        ("x\r\n\"y\", 'z'", "true", point),
+        ("é", "1.5", point),
+        (None, "\r", point),
+    ]
+    assert things.all("select _extra from raw.things where _extra is not null") == [
+        ('{"more":"[1,{\\"k\\":null}]"}',)
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"no json",
+        b"[1]",
+        b'{"features": [1]}',
+        b'{"features": [{"properties": {}}]}',
+        b'{"features": "x"}',
+        b"[" * 100_000,
+        b'{"features": [{"properties": {"a": "\\ud800"}, "geometry": null}]}',
+        b"\xff\xfe{",
+    ],
+)
+def test_what_is_no_geojson_fails(lab: Callable[..., Lab], data: bytes) -> None:
+    entry = lab(**GEO).land(data, "things.geojson")
+    assert (entry.status, entry.reason) == ("failed", "geojson_unreadable")

@@ -1,0 +1,30 @@
+-- A returned row is a total that differs from the one before it on the way from the raw
+-- rows over the fact to the reports: purchases were lost or counted twice.
+with totals as (
+    select
+        (
+            select count(*) from {{ ref('int_purchase_row_fates') }}
+            where fate = 'current_version'
+        ) as n_current_rows,
+        (select count(*) from {{ ref('fct_purchases') }}) as n_facts,
+        (
+            select sum(n_purchases) from {{ ref('rpt_top_products') }}
+        ) as n_in_top_products,
+        (
+            select sum(n_purchases) from {{ ref('rpt_time_of_day') }}
+        ) as n_by_local_time,
+        (
+            select sum(n_purchases_utc) from {{ ref('rpt_time_of_day') }}
+        ) as n_by_utc
+),
+
+differing as (
+    select * from totals
+    where
+        n_current_rows <> n_facts
+        or coalesce(n_in_top_products, 0) <> n_facts
+        or coalesce(n_by_local_time, 0) <> n_facts
+        or coalesce(n_by_utc, 0) <> n_facts
+)
+
+select * from differing

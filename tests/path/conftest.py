@@ -1,0 +1,110 @@
+"""The whole path, as a person walks it: demo, land, dbt build, publish."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+
+from loaders.__main__ import main
+from loaders.paths import Paths
+
+ROOT = Path(__file__).parents[2]
+SCALE = 0.005
+
+
+@dataclass(frozen=True)
+class Project:
+    """One data folder, worked on through the same commands that people use."""
+
+    paths: Paths
+
+    def _enter(self) -> None:
+        os.environ["EVENTMART_DATA"] = str(self.paths.data)
+        os.environ["EVENTMART_INBOX"] = str(self.paths.inbox)
+
+    def eventmart(self, *arguments: str | Path) -> Result:
+        self._enter()
+        return CliRunner().invoke(main, [str(a) for a in arguments], prog_name="eventmart")
+
+    def land(self, *arguments: str | Path) -> str:
+        result = self.eventmart("land", *arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def dbt(self, *arguments: str) -> int:
+        """Run dbt; returns how many rows its models and seeds wrote."""
+        self._enter()
+        target = self.paths.data / "target"
+        call = [*arguments, "--project-dir", ROOT, "--profiles-dir", ROOT]
+        call += ["--target-path", target, "--log-path", self.paths.data / "logs", "--quiet"]
+        try:
+            result = dbtRunner().invoke([str(part) for part in call])
+        finally:
+            # dbt keeps its files open for the next call; others want them meanwhile.
+            DuckDBConnectionManager.close_all_connections()
+        failed = [
+            f"{r.node.unique_id}: {r.status}: {r.message}"
+            for r in getattr(result.result, "results", [])
+            if r.status not in ("success", "pass", "no-op")
+        ]
+        assert result.success, result.exception or failed
+        results = json.loads((target / "run_results.json").read_text())["results"]
+        return sum(r["adapter_response"].get("rows_affected", 0) for r in results)
+
+    def publish(self) -> Path:
+        run_results = self.paths.data / "target" / "run_results.json"
+        result = self.eventmart("publish", "--run-results", run_results)
+        assert result.exit_code == 0, result.output
+        return self.paths.published / "eventmart.duckdb"
+
+    def published(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(
+            str(self.paths.published / "eventmart.duckdb"), read_only=True
+        )
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def new_project(folder: Path, inbox: Path | None = None) -> Project:
+    project = Project(Paths(folder, inbox or folder / "demo"))
+    result = project.eventmart("init")
+    assert result.exit_code == 0, result.output
+    return project
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Demo deliveries, written once and only read from."""
+    from loaders.demo import generate
+
+    folder = tmp_path_factory.mktemp("demo") / "inbox"
+    generate(folder, SCALE, 1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which the demo has been landed, built and published. Read only."""
+    project = new_project(tmp_path_factory.mktemp("built"), demo)
+    project.land()
+    project.dbt("build")
+    project.publish()
+    return project
+
+
+@pytest.fixture(scope="session")
+def truth(demo: Path) -> dict:
+    return json.loads((demo / "truth.json").read_text())

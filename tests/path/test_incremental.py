@@ -1,0 +1,118 @@
+"""Landing and building delivery by delivery ends where a full rebuild ends."""
+
+import itertools
+import random
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from loaders.feeds import load_feeds
+from tests.path.conftest import Project, new_project
+
+# Where a row was first read depends on what arrived first, by its nature. The ledger's
+# own facts tell the order of arrival.
+PROVENANCE = {"_delivery_seq", "_change_seq", "_line", "_row_hash"}
+LEDGER = {"fct_deliveries", "fct_rejected_rows"}
+
+
+def contents(project: Project) -> dict[str, tuple[int, str]]:
+    """Rows and a hash, which their order does not change, of every mart and report."""
+    found = {}
+    with duckdb.connect(str(project.paths.build), read_only=True) as connection:
+        tables = connection.execute(
+            "select table_schema, table_name from information_schema.tables "
+            "where table_catalog = current_catalog() "
+            "and table_schema in ('marts', 'reports') order by all"
+        ).fetchall()
+        for schema, table in tables:
+            if table in LEDGER:
+                continue
+            columns = connection.execute(
+                "select column_name from duckdb_columns() where database_name = "
+                "current_catalog() and schema_name = ? and table_name = ? order by 1",
+                [schema, table],
+            ).fetchall()
+            kept = ", ".join(f'"{name}"' for (name,) in columns if name not in PROVENANCE)
+            found[f"{schema}.{table}"] = connection.execute(
+                f"select count(*), coalesce(md5(string_agg(md5(cast(({kept}) as varchar)), "
+                f"'' order by md5(cast(({kept}) as varchar)))), '') from {schema}.{table}"
+            ).fetchone()
+    return found
+
+
+def test_delivery_by_delivery_equals_a_full_rebuild(
+    demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = new_project(tmp_path, demo)
+    deliveries = [
+        (feed.name, path)
+        for feed in load_feeds().values()
+        for pattern in feed.sources
+        for path in sorted(demo.glob(pattern))
+    ]
+    # Not by date: some arrive late, between those of other feeds.
+    random.Random(4).shuffle(deliveries)
+    written = []
+    for feed, path in deliveries:
+        project.land(feed, path)
+        written.append((feed, path.name, project.dbt("run")))
+    step_by_step = contents(project)
+    project.dbt("run", "--full-refresh")
+    rebuilt = contents(project)
+    with capsys.disabled():
+        print()
+        for feed, name, n_rows in written:
+            print(f"{feed:<18}{name:<44}{n_rows:>9,} rows written")
+        for table in rebuilt:
+            same = "equal" if step_by_step[table] == rebuilt[table] else "DIFFERS"
+            print(f"{table:<44}{rebuilt[table][0]:>9,} rows  {same}")
+    assert step_by_step == rebuilt
+
+
+def windows(demo: Path) -> list[Path]:
+    return sorted((demo / "service_requests").iterdir())
+
+
+def land_windows(folder: Path, order: tuple[Path, ...], each: bool) -> dict:
+    """Land request windows in an order; build after each of them, or once at the end."""
+    project = new_project(folder)
+    select = ["run", "--select", "+fct_service_requests", "+rpt_resolution_times"]
+    for path in order:
+        project.land("service_requests", path)
+        if each:
+            project.dbt(*select)
+    if not each:
+        project.dbt(*select)
+    return contents(project)
+
+
+def assert_orders_agree(demo: Path, folder: Path, orders: list, each: bool) -> None:
+    expected = land_windows(folder / "by_date", tuple(windows(demo)), each=False)
+    assert expected["marts.fct_service_requests"][0] > 1000
+    for number, order in enumerate(orders):
+        found = land_windows(folder / str(number), order, each)
+        assert found == expected, [path.name for path in order]
+
+
+def test_windows_end_in_the_same_facts_in_each_of_their_24_orders(
+    demo: Path, tmp_path: Path
+) -> None:
+    orders = list(itertools.permutations(windows(demo)))
+    assert len(orders) == 24
+    assert_orders_agree(demo, tmp_path, orders, each=False)
+
+
+def test_windows_built_one_by_one_end_in_the_same_facts_in_some_orders(
+    demo: Path, tmp_path: Path
+) -> None:
+    orders = random.Random(7).sample(list(itertools.permutations(windows(demo))), 4)
+    assert_orders_agree(demo, tmp_path, orders, each=True)
+
+
+@pytest.mark.full
+def test_windows_built_one_by_one_end_in_the_same_facts_in_each_order(
+    demo: Path, tmp_path: Path
+) -> None:
+    orders = list(itertools.permutations(windows(demo)))
+    assert_orders_agree(demo, tmp_path, orders, each=True)

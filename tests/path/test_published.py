@@ -1,0 +1,140 @@
+"""What readers get: the published file, its numbers, and where they came from."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.path.conftest import ROOT, Project
+
+FACTS = {
+    "fct_purchases": "purchase_key",
+    "fct_service_requests": "service_request_key",
+    "fct_accidents": "accident_key",
+}
+
+
+def relations(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = connection.execute(
+        "select table_schema || '.' || table_name from information_schema.tables "
+        "where table_catalog = current_catalog() order by all"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def test_the_published_file_holds_marts_and_reports_only(built: Project) -> None:
+    with built.published() as connection:
+        schemas = {name.split(".")[0] for name in relations(connection)}
+    assert schemas == {"marts", "reports"}
+
+
+def test_every_published_relation_reads_alone_renamed_and_under_another_alias(
+    built: Project, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved.duckdb"
+    shutil.copy(built.paths.published / "eventmart.duckdb", moved)
+    with duckdb.connect() as connection:
+        connection.execute("set autoinstall_known_extensions = false")
+        connection.execute(f"attach '{moved}' as elsewhere (read_only)")
+        connection.execute("use elsewhere")
+        names = relations(connection)
+        assert len(names) > 15
+        for name in names:
+            connection.execute(f"select * from {name} limit 1").fetchall()
+
+
+def test_every_published_table_and_column_is_described(built: Project) -> None:
+    with built.published() as connection:
+        silent = connection.execute(
+            """
+            select schema_name || '.' || table_name as name from duckdb_tables()
+            where comment is null
+            union all
+            select schema_name || '.' || table_name || '.' || column_name
+            from duckdb_columns()
+            where comment is null and not internal
+            """
+        ).fetchall()
+    assert silent == []
+
+
+def readme_queries() -> list[str]:
+    return re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_readme_quotes_five_of_the_analyses() -> None:
+    analyses = {path.read_text().strip() for path in (ROOT / "analyses").glob("*.sql")}
+    queries = [query.strip() for query in readme_queries()]
+    assert len(queries) == 5
+    assert set(queries) <= analyses
+
+
+@pytest.mark.parametrize(
+    "query", readme_queries(), ids=map(str, range(len(readme_queries())))
+)
+def test_a_query_of_the_readme_answers(built: Project, query: str) -> None:
+    with built.published() as connection:
+        rows = connection.execute(query).fetchall()
+    assert rows
+
+
+@pytest.mark.parametrize(("fact", "key"), FACTS.items())
+def test_a_fact_is_traced_to_its_line_word_for_word(
+    built: Project, fact: str, key: str
+) -> None:
+    with built.published() as connection:
+        found = connection.execute(
+            f"select {key}, _line from marts.{fact} order by {key} limit 5"
+        ).fetchall()
+    for value, line in found:
+        result = built.eventmart("trace", str(value))
+        assert result.exit_code == 0, result.output
+        assert f"line      {line}\n" in result.output
+        record = re.search(r"^record    (.*)$", result.output, re.MULTILINE)
+        header = re.search(r"^header    (.*)$", result.output, re.MULTILINE)
+        assert record
+        assert header
+        fields = next(csv.reader([record.group(1)]))
+        assert len(fields) == len(header.group(1).split(","))
+
+
+def test_a_key_that_no_fact_has_is_an_error(built: Project) -> None:
+    result = built.eventmart("trace", "00000000-0000-0000-0000-000000000000")
+    assert result.exit_code == 2
+    assert "no fact has the key" in result.output
+
+
+def test_a_second_build_with_nothing_new_writes_no_row(built: Project) -> None:
+    landed = built.land()
+    assert "unchanged" in landed
+    assert built.dbt("build") == 0
+    result = built.eventmart(
+        "publish", "--run-results", built.paths.data / "target" / "run_results.json"
+    )
+    assert "nothing new" in result.output
+
+
+def test_six_in_the_morning_utc_is_ten_at_night_at_the_kiosk(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    from tests.path.conftest import new_project
+
+    project = new_project(tmp_path_factory.mktemp("hour"))
+    file = project.paths.data / "one.csv"
+    file.write_text(
+        "kiosk_id,product_id,card_hash,date_time,fc_number\n"
+        "108,2457,abc,2017-12-06 22:06:36-08,20.0\n"
+    )
+    project.land("purchases", file)
+    project.dbt(
+        "build", "--select", "+fct_purchases", "--exclude-resource-type", "unit_test"
+    )
+    with duckdb.connect(str(project.paths.build), read_only=True) as connection:
+        hours = connection.execute(
+            "select hour(purchased_at), hour(purchased_at_utc), fc_number "
+            "from marts.fct_purchases"
+        ).fetchall()
+    assert hours == [(22, 6, "20")]

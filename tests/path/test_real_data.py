@@ -1,0 +1,118 @@
+"""The real files through the whole path, against independent readings with pandas."""
+
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from tests.path.conftest import Project, new_project
+
+pytestmark = pytest.mark.real_data
+
+
+@pytest.fixture(scope="module")
+def real(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = new_project(tmp_path_factory.mktemp("real"))
+    for feed, folder in (
+        ("service_requests", "service_requests"),
+        ("accidents", "accidents"),
+        ("neighborhoods", "boundaries"),
+    ):
+        project.land(feed, *sorted((real_data / folder).iterdir()))
+    project.land("products", real_data / "purchases" / "product_info.csv")
+    project.dbt("build", "--exclude-resource-type", "unit_test")
+    return project
+
+
+def query(project: Project, sql: str) -> pd.DataFrame:
+    with duckdb.connect(str(project.paths.build), read_only=True) as connection:
+        return connection.execute(sql).df()
+
+
+def read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="latin-1")
+
+
+def test_every_record_is_a_fact(real: Project) -> None:
+    found = query(
+        real,
+        """
+        select 'requests' as what, count(*) as n from marts.fct_service_requests
+        union all select vintage, count(*) from marts.fct_accidents group by vintage
+        union all select 'neighborhoods', count(*) from marts.dim_neighborhoods
+        where has_boundary
+        """,
+    )
+    assert dict(zip(found["what"], found["n"], strict=True)) == {
+        "requests": 24083,
+        "main": 4171,
+        "crashes_22": 72610,
+        "neighborhoods": 78,
+    }
+
+
+def test_days_to_close_equal_an_independent_computation(
+    real: Project, real_data: Path
+) -> None:
+    (file,) = (real_data / "service_requests").iterdir()
+    sent = read(file)
+    form = "%m/%d/%Y %I:%M:%S %p"
+    created = pd.to_datetime(sent["Case Created dttm"], format=form)
+    closed = pd.to_datetime(sent["Case Closed dttm"].replace("", None), format=form)
+    sent["days"] = (closed.dt.normalize() - created.dt.normalize()).dt.days
+    expected = sent.groupby("Type")["days"].agg(["count", "sum", "median", "max"])
+    found = query(
+        real,
+        """
+        select
+            type_label, count(days_to_close) as "count", sum(days_to_close) as "sum",
+            median(days_to_close) as "median", max(days_to_close) as "max"
+        from marts.fct_service_requests
+        group by type_label
+        order by type_label
+        """,
+    ).set_index("type_label")
+    pd.testing.assert_frame_equal(
+        found, expected, check_dtype=False, check_names=False, rtol=1e-12
+    )
+
+
+def test_accidents_by_neighborhood_and_year_equal_an_independent_computation(
+    real: Project, real_data: Path
+) -> None:
+    sent = read(real_data / "accidents" / "traffic_accidents_2019-08_vintage_2015_2017.csv")
+    sent["year"] = sent["OCCURRENCE_DATE"].str[:4].astype(int)
+    sent["place"] = sent["NEIGHBORHOOD_ID"].replace("", "Unknown")
+    expected = sent.groupby(["place", "year"]).size()
+    found = query(
+        real,
+        """
+        select neighborhood_name, year(occurred_at) as "year", count(*) as n
+        from marts.fct_accidents
+        inner join marts.dim_neighborhoods using (neighborhood_key)
+        where vintage = 'crashes_22'
+        group by neighborhood_name, year(occurred_at)
+        order by neighborhood_name, year(occurred_at)
+        """,
+    ).set_index(["neighborhood_name", "year"])["n"]
+    pd.testing.assert_series_equal(found, expected, check_dtype=False, check_names=False)
+
+
+def test_the_report_adds_up_to_the_file(real: Project, real_data: Path) -> None:
+    sent = read(real_data / "accidents" / "traffic_accidents_2019-08_vintage_2015_2017.csv")
+    found = query(
+        real,
+        "select sum(n_offense_records) as n from reports.rpt_accidents_by_neighborhood "
+        "where vintage = 'crashes_22'",
+    )
+    assert found["n"][0] == len(sent)
+
+
+def test_one_file_of_offenses_holds_fewer_incidents_than_records(real: Project) -> None:
+    found = query(
+        real,
+        "select count(*) as records, count(distinct incident_id) as incidents "
+        "from marts.fct_accidents where vintage = 'main'",
+    )
+    assert found.values.tolist() == [[4171, 4163]]
