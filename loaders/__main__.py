@@ -44,6 +44,11 @@ class Commands(click.Group):
         except duckdb.Error as error:
             click.echo(f"error: the database refused: {printable(str(error))}", err=True)
             context.exit(EventmartError.exit_code)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            click.echo(f"error: {printable(str(error))}", err=True)
+            context.exit(EventmartError.exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,7 +77,10 @@ def main(context: click.Context, feeds_file: Path) -> None:
 @main.command()
 @click.pass_obj
 def init(settings: Settings) -> None:
-    """Create the landing database, with an empty table per feed."""
+    """Create the landing database, with an empty table per feed, and dbt's folder."""
+    paths, _ = settings
+    # dbt attaches landing and creates its own files, but not the folder they are in.
+    paths.build.parent.mkdir(parents=True, exist_ok=True)
     with _writing(settings):
         pass
 
@@ -231,13 +239,9 @@ def rejects(
                         n_shown += 1
                         label = f"{Path(uri).name}:{member}" if member else Path(uri).name
                         text = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-                        click.echo(
-                            printable(
-                                f"{feed} {label} (delivery {number}) line {line}, byte "
-                                f"{offset}: {reason}: {detail}\n    "
-                            ).replace("\\n", "\n")
-                            + printable(text[:200])
-                        )
+                        place = f"{feed} {label} (delivery {number}) line {line}"
+                        click.echo(printable(f"{place}, byte {offset}: {reason}: {detail}"))
+                        click.echo(printable(f"    {text[:200]}"))
     where = f"written to {export}" if export else f"{n_shown} shown"
     click.echo(f"{n_found} rejected records, {where}")
 

@@ -128,6 +128,8 @@ class Feed(Settings):
     def _consistent(self) -> "Feed":
         if self.name in RESERVED:
             raise ValueError(f"raw.{self.name} is a table of the loader's own")
+        if "rowid" in self.columns:
+            raise ValueError("rowid is how DuckDB numbers rows; no column can be called so")
         mentioned = {*self.volatile, *self.as_of.newest}
         mentioned |= {c for layout in self.layouts for c in layout.has + layout.lacks}
         if self.window:

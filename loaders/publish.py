@@ -20,6 +20,8 @@ from loaders.paths import Paths
 KEEP = 3
 # What dbt keeps for itself in the build file.
 _PRIVATE = ("staging", "meta", "seeds")
+# Arguments by which a `dbt build` leaves out models, data tests or rows.
+_PARTIAL = ("select", "exclude", "selector", "resource_types", "empty", "sample")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
     _sync(manifest)
     _sync(partial)
     partial.rename(folder)
+    _sync(folder.parent)
     _serve(paths, version)
     for old in versions(paths)[:-KEEP]:
         shutil.rmtree(_folder(paths, old.number))
@@ -115,7 +118,10 @@ def _check_tested(run_results: Path) -> None:
         message = f"{run_results}: dbt has left no record of a build; run: make build"
         raise EventmartError(message) from error
     arguments = results["args"]
-    if arguments["which"] != "build" or arguments.get("select") or arguments.get("exclude"):
+    # Unit tests prove the logic and not the data: `make test` runs them.
+    left_out = set(arguments.get("exclude_resource_types") or ()) - {"unit_test"}
+    left_out |= {name for name in _PARTIAL if arguments.get(name)}
+    if arguments["which"] != "build" or left_out:
         raise EventmartError(
             "the last dbt run was not a whole `dbt build`; nothing was published"
         )

@@ -161,7 +161,7 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
                 message = f"{path}: cannot be opened: {error}"
                 raise EventmartError(message) from error
             if time.monotonic() > deadline:
-                holder = str(error).partition("held in")[2].partition(".")[0].strip()
+                holder = str(error).partition("held in ")[2].partition(". See")[0]
                 raise BusyError(
                     f"{path} is in use by {holder or 'another process'}; "
                     "try again when it is done"

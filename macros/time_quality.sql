@@ -5,7 +5,7 @@
     - ambiguous: clocks show it twice in autumn;
     - assumed_zone: one instant, if the zone is the right one.
     Null if the time is. Changes of one hour only, as everywhere in the United States.
-    Usage: {{ time_quality('requested_at', 'America/Denver', is_date_only='not has_time') }}
+    Usage: {{ time_quality('requested_at', city_zone(), is_date_only='not has_time') }}
 -#}
 {% macro time_quality(wall_clock, zone, is_date_only='false') -%}
     {%- set instant = utc_instant(wall_clock, zone) -%}

@@ -655,7 +655,8 @@ def _extras(window: Window) -> tuple[Extra, ...]:
     stamp = "1475000000000" if window.has_object_id else "09/01/2016 02:10:00 PM"
 
     def line(created: str, values: list[str] | None = None) -> str:
-        fields = ["Pothole", "New", "Phone", "09/01/2016", created, *[""] * 19]
+        day = "09/01/2016" if created else ""
+        fields = ["Pothole", "New", "Phone", day, created, *[""] * 19]
         fields[16] = "Public Works"
         fields = (["77"] if window.has_object_id else []) + fields + (values or [])
         return ",".join(f'"{f}"' for f in fields) if window.quoted else ",".join(fields)

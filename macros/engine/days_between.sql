@@ -8,6 +8,7 @@
 
 {% macro duckdb__days_between(first_date, last_date) -%}
     cast(
-        unnest(generate_series({{ first_date }}, {{ last_date }}, interval 1 day)) as date
+        unnest(generate_series({{ first_date }}, {{ last_date }}, interval 1 day))
+        as date
     )
 {%- endmacro %}

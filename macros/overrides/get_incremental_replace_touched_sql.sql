@@ -8,9 +8,9 @@
     - meta.event_date (optional): a date column the table is ordered by. The delete then
       joins on it too, which reads only the row groups of these dates: without it,
       every delete reads the whole history.
-    - meta.dates_from (optional, with event_date): a relation with both columns and every
-      date an identity ever had, where a newer version may move an event. Name it if,
-      and only if, the date is no part of the identity.
+    - meta.dates_from (optional, with event_date): a relation with both columns and
+      every date an identity ever had, where a newer version may move an event. Name it
+      if, and only if, the date is no part of the identity.
     Usage: {{ config(
         materialized='incremental', incremental_strategy='replace_touched',
         unique_key='identity_key', meta={'event_date': 'purchase_date'},
@@ -40,12 +40,13 @@
         )
     {%- endcall -%}
     {%- set n_deleted = load_result('deleted').table.rows[0][0] | int -%}
-    {%- set n_inserted = run_query('select count(*) from ' ~ new_rows).rows[0][0] | int -%}
+    {%- set n_inserted = run_query('select count(*) from ' ~ new_rows).rows[0][0] -%}
     {%- do store_raw_result(
-        'rows_written', message='', code='', rows_affected=n_deleted + n_inserted
+        'rows_written', message='', code='', rows_affected=n_deleted + n_inserted | int
     ) -%}
 
-    {%- set dest_columns = get_quoted_csv(arg_dict.dest_columns | map(attribute='name')) -%}
+    {%- set names = arg_dict.dest_columns | map(attribute='name') -%}
+    {%- set dest_columns = get_quoted_csv(names) -%}
     insert into {{ target_table }} ({{ dest_columns }})
     select {{ dest_columns }}
     from {{ new_rows }}

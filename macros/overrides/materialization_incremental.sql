@@ -1,4 +1,4 @@
-{#- Incremental models run only if what they read has changed. See build_if_changed(). -#}
+{#- Incremental models run only if what they read changed. See build_if_changed(). -#}
 {% materialization incremental, adapter='duckdb' %}
     {{ return(build_if_changed(dbt.materialization_incremental_duckdb)) }}
 {% endmaterialization %}

@@ -8,10 +8,10 @@
     {%- set held = states.get(model.unique_id, {}) -%}
     {%- set state = next_state(states) -%}
     {%- set existing = load_cached_relation(this) -%}
-    {%- set relation_type = 'view' if model.config.materialized == 'view' else 'table' -%}
+    {%- set kind = 'view' if model.config.materialized == 'view' else 'table' -%}
     {%- set is_unchanged = (
         existing is not none
-        and existing.type == relation_type
+        and existing.type == kind
         and held.get('fingerprint') == state.fingerprint
         and not should_full_refresh()
     ) -%}
@@ -24,6 +24,8 @@
         {%- endcall -%}
         {%- do adapter.commit() -%}
     {%- endif -%}
-    {%- do store_raw_result('main', message='unchanged', code='SKIP', rows_affected=0) -%}
-    {{ return({'relations': [this.incorporate(type=relation_type)]}) }}
+    {%- do store_raw_result(
+        'main', message='unchanged', code='SKIP', rows_affected=0
+    ) -%}
+    {{ return({'relations': [this.incorporate(type=kind)]}) }}
 {%- endmacro %}

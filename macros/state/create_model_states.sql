@@ -26,7 +26,8 @@
 {% macro model_databases() -%}
     {%- set databases = [target.database] -%}
     {%- for node in graph.get('nodes', {}).values()
-        if node.resource_type in ['model', 'seed'] and node.database not in databases -%}
+        if node.resource_type in ['model', 'seed']
+        and node.database not in databases -%}
         {%- do databases.append(node.database) -%}
     {%- endfor -%}
     {{ return(databases) }}

@@ -1,5 +1,5 @@
 {#-
-    Says how many rows the run deleted and inserted, over all models and seeds.
+    Says how many rows a run of models or seeds deleted and inserted in all.
     Usage: on-run-end in dbt_project.yml
 -#}
 {% macro log_rows_written(results) -%}
@@ -8,6 +8,8 @@
         {%- for result in results if result.node.resource_type in ['model', 'seed'] -%}
             {%- do counts.append(result.adapter_response.get('rows_affected', 0)) -%}
         {%- endfor -%}
-        {%- do log('rows written: ' ~ counts | sum, info=true) -%}
+        {%- if counts -%}
+            {%- do log('rows written: ' ~ counts | sum, info=true) -%}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

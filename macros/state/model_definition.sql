@@ -26,7 +26,7 @@
 
 {#-
     The text by id of the project's macros with these ids and of all that they call,
-    less those in macros/state/, which decide when a model is built and not what it holds.
+    less those in macros/state/: they decide when a model is built, not what it holds.
 -#}
 {% macro called_macros(macro_ids, found) -%}
     {%- for macro_id in macro_ids | sort

@@ -1,7 +1,8 @@
 {#-
     On the model of row fates of a feed: raw rows that have no fate, and counts that do
     not agree: of fates with raw rows, of current versions with the rows of the fact.
-    Usage: accounts_for_every_row: {arguments: {rows: ref('stg_...'), fact: ref('fct_...')}}
+    Usage: - accounts_for_every_row:
+               arguments: {rows: ref('stg_...'), fact: ref('fct_...')}
 -#}
 {% test accounts_for_every_row(model, rows, fact) %}
 

@@ -1,5 +1,5 @@
--- A returned row is a delivery whose records do not add up: lines were lost, invented or
--- counted twice between the file and the landing.
+-- A returned row is a delivery whose records do not add up: lines were lost, invented
+-- or counted twice between the file and the landing.
 {% set models = {
     'purchases': 'stg_vending__purchases',
     'products': 'stg_vending__products',

@@ -62,6 +62,7 @@ def test_every_shipped_feed_can_date_its_deliveries() -> None:
         ({"columns": {}}, "columns", "at least 1"),
         ({"columns": {"a": {}, "B": {}}}, "columns.B", "match"),
         ({"columns": {"a": {}, "b__c": {}}}, "columns.b__c", "match"),
+        ({"columns": {"a": {}, "rowid": {}}}, "as a whole", "rowid"),
         ({"columns": {"a": {"requird": True}}}, "columns.a.requird", "not permitted"),
         ({"columns": {"a": {}, "b": {"aliases": ["A"]}}}, "as a whole", "one column: a"),
         ({"layouts": []}, "layouts", "at least 1"),

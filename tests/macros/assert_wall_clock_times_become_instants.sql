@@ -1,6 +1,6 @@
--- A returned row is a Denver wall-clock time whose instant or quality is wrong. Half past
--- two does not exist in spring; half past one in autumn has two instants, any of which
--- will do.
+-- A returned row is a Denver wall-clock time whose instant or quality is wrong. Half
+-- past two does not exist in spring; half past one in autumn has two instants, any of
+-- which will do.
 with samples (sent, instant, quality) as (
     values
     ('2024-01-15 12:00:00', '2024-01-15 19:00:00', 'assumed_zone'),

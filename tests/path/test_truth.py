@@ -87,10 +87,10 @@ def test_exactly_the_unreadable_lines_are_set_aside(
         )
         found = by_file(
             connection,
-            f"select uri, _line from intermediate.intermediate.{fates} "
+            f"select uri, {feed}._line from intermediate.intermediate.{fates} "
             f"inner join landing.raw.{feed} using (_row_hash, _copy) "
             f"inner join landing.raw.deliveries on {feed}._delivery_seq = delivery_seq "
-            "where fate = 'set_aside' order by _line",
+            f"where fate = 'set_aside' order by {feed}._line",
         )
     expected = {
         Path(said["file"]).name: [(line,) for line in said["set_aside"]]

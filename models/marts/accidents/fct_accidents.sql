@@ -3,20 +3,23 @@
     incremental_strategy='replace_touched',
     unique_key='identity_key',
     on_schema_change='fail',
-    meta={'event_date': 'occurred_date', 'dates_from': 'int_accident_versions'},
+    meta={'event_date': 'occurred_date', 'dates_from': 'int_accident_row_fates'},
 ) }}
 
-with current_rows as (
+with row_fates as (
     select * from {{ ref('int_accident_row_fates') }}
-    where
-        fate = 'current_version'
-        {% if is_incremental() %}
-        and identity_key in (
-            select touched.identity_key
-            from {{ ref('int_accidents_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
-        {% endif %}
+    {% if is_incremental() %}
+    where identity_key in (
+        select touched.identity_key
+        from {{ ref('int_accidents_touched') }} as touched
+        where touched._change_seq > {{ built_change_seq() }}
+    )
+    {% endif %}
+),
+
+current_rows as (
+    select * from row_fates
+    where fate = 'current_version'
 ),
 
 offenses as (

@@ -28,7 +28,7 @@ with spans as (
 bounds as (
     select
         {{ dbt.date_trunc('year', 'min(first_date)') }} as first_date,
-        {{ dbt.last_day(dbt.date_trunc('year', 'max(last_date)'), 'year') }} as last_date
+        {{ dbt.last_day('max(last_date)', 'year') }} as last_date
     from spans
 ),
 
@@ -43,6 +43,14 @@ numbered as (
         {{ iso_weekday('calendar_date') }} as weekday_number,
         cast(extract(month from calendar_date) as integer) as month_number
     from days
+),
+
+-- The ISO year of a day is the year of the Thursday of its week.
+dated as (
+    select
+        *,
+        {{ dbt.dateadd('day', '4 - weekday_number', 'calendar_date') }} as thursday_date
+    from numbered
 ),
 
 named as (
@@ -63,14 +71,11 @@ named as (
         month_number,
         cast(extract(day from calendar_date) as integer) as day_of_month,
         weekday_number,
-        -- The ISO year of a day is the year of the Thursday of its week.
-        cast(extract(year from
-            {{ dbt.dateadd('day', '4 - weekday_number', 'calendar_date') }}
-        ) as integer) as iso_year,
+        cast(extract(year from thursday_date) as integer) as iso_year,
         cast(extract(week from calendar_date) as integer) as iso_week,
         weekday_number >= 6 as is_weekend,
         cast({{ dbt.date_trunc('month', 'calendar_date') }} as date) as month_start_date
-    from numbered
+    from dated
 )
 
 select * from named

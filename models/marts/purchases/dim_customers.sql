@@ -6,17 +6,15 @@
 
 with purchases as (
     select * from {{ ref('stg_vending__purchases') }}
-    where
-        set_aside_reason is null
-        {% if is_incremental() -%}
-            and _change_seq > {{ built_change_seq() }}
-        {%- endif %}
+    {% if is_incremental() -%}
+        where _change_seq > {{ built_change_seq() }}
+    {%- endif %}
 ),
 
 cards as (
     select card_hash
     from purchases
-    where card_hash is not null
+    where card_hash is not null and set_aside_reason is null
     group by card_hash
     union all
     select null as card_hash

@@ -8,17 +8,20 @@
 
 with current_rows as (
     select * from {{ ref('int_purchase_row_fates') }}
-    where
-        fate = 'current_version'
-        {% if is_incremental() -%}
-            and (identity_key, event_date) in (
-                select
-                    touched.identity_key,
-                    touched.event_date
-                from {{ ref('int_purchases_touched') }} as touched
-                where touched._change_seq > {{ built_change_seq() }}
-            )
-        {%- endif %}
+    where fate = 'current_version'
+),
+
+touched_rows as (
+    select * from current_rows
+    {% if is_incremental() -%}
+        where (identity_key, event_date) in (
+            select
+                touched.identity_key,
+                touched.event_date
+            from {{ ref('int_purchases_touched') }} as touched
+            where touched._change_seq > {{ built_change_seq() }}
+        )
+    {%- endif %}
 ),
 
 numbered as (
@@ -28,7 +31,7 @@ numbered as (
             partition by identity_key
             order by _row_hash, _copy
         ) as unit_number
-    from current_rows
+    from touched_rows
 ),
 
 purchases as (

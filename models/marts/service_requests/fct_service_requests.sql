@@ -6,19 +6,22 @@
     meta={'event_date': 'request_date'},
 ) }}
 
-with current_rows as (
+with row_fates as (
     select * from {{ ref('int_service_request_row_fates') }}
-    where
-        fate = 'current_version'
-        {% if is_incremental() %}
-        and (identity_key, event_date) in (
-            select
-                touched.identity_key,
-                touched.event_date
-            from {{ ref('int_service_requests_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
-        {% endif %}
+    {% if is_incremental() %}
+    where (identity_key, event_date) in (
+        select
+            touched.identity_key,
+            touched.event_date
+        from {{ ref('int_service_requests_touched') }} as touched
+        where touched._change_seq > {{ built_change_seq() }}
+    )
+    {% endif %}
+),
+
+current_rows as (
+    select * from row_fates
+    where fate = 'current_version'
 ),
 
 judged as (

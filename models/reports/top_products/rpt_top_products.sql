@@ -58,7 +58,8 @@ ranked as (
         products.fc_number,
         cast(rank() over (order by counted.n_purchases desc) as integer) as sales_rank,
         cast(counted.n_purchases as bigint) as n_purchases,
-        cast(counted.n_complete_month_purchases as bigint) as n_complete_month_purchases,
+        cast(counted.n_complete_month_purchases as bigint)
+            as n_complete_month_purchases,
         counted.n_selling_days,
         counted.n_purchases / sum(counted.n_purchases) over () as purchase_share,
         products.first_purchase_date,

@@ -4,14 +4,9 @@ with source as (
 
 cleaned as (
     select
-        _row_hash,
-        _copy,
-        _delivery_seq,
-        _change_seq,
-        _line,
         {{ id_text('council_district') }} as council_district,
         {{ id_text('police_district') }} as police_district,
-        {%- for column in [
+        {% for column in [
             'case_summary', 'case_status', 'case_source', 'case_created_date',
             'case_created_dttm', 'case_closed_date', 'case_closed_dttm',
             'first_call_resolution', 'customer_zip_code', 'incident_address_1',
@@ -19,9 +14,13 @@ cleaned as (
             'incident_zip_code', 'longitude', 'latitude', 'agency', 'division',
             'major_area', 'type', 'topic', 'neighborhood',
         ] %}
-        {{ clean_text(column) }} as {{ column }}
-        {%- if not loop.last %},{% endif %}
-        {%- endfor %}
+            {{ clean_text(column) }} as {{ column }},
+        {% endfor %}
+        _row_hash,
+        _copy,
+        _delivery_seq,
+        _change_seq,
+        _line
     from source
 ),
 

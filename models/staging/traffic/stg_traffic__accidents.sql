@@ -4,27 +4,26 @@ with source as (
 
 cleaned as (
     select
-        _row_hash,
-        _copy,
-        _delivery_seq,
-        _change_seq,
-        _line,
-        {%- for column in [
+        {% for column in [
             'incident_id', 'offense_id', 'offense_code', 'offense_code_extension',
             'district_id', 'precinct_id', 'bicycle_ind', 'pedestrian_ind',
             'seriously_injured', 'fatalities',
         ] %}
-        {{ id_text(column) }} as {{ column }},
-        {%- endfor %}
-        {%- for column in [
+            {{ id_text(column) }} as {{ column }},
+        {% endfor %}
+        {% for column in [
             'offense_type_id', 'offense_category_id', 'top_traffic_accident_offense',
             'first_occurrence_date', 'last_occurrence_date', 'reported_date',
             'geo_lon', 'geo_lat', 'neighborhood_id', 'harmful_event_seq_1',
             'road_location', 'road_description', 'road_condition', 'light_condition',
         ] %}
-        {{ clean_text(column) }} as {{ column }}
-        {%- if not loop.last %},{% endif %}
-        {%- endfor %}
+            {{ clean_text(column) }} as {{ column }},
+        {% endfor %}
+        _row_hash,
+        _copy,
+        _delivery_seq,
+        _change_seq,
+        _line
     from source
 ),
 

@@ -1,0 +1,441 @@
+"""The command line: exit codes, one clear message, and a ledger that says the same."""
+
+import gzip
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+import duckdb
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from conftest import REPOSITORY
+
+from loaders.__main__ import main, printable
+from loaders.paths import Paths
+from loaders.warehouse import open_landing
+
+HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
+GOOD = HEADER + "1,2,c,2017-12-06 22:06:36-08,20\n3,4,d,2017-12-07 00:00:00-08,21\n"
+PRODUCTS = "product_id,product_name\n1,Mints\n2,Nuts\n3,Chips\n4,Gum\n"
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(paths: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run a command; its output is what a person sees, both streams."""
+    monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
+    monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return invoke
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def ledger(paths: Paths) -> list[Any]:
+    with open_landing(paths.landing, read_only=True) as landing:
+        return landing.execute(
+            "select status from raw.deliveries order by delivery_seq"
+        ).fetchall()
+
+
+def n_rows(paths: Paths, table: str) -> int:
+    with open_landing(paths.landing, read_only=True) as landing:
+        found = landing.execute(f"select count(*) from raw.{table}").fetchone()
+    assert found
+    return int(found[0])
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["land", "purchases", "gone.csv"], "error: gone.csv: no such file"),
+        (["land", "purchases", "gone*.csv"], "error: gone*.csv: matches no file"),
+        (["land", "purchases", "folder"], "error: folder: no file here looks like *.csv"),
+        (["land", "purchase", "x.csv"], "error: no feed 'purchase'; there are: purchases,"),
+        (["land", "purchases"], "holds no file of purchases; name files, or set"),
+        (["land"], "holds no file of purchases, products, service_requests, accidents"),
+        (["land", "--as-of", "2024-01-01"], "error: --as-of goes with the SOURCEs"),
+        (["--feeds", "gone.yml", "land"], "error: gone.yml: cannot be read: No such file"),
+        (["--feeds", "bad.yml", "land"], "error: bad.yml: feed 'x' is not valid: "),
+        (["accept", "1", "--by", "a", "--why", "b"], "error: delivery 1 is not held"),
+        (["trace", "nonsense"], "error: 'nonsense' is no key"),
+        (["trace", str(UUID(int=1))], "nothing is published yet"),
+        (["rollback"], "there is no earlier version"),
+    ],
+)
+def test_a_wrong_call_is_one_message_and_leaves_no_row(
+    run: Run, paths: Paths, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    write(tmp_path / "folder" / "readme.txt", "x")
+    write(tmp_path / "bad.yml", "feeds: {x: {mode: y}}")
+    result = run(*arguments, code=2)
+    assert message in result.output
+    assert len(result.output.splitlines()) == 1
+    if paths.landing.exists():
+        assert ledger(paths) == []
+
+
+@pytest.mark.parametrize("command", [["status"], ["rejects"]])
+def test_reading_before_the_first_landing_says_so(run: Run, command: list[str]) -> None:
+    assert "nothing has landed yet" in run(*command, code=2).output
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code", "status", "message"),
+    [
+        ("x.csv", "a,b\n1,2\n", 3, "held", "required_column_missing: line 1: no column"),
+        ("x.csv", GOOD + "1,2", 3, "held", "cut_mid_record: the last of its 3 records"),
+        ("x.zip", b"PK\x03\x04 junk", 4, "failed", "archive_broken: x.zip: "),
+        ("x.zip", "no zip", 4, "failed", "archive_broken: x.zip: "),
+        ("x.csv", '"', 4, "failed", "header_unreadable: line 1 is no CSV header"),
+        ("x.csv", HEADER + "1,2,c,never,\n", 4, "failed", "no_as_of: no date to place"),
+    ],
+)
+def test_a_bad_delivery_is_one_message_and_one_ledger_row(
+    run: Run,
+    paths: Paths,
+    tmp_path: Path,
+    name: str,
+    data: str | bytes,
+    code: int,
+    status: str,
+    message: str,
+) -> None:
+    write(tmp_path / name, data)
+    result = run("land", "purchases", name, code=code)
+    assert message in result.output
+    assert result.output.startswith(f"{status} ")
+    assert len(result.output.splitlines()) == 1
+    assert ledger(paths) == [(status,)]
+    assert n_rows(paths, "purchases") == n_rows(paths, "presence") == 0
+
+
+def test_a_bad_delivery_does_not_keep_the_good_ones_out(run: Run, paths: Paths) -> None:
+    write(paths.inbox / "purchases" / "1.csv", "a,b\n1,2\n")
+    write(paths.inbox / "purchases" / "2.csv", GOOD)
+    write(paths.inbox / "purchases" / "3.zip", "no zip")
+    write(paths.inbox / "products" / "2024-01-01.csv", PRODUCTS)
+    run("land", code=4)
+    assert ledger(paths) == [("held",), ("landed",), ("failed",), ("landed",)]
+
+
+def test_what_a_terminal_obeys_is_not_printed(run: Run, tmp_path: Path) -> None:
+    evil = "\x1b[31mred\x07\u202e"
+    write(
+        tmp_path / f"{evil}.csv", HEADER + f"1,2,{evil}\n{evil},,,2017-12-06 00:00:00+00,\n"
+    )
+    write(tmp_path / f"{evil}.zip", "no zip")
+    write(tmp_path / "held.csv", f"{evil},b\n1,2\n")
+    outputs = [
+        run("land", "purchases", f"{evil}.csv").output,
+        run("land", "purchases", f"{evil}.zip", code=4).output,
+        run("land", "purchases", "held.csv", code=3).output,
+        run("land", "purchases", f"{evil}.gone", code=2).output,
+        run("status").output,
+        run("rejects").output,
+    ]
+    for output in outputs:
+        assert all(char.isprintable() for char in output.replace("\n", "")), output
+    assert "\\x1b[31mred\\x07\\u202e" in outputs[0]
+
+
+def test_a_name_cannot_add_a_line(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "x\nlanded everything.csv", GOOD + "1,2\n")
+    run("land", "purchases", "x\nlanded everything.csv")
+    lines = run("rejects").output.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("purchases x\\nlanded everything.csv (delivery 1) line 4")
+
+
+def test_a_data_folder_that_is_none_is_said(run: Run, paths: Paths) -> None:
+    write(paths.data, "a file")
+    output = run("land", code=1).output
+    assert output.startswith("error: ")
+    assert str(paths.data) in output
+
+
+def test_printable_leaves_honest_text_alone() -> None:
+    assert printable("naïve “x” 日本 \\n") == "naïve “x” 日本 \\n"
+    assert printable("a\nb\x9b\u2066") == "a\\nb\\x9b\\u2066"
+
+
+# ---------------------------------------------------------------- landing
+
+
+def test_init_makes_an_empty_table_per_feed(run: Run, paths: Paths) -> None:
+    run("init")
+    run("init")
+    for table in ("purchases", "neighborhoods", "deliveries", "presence", "rejects"):
+        assert n_rows(paths, table) == 0
+
+
+def test_a_result_is_one_line_with_its_counts(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "x.csv", GOOD + "\n1,2\n" + GOOD.splitlines()[1] + "\n")
+    output = run("land", "purchases", "x.csv").output
+    assert output.split("  ")[-2:] == [
+        "as of 2017-12-07",
+        "5 records = 3 new + 0 known + 1 rejected + 1 blank\n",
+    ]
+    assert output.startswith("landed      purchases         x.csv")
+    again = run("land", "purchases", "x.csv").output
+    assert again.startswith("seen_again  purchases         x.csv")
+    assert again.endswith("(as delivery 1)\n")
+
+
+def test_sources_are_files_globs_and_folders(
+    run: Run, paths: Paths, tmp_path: Path
+) -> None:
+    for number in "123":
+        write(
+            tmp_path / "in" / f"q[{number}].csv",
+            HEADER + f"{number},2,c,2017-12-06 00:00:00+00,\n",
+        )
+    write(tmp_path / "in" / "q1.csv", HEADER + "9,2,c,2017-12-06 00:00:00+00,\n")
+    write(tmp_path / "in" / "notes.txt", "x")
+    assert "q[1].csv" in run("land", "purchases", "in/q[1].csv").output
+    assert "q1.csv" in run("land", "purchases", tmp_path / "in" / "q[0-9].csv").output
+    output = run("land", "purchases", "in").output
+    assert [line.split()[0] for line in output.splitlines()] == [
+        "seen_again",
+        "seen_again",
+        "landed",
+        "landed",
+    ]
+    with open_landing(paths.landing) as landing:
+        uris = landing.execute("select distinct uri from raw.deliveries").fetchall()
+    assert all(Path(uri).parent == tmp_path / "in" for (uri,) in uris)
+
+
+def test_a_date_can_be_given(run: Run, paths: Paths, tmp_path: Path) -> None:
+    write(tmp_path / "x.csv", HEADER + "1,2,c,never,\n")
+    assert (
+        "as of 2017-01-02"
+        in run("land", "purchases", "x.csv", "--as-of", "2017-01-02").output
+    )
+
+
+def test_an_inbox_is_read_once_and_again_where_touched(run: Run, paths: Paths) -> None:
+    files = [
+        write(paths.inbox / "purchases" / "x.csv", GOOD),
+        write(paths.inbox / "purchases" / "y.csv.gz", gzip.compress(GOOD.encode())),
+        write(paths.inbox / "products" / "2024-01-01.csv", PRODUCTS),
+    ]
+    write(paths.inbox / "purchases" / "notes.txt", "x")
+    run("land")
+    before = ledger(paths)
+    assert before == [("landed",), ("seen_again",), ("landed",)]
+    assert run("land").output == "unchanged   3 files that were dealt with before\n"
+    assert ledger(paths) == before
+    os.utime(files[0])
+    output = run("land").output
+    assert output.startswith("seen_again  purchases")
+    assert "unchanged   2 files" in output
+    assert ledger(paths) == [*before, ("seen_again",)]
+    stat = files[2].stat()
+    files[2].write_text(PRODUCTS.replace("Mints", "Mince"))
+    os.utime(files[2], ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert run("land", "products").output.startswith("landed ")
+
+
+def test_a_held_file_is_tried_again_until_it_is_settled(run: Run, paths: Paths) -> None:
+    file = write(paths.inbox / "purchases" / "x.csv", GOOD + "1,2")
+    run("land", code=3)
+    run("land", code=3)
+    run("accept", "2", "--by", "ann", "--why", "two lines will do")
+    assert run("land").output.startswith("seen_again")
+    assert "unchanged   1 files" in run("land").output
+    write(file, GOOD)
+    assert run("land").output.startswith("landed ")
+
+
+def test_accepting_lands_and_says_so(run: Run, paths: Paths, tmp_path: Path) -> None:
+    write(tmp_path / "x.csv", GOOD + "1,2")
+    run("land", "purchases", "x.csv", code=3)
+    assert "held 1: purchases" in run("status").output
+    assert "Missing option" in run("accept", "1", "--by", "ann", code=2).output
+    output = run("accept", "1", "--by", "ann", "--why", "it is whole").output
+    assert output.startswith("landed ")
+    assert "is not held" in run("accept", "1", "--by", "a", "--why", "b", code=2).output
+    assert "held" not in run("status").output
+    assert ledger(paths) == [("held",), ("landed",)]
+
+
+def test_status_counts_by_feed_and_lists_what_is_refused(run: Run, paths: Paths) -> None:
+    write(paths.inbox / "purchases" / "x.csv", GOOD + "1\n")
+    write(paths.inbox / "purchases" / "y.csv", GOOD + "1\n")
+    write(paths.inbox / "purchases" / "z.csv", "a,b\n")
+    write(paths.inbox / "products" / "2024-01-01.zip.csv", "x")
+    run("land", code=3)
+    lines = run("status").output.splitlines()
+    assert [" ".join(line.split()) for line in lines[:3]] == [
+        "feed landed seen again rows rejected newest as-of",
+        "products 0 0 0 0 -",
+        "purchases 1 1 2 1 2017-12-07 08:00",
+    ]
+    assert [line.split(":")[0] for line in lines[3:5]] == ["held 3", "held 4"]
+    assert lines[5] == "published: nothing"
+
+
+# ---------------------------------------------------------------- rejects and trace
+
+
+def test_rejects_are_listed_and_exported_byte_for_byte(
+    run: Run, paths: Paths, tmp_path: Path
+) -> None:
+    bad = [b'1,"2\xff\n', b"1,2,\0,,\r\n", b"a,b,c,d,e,f\n", b"1,2,3,4,5,6,7"]
+    body = GOOD.encode() + b"".join(bad)
+    write(tmp_path / "x.csv", body)
+    write(tmp_path / "y.csv", GOOD + "8,9\n")
+    run("land", "purchases", "x.csv", "y.csv")
+    output = run("rejects").output
+    assert "purchases x.csv (delivery 1) line 4, byte " in output
+    assert '\n    1,"2\\xff\n' in output
+    assert output.endswith("5 rejected records, 5 shown\n")
+    assert "2 shown" in run("rejects", "--limit", "2").output
+    assert run("rejects", "--delivery", "2").output.count("(delivery 2)") == 1
+    assert run("rejects", "--feed", "products").output.startswith("0 rejected")
+    output = run("rejects", "--delivery", "1", "--export", "out.bin").output
+    assert output == "4 rejected records, written to out.bin\n"
+    assert (tmp_path / "out.bin").read_bytes() == b"".join(bad) + b"\n"
+
+
+def test_a_trace_shows_the_line_word_for_word(
+    run: Run, paths: Paths, tmp_path: Path
+) -> None:
+    body = (
+        HEADER
+        + '1,"2\n2",c,2017-12-06 22:06:36-08,20\n"é ""x""",4,,2017-12-07 00:00:00+00,\n'
+    )
+    write(tmp_path / "x.csv", body)
+    run("land", "purchases", "x.csv")
+    paths.published.mkdir()
+    with duckdb.connect(str(paths.published / "eventmart.duckdb")) as published:
+        published.execute("create schema marts")
+        published.execute(
+            "create table marts.fct_purchases as select * from (values "
+            f"('{UUID(int=7)}'::uuid, 1, 4), ('{UUID(int=8)}'::uuid, 1, 2)"
+            ") as t (purchase_key, _delivery_seq, _line)"
+        )
+        published.execute(
+            f"create table marts.dim_x as select '{UUID(int=9)}'::uuid as key"
+        )
+    output = run("trace", UUID(int=7)).output
+    assert output.splitlines() == [
+        "fact      marts.fct_purchases",
+        "delivery  1 of purchases",
+        f"file      {tmp_path / 'x.csv'}",
+        "line      4",
+        "header    kiosk_id,product_id,card_hash,date_time,fc_number",
+        'record    "é ""x""",4,,2017-12-07 00:00:00+00,',
+    ]
+    assert 'record    1,"2\\n2",c' in run("trace", UUID(int=8)).output
+    assert "no fact has the key" in run("trace", UUID(int=9), code=2).output
+    for drop in paths.drops.iterdir():
+        drop.unlink()
+    assert "its kept bytes have expired" in run("trace", UUID(int=7)).output
+
+
+# ---------------------------------------------------------------- several at once
+
+
+@pytest.fixture
+def holder(run: Run, paths: Paths) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the warehouse open."""
+    run("init")
+    script = (
+        "import duckdb, sys\n"
+        f"connection = duckdb.connect({str(paths.landing)!r})\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_busy_warehouse_is_said_with_its_holder(
+    run: Run, paths: Paths, holder: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    write(tmp_path / "x.csv", GOOD)
+    output = run("land", "purchases", "x.csv", code=5).output
+    assert "is in use by" in output
+    assert str(holder.pid) in output
+    assert "try again" in output
+
+
+def test_a_reader_waits_for_a_landing_to_end(
+    run: Run, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loaders.__main__.PATIENCE", 0.2)
+    start = time.monotonic()
+    assert "is in use by" in run("status", code=5).output
+    assert time.monotonic() - start >= 0.2
+    monkeypatch.setattr("loaders.__main__.PATIENCE", 60)
+    assert holder.stdin
+    holder.stdin.close()
+    assert "published: nothing" in run("status").output
+
+
+def test_a_warehouse_that_is_none_is_said(run: Run, paths: Paths) -> None:
+    write(paths.data / "landing.duckdb", "no database, " * 1000)
+    output = run("status", code=1).output
+    assert f"error: {paths.landing}: cannot be opened" in output
+
+
+def test_the_package_runs_as_a_module() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "loaders", "--help"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Exit codes: 0 all well" in result.stdout
+
+
+def test_every_command_is_described() -> None:
+    assert isinstance(main, click.Group)
+    assert all(command.help for command in main.commands.values())
+
+
+def test_a_valid_settings_file_can_be_given(run: Run, paths: Paths, tmp_path: Path) -> None:
+    feed = {
+        "description": "d",
+        "mode": "increment",
+        "as_of": {"arrival": True},
+        "layouts": [{"name": "only", "has": ["a"]}],
+        "columns": {"a": {}},
+    }
+    write(tmp_path / "my.yml", yaml.safe_dump({"feeds": {"mine": feed}}))
+    write(tmp_path / "x.csv", "a\n1\n")
+    run("--feeds", "my.yml", "land", "mine", "x.csv")
+    assert n_rows(paths, "mine") == 1

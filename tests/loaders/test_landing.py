@@ -1,0 +1,872 @@
+"""Landing: each record once, each delivery as a change, in whatever order they come."""
+
+import gzip
+import hashlib
+import io
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import REPOSITORY, Lab, make_feed
+
+from loaders import landing as landing_module
+from loaders.errors import DeliveryError, UsageError
+from loaders.landing import accept, land_file
+from loaders.unpack import members
+from loaders.warehouse import create_tables, open_landing
+
+Labs = Callable[..., Lab]
+WINDOW = {"mode": "window"}
+SNAPSHOT = {"mode": "snapshot"}
+
+
+def csv_of(rows: list[str]) -> str:
+    return "a,b,c\n" + "".join(f"{row}\n" for row in rows)
+
+
+def zip_of(**members: str) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name.replace("__slash__", "/"), text)
+    return target.getvalue()
+
+
+def broken(data: bytes) -> bytes:
+    middle = data.index(b"a,b,c") if b"a,b,c" in data else len(data) // 3
+    return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
+
+
+# ---------------------------------------------------------------- the same again
+
+SAME = csv_of(["1,2,3", "1,2,3", "4,5,6"])
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (SAME.encode(), "things.csv"),
+        (SAME.encode(), "renamed.txt"),
+        (gzip.compress(SAME.encode(), mtime=1), "things.csv.gz"),
+        (gzip.compress(SAME.encode(), 1, mtime=2), "gzipped_differently.csv.gz"),
+        (gzip.compress(SAME.encode()), "gzip_without_saying_so.csv"),
+        (zip_of(**{"things.csv": SAME}), "things.zip"),
+        (zip_of(**{"x/RENAMED.CSV": SAME, "read me.txt": "!"}), "zip_without_saying_so"),
+        (
+            zip_of(**{"__MACOSX/._things.csv": "x", "._x.csv": "", "things.csv": SAME}),
+            "mac.zip",
+        ),
+    ],
+)
+def test_the_same_bytes_are_seen_again(lab: Labs, data: bytes, name: str) -> None:
+    things = lab()
+    first = things.land(SAME)
+    counts = things.counts()
+    again = things.land(data, name)
+    assert (again.status, again.parent_seq) == ("seen_again", first.delivery_seq)
+    assert (again.n_records, again.n_new, again.as_of) == (3, 3, first.as_of)
+    assert again.change_seq is None
+    assert things.counts() == counts
+    assert len(things.ledger()) == 2
+
+
+def test_a_file_touched_is_seen_again(lab: Labs) -> None:
+    things = lab()
+    things.land(SAME)
+    path = things.files / "things.csv"
+    os.utime(path, (1, 1))
+    (entry,) = land_file(things.warehouse, things.feed, path)
+    assert entry.status == "seen_again"
+
+
+def test_the_same_name_with_other_content_lands(lab: Labs) -> None:
+    things = lab()
+    things.land(csv_of(["1,2,3"]))
+    assert things.land(csv_of(["4,5,6"])).status == "landed"
+    assert things.rows() == [("1", "2", "3"), ("4", "5", "6")]
+
+
+def test_the_same_bytes_of_another_feed_land(lab: Labs, warehouse: Any) -> None:
+    lab().land(SAME)
+    others = lab(name="others")
+    assert others.land(SAME).status == "landed"
+    assert len(others.rows()) == 3
+
+
+def test_the_same_bytes_with_another_stated_date_are_a_new_observation(lab: Labs) -> None:
+    things = lab(**SNAPSHOT)
+    things.land(SAME, as_of="2024-01-01")
+    things.land(csv_of(["7,8,9"]), as_of="2024-01-02")
+    third = things.land(SAME, as_of="2024-01-03")
+    assert (third.status, third.n_new, third.n_known) == ("landed", 0, 3)
+    assert things.present()[3] == things.present()[1]
+    assert things.land(SAME, as_of="2024-01-03").status == "seen_again"
+    assert things.land(SAME).status == "seen_again"
+
+
+# ---------------------------------------------------------------- identical rows
+
+
+def test_identical_lines_stay_as_many_as_they_are(lab: Labs) -> None:
+    things = lab()
+    entry = things.land(SAME)
+    assert (entry.n_records, entry.n_new) == (3, 3)
+    copies = things.all("select a, _copy, _line from raw.things order by _line")
+    assert copies == [("1", 1, 2), ("1", 2, 3), ("4", 1, 4)]
+
+
+@pytest.mark.parametrize("counts", [(2, 1), (1, 2), (2, 3), (1, 1)])
+def test_identical_lines_of_two_increments_are_the_larger_count(
+    lab: Labs, counts: tuple[int, int]
+) -> None:
+    things = lab()
+    for number, count in enumerate(counts):
+        things.land(csv_of(["x,y,z"] * count + [f"{number},,"]))
+        assert things.present()[number + 1]["x", "y", "z"] == count
+    assert Counter(things.rows())["x", "y", "z"] == max(counts)
+    things.check_laws()
+
+
+# ---------------------------------------------------------------- order
+
+
+def windows(rng: random.Random) -> list[tuple[str, list[str]]]:
+    """Four overlapping windows: rows change, go, come back, and are doubled."""
+    found = []
+    for number in range(4):
+        rows = [f"{n},{rng.choice('xy')}," for n in range(number, number + 8)]
+        rows = [row for row in rows if rng.random() < 0.9]
+        rows += rng.choices(rows, k=2)
+        rng.shuffle(rows)
+        found.append((f"2024-01-0{number + 1}", rows))
+    return found
+
+
+def bag(rows: list[str]) -> Counter[tuple[str | None, ...]]:
+    return Counter(tuple(value or None for value in row.split(",")) for row in rows)
+
+
+def test_all_orders_of_four_windows_end_the_same(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    deliveries = windows(random.Random(1))
+    every = Counter[tuple[str | None, ...]]()
+    for _, rows in deliveries:
+        every |= bag(rows)
+    states = set()
+    for order in itertools.permutations(deliveries):
+        things.reset()
+        for as_of, rows in order:
+            things.land(csv_of(rows), as_of=as_of)
+        assert things.present() == {
+            seq: bag(rows) for seq, (_, rows) in enumerate(order, start=1)
+        }
+        assert Counter(things.rows()) == every
+        things.check_laws()
+        presence = things.all(
+            "select as_of, change, _row_hash, presence._copy from raw.presence "
+            "inner join raw.deliveries on _delivery_seq = delivery_seq order by all"
+        )
+        raw = things.all("select _row_hash, _copy from raw.things order by all")
+        states.add((tuple(presence), tuple(raw)))
+    assert len(states) == 1
+
+
+def test_a_late_old_file_takes_its_place_and_touches_only_the_next(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    for day, rows in {"01": ["1,,"], "03": ["1,,", "3,,"], "04": ["4,,"]}.items():
+        things.land(csv_of(rows), as_of=f"2024-01-{day}")
+    before = dict(things.all("select delivery_seq, change_seq from raw.deliveries"))
+    late = things.land(csv_of(["3,,", "2,,"]), as_of="2024-01-02")
+    assert (late.n_new, late.n_known, late.n_absent) == (1, 1, 1)
+    changes = things.all(
+        "select presence._delivery_seq, a, change, presence._change_seq from raw.presence "
+        "inner join raw.things using (_row_hash, _copy) order by all"
+    )
+    assert changes == [
+        (1, "1", "+", before[1]),
+        (2, "1", "+", late.change_seq),
+        (2, "2", "-", late.change_seq),
+        (3, "1", "-", before[3]),
+        (3, "3", "-", before[3]),
+        (3, "4", "+", before[3]),
+        (4, "1", "-", late.change_seq),
+        (4, "2", "+", late.change_seq),
+        (4, "3", "+", late.change_seq),
+    ]
+    assert things.present()[3] == bag(["4,,"])
+
+
+def test_deliveries_of_the_same_date_stand_as_they_arrived(lab: Labs) -> None:
+    things = lab(**SNAPSHOT)
+    for rows in (["1,,"], ["2,,"], ["3,,"]):
+        things.land(csv_of(rows), as_of="2024-01-01")
+    things.land(csv_of(["9,,"]), as_of="2024-01-02")
+    assert list(things.present().values()) == [bag([f"{n},,"]) for n in (1, 2, 3, 9)]
+
+
+def test_a_delivery_without_change_changes_nothing(lab: Labs) -> None:
+    things = lab(**SNAPSHOT)
+    things.land(csv_of(["1,,", "2,,"]), as_of="2024-01-01")
+    entry = things.land(csv_of(["2,,", "1,,"]), as_of="2024-01-02")
+    assert (entry.n_new, entry.n_known, entry.n_absent) == (0, 2, 0)
+    assert things.all("select count(*) from raw.presence where _delivery_seq = 2") == [(0,)]
+
+
+def test_layouts_of_different_series_are_not_compared(lab: Labs) -> None:
+    layouts = [
+        {"name": "old", "has": ["a"], "lacks": ["c"], "series": "old"},
+        {"name": "new", "has": ["a", "c"]},
+    ]
+    things = lab(**SNAPSHOT, layouts=layouts)
+    things.land("a,c\n1,x\n2,x\n", as_of="2024-01-02")
+    entry = things.land("a,b\n3,x\n", as_of="2024-01-01")
+    assert (entry.series, entry.layout, entry.n_absent) == ("old", "old", 0)
+    assert things.present()[1] == Counter([("1", None, "x"), ("2", None, "x")])
+    assert things.present()[2] == Counter([("3", "x", None)])
+    assert things.all("select distinct change from raw.presence") == [("+",)]
+
+
+@pytest.mark.parametrize("mode", ["increment", "window", "snapshot"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_laws_hold_after_any_sequence(lab: Labs, mode: str, seed: int) -> None:
+    rng = random.Random(seed)
+    things = lab(mode=mode)
+    expected: dict[int, Counter[tuple[str | None, ...]]] = {}
+    change_seqs = []
+    for _ in range(10):
+        rows = [f"{rng.randrange(12)},{rng.choice('xy')},z" for _ in range(12)]
+        odd = rng.choices(["", "short", 'x,"y"y,z', "1,2,3,4"], k=rng.randrange(3))
+        lines = rows + odd
+        rng.shuffle(lines)
+        day = date(2024, 1, 1) + timedelta(rng.randrange(20))
+        entry = things.land(csv_of(lines), as_of=f"{day}")
+        assert entry.status == "landed"
+        assert entry.n_records == len(lines)
+        assert entry.n_blank == odd.count("")
+        assert entry.n_rejected == len(odd) - odd.count("")
+        expected[entry.delivery_seq] = bag(rows)
+        change_seqs.append(entry.change_seq)
+        if rng.random() < 0.3:
+            assert things.land(csv_of(lines)).status == "seen_again"
+    assert change_seqs == list(range(1, 11))
+    most = Counter[tuple[str | None, ...]]()
+    for rows_of_one in expected.values():
+        most |= rows_of_one
+    assert things.present() == expected
+    assert Counter(things.rows()) == most
+    things.check_laws()
+
+
+# ---------------------------------------------------------------- columns and hashes
+
+
+def hashes(things: Lab) -> list[tuple[Any, ...]]:
+    return things.all("select _row_hash from raw.things order by all")
+
+
+def test_a_row_is_the_same_whatever_the_order_and_spelling_of_its_columns(
+    lab: Labs,
+) -> None:
+    things = lab(**SNAPSHOT, columns={"a": {"aliases": ["Name (A)"]}, "b": {}, "c": {}})
+    things.land("a,b,c\n1,2,3\n,5,\n", as_of="2024-01-01")
+    same = [
+        "c,a,b\n3,1,2\n,,5\n",
+        " A ,B,c\n1,2,3\n,5,\n",
+        "name-a,b,c\n1,2,3\n,5,\n",
+        "a,b,c,d\n1,2,3,\n,5,,\n",
+        '"a","b","c"\r\n"1","2","3"\r\n"","5",""\r\n',
+    ]
+    for day, data in enumerate(same, start=2):
+        entry = things.land(data, as_of=f"2024-01-{day:02d}")
+        assert (entry.status, entry.n_new, entry.n_known) == ("landed", 0, 2), data
+    other = things.land("a,b,c\n2,1,3\n12,,3\n", as_of="2024-01-09")
+    assert other.n_new == 2
+
+
+def test_values_that_only_join_alike_are_other_rows(lab: Labs) -> None:
+    things = lab()
+    things.land(csv_of(["1,2,", "12,,", ",12,", "b:1:2,,", "1b:1:2,,"]))
+    assert len(set(hashes(things))) == 5
+
+
+def test_a_hash_is_what_it_was_in_earlier_versions(lab: Labs) -> None:
+    things = lab()
+    things.land("a,b,c,d\n1,é,,x\n")
+    expected = hashlib.md5("a:1:1b:2:éd:1:x".encode()).hexdigest()
+    assert hashes(things)[0][0].hex == expected
+
+
+def test_a_volatile_column_is_kept_but_makes_no_version(lab: Labs) -> None:
+    things = lab(**SNAPSHOT, volatile=["c"])
+    things.land(csv_of(["1,2,77"]), as_of="2024-01-01")
+    entry = things.land(csv_of(["1,2,78"]), as_of="2024-01-02")
+    assert (entry.n_new, entry.n_known, entry.n_absent) == (0, 1, 0)
+    assert things.rows() == [("1", "2", "77")]
+
+
+def test_unknown_columns_are_kept_and_announced(lab: Labs) -> None:
+    things = lab()
+    sql = '"; drop table raw.things; --'
+    header = io.StringIO()
+    header.write('a,Extra One,"' + sql.replace('"', '""') + '",,b\n')
+    entry = things.land(header.getvalue() + '1,é,\'; drop,"q""",2\n3,,,,4\n')
+    assert (
+        entry.detail == "unknown columns kept: drop_table_raw_things, extra_one, unnamed_4"
+    )
+    extra = [
+        json.loads(x) if x else x for (x,) in things.all("select _extra from raw.things")
+    ]
+    assert extra == [
+        {"extra_one": "é", "drop_table_raw_things": "'; drop", "unnamed_4": 'q"'},
+        None,
+    ]
+    assert things.rows() == [("1", "2", None), ("3", "4", None)]
+
+
+def test_a_promoted_column_changes_no_hash(lab: Labs) -> None:
+    things = lab(**SNAPSHOT)
+    things.land("a,b,d,e\n1,2,x,\n3,4,,y\n5,6,,\n", as_of="2024-01-01")
+    columns = {"a": {"required": True}, "d": {}, "b": {}, "c": {}}
+    feed = make_feed(**SNAPSHOT, columns=columns)
+    before = hashes(things)
+    create_tables(things.landing, {"things": feed})
+    create_tables(things.landing, {"things": feed})
+    assert things.all("select a, d, _extra from raw.things order by a") == [
+        ("1", "x", None),
+        ("3", None, '{"e":"y"}'),
+        ("5", None, None),
+    ]
+    things.feed = feed
+    entry = things.land("d,e,a,b\nx,,1,2\n,y,3,4\n,,5,6\n", as_of="2024-01-02")
+    assert (entry.n_new, entry.n_known) == (0, 3)
+    assert hashes(things) == before
+
+
+def test_aliases_hold_in_each_layout(lab: Labs) -> None:
+    layouts = [
+        {"name": "wide", "has": ["a", "c"]},
+        {"name": "narrow", "has": ["a"], "lacks": ["c"]},
+    ]
+    columns = {"a": {"required": True, "aliases": ["OLD_A"]}, "b": {}, "c": {}}
+    things = lab(layouts=layouts, columns=columns)
+    assert things.land("OLD A,B\n1,2\n").layout == "narrow"
+    assert things.land("c,b,a\n3,2,1\n").layout == "wide"
+    assert things.rows() == [("1", "2", None), ("1", "2", "3")]
+
+
+# ---------------------------------------------------------------- as-of
+
+
+def test_the_date_comes_from_the_call_then_the_name_then_the_newest_event(
+    lab: Labs,
+) -> None:
+    as_of = {
+        "file_name": r"_(\d{4}-\d{2}-\d{2})",
+        "newest": ["b", "c"],
+        "formats": ["%Y-%m-%d %H:%M:%S%z", "%m/%d/%Y", "epoch_ms"],
+        "arrival": True,
+    }
+    things = lab(as_of=as_of)
+    data = csv_of(["1,,", "2,2023-05-01 23:00:00-08,junk", "3,04/30/2023,1682812800000"])
+
+    def placed(data: str, name: str, given: str | None = None) -> tuple[Any, Any]:
+        things.reset()
+        entry = things.land(data, name, given)
+        return str(entry.as_of), entry.as_of_source
+
+    assert placed(data, "x_2022-01-01.csv", "2021-01-01") == (
+        "2021-01-01 00:00:00",
+        "given",
+    )
+    assert placed(data, "x_2022-01-01.csv") == ("2022-01-01 00:00:00", "file_name")
+    assert placed(data, "x_2022-13-01.csv") == ("2023-05-02 07:00:00", "newest")
+    assert placed(csv_of(["1,,1682899200000"]), "x.csv") == (
+        "2023-05-01 00:00:00",
+        "newest",
+    )
+    assert placed(csv_of(["1,,"]), "x.csv")[1] == "arrival"
+
+
+def test_a_member_is_dated_by_its_own_name_first(lab: Labs) -> None:
+    things = lab()
+    members = {"2024-02-01.csv": csv_of(["1,,"]), "x.csv": csv_of(["2,,"])}
+    path = things.file(zip_of(**members), "2024-01-01.zip")
+    entries = land_file(things.warehouse, things.feed, path)
+    assert [(entry.member, str(entry.as_of)[:10]) for entry in entries] == [
+        ("2024-02-01.csv", "2024-02-01"),
+        ("x.csv", "2024-01-01"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("9223372036854775807", "9223372036854775", "-99999999999999", "1e400", "nan"),
+        *("infinity", "-infinity", "epoch", "0001-01-01", "2024-02-30", "now"),
+    ],
+)
+def test_a_value_that_is_no_date_dates_nothing(lab: Labs, value: str) -> None:
+    as_of = {"newest": ["b"], "formats": ["%Y-%m-%d", "epoch_ms"]}
+    things = lab(**WINDOW, as_of=as_of)
+    alone = things.land(csv_of([f"1,{value},"]))
+    assert (alone.status, alone.reason) == ("failed", "no_as_of")
+    assert "--as-of" in str(alone.detail)
+    beside = things.land(csv_of([f"1,{value},", "2,2024-01-01,"]))
+    assert str(beside.as_of) == "2024-01-01 00:00:00"
+
+
+def test_a_window_reaches_back_from_its_date(lab: Labs) -> None:
+    entry = lab(**WINDOW).land(csv_of(["1,2,3"]), as_of="2024-01-31")
+    assert entry.window_start == date(2024, 1, 1)
+
+
+# ---------------------------------------------------------------- held
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "detail"),
+    [
+        ("b,c\n1,2\n", "required_column_missing", "no column a among: b, c"),
+        ("a,b,A\n1,2,3\n", "duplicate_column", "columns 1 and 3 are both 'a'"),
+        ("a,z,Z?\n1,2,3\n", "duplicate_column", "columns 2 and 3 are both 'z'"),
+        ("a,b,c\n1,2,3\n4,5", "cut_mid_record", "the last of its 2 records"),
+        ('a,b,c\n1,2,3\n4,"5', "cut_mid_record", "the last of its 2 records"),
+        ('a,b,c\n1,2,3\n4,"5\n6', "cut_mid_record", "the last of its 3 records"),
+    ],
+)
+def test_a_doubtful_file_is_held_and_nothing_of_it_lands(
+    lab: Labs, data: str, reason: str, detail: str
+) -> None:
+    things = lab()
+    entry = things.land(data)
+    assert (entry.status, entry.reason) == ("held", reason)
+    assert detail in str(entry.detail)
+    assert things.counts() == (0, 0, 0)
+    assert entry.change_seq is None
+    assert len(things.ledger()) == 1
+
+
+def test_an_unknown_layout_is_held(lab: Labs) -> None:
+    things = lab(layouts=[{"name": "x", "has": ["a", "b"]}])
+    assert things.land("a,c\n1,2\n").reason == "unknown_layout"
+
+
+def test_a_short_last_record_that_ends_its_line_is_only_rejected(lab: Labs) -> None:
+    things = lab()
+    assert things.land("a,b,c\n1,2,3\n4,5\n").status == "landed"
+    assert things.land("a,b,c\n4,5\n1,2,3").status == "landed"
+
+
+@pytest.mark.parametrize(("days", "status"), [(0, "landed"), (2, "held")])
+def test_a_date_in_the_future_holds(lab: Labs, days: int, status: str) -> None:
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    entry = lab().land(csv_of(["1,2,3"]), as_of=f"{day}")
+    assert entry.status == status
+    assert entry.reason == ("as_of_in_the_future" if status == "held" else None)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "reason"),
+    [(4, "shrunk"), (5, None), (20, None), (21, "exploded"), (0, "empty")],
+)
+def test_a_shrunk_or_exploded_file_is_held_after_three_neighbours(
+    lab: Labs, n_rows: int, reason: str | None
+) -> None:
+    things = lab(**WINDOW)
+    for day in ("01", "02", "03"):
+        rows = [f"{n},{day}," for n in range(10)]
+        assert things.land(csv_of(rows), as_of=f"2024-01-{day}").status == "landed"
+    entry = things.land(csv_of([f"{n},," for n in range(n_rows)]), as_of="2024-01-04")
+    if reason == "empty":
+        assert entry.status == "empty"
+    else:
+        assert (entry.status, entry.reason) == ("held" if reason else "landed", reason)
+
+
+def test_two_neighbours_hold_nothing(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    for day, count in (("01", 10), ("02", 10), ("03", 1)):
+        rows = [f"{n},{day}," for n in range(count)]
+        assert things.land(csv_of(rows), as_of=f"2024-01-{day}").status == "landed"
+
+
+def test_neighbours_are_the_nearest_by_date(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    sizes = {"01": 4, "02": 4, "03": 4, "10": 8, "11": 8, "12": 8, "20": 16, "21": 16}
+    for day, count in sizes.items():
+        rows = [f"{n},{day}," for n in range(count)]
+        assert things.land(csv_of(rows), as_of=f"2024-01-{day}").status == "landed", day
+    late = things.land(csv_of([f"{n},late," for n in range(3)]), as_of="2024-01-04")
+    assert late.status == "landed"
+    assert things.land(csv_of(["1,x,"] * 3), as_of="2024-01-13").reason == "shrunk"
+
+
+def test_increments_may_be_of_any_size(lab: Labs) -> None:
+    things = lab()
+    for number, count in enumerate((10, 10, 10, 1, 100)):
+        assert things.land(csv_of([f"{number},,"] * count)).status == "landed"
+
+
+# ---------------------------------------------------------------- accepting
+
+
+def held_snapshot(lab: Labs, **land: Any) -> Lab:
+    things = lab(**SNAPSHOT)
+    for day in ("01", "02", "03"):
+        things.land(csv_of([f"{n},{day}," for n in range(9)]), as_of=f"2024-01-{day}")
+    entry = things.land(csv_of(["only,,", "x,y"]), **land)
+    assert (entry.delivery_seq, entry.status, entry.reason) == (4, "held", "shrunk")
+    return things
+
+
+def test_a_held_delivery_lands_by_somebodys_word_once(lab: Labs) -> None:
+    things = held_snapshot(lab, as_of="2024-01-04")
+    before = things.ledger()
+    (things.files / "things.csv").unlink()
+    feeds = {"things": things.feed}
+    entry = accept(things.warehouse, feeds, 4, "ann", "the list was cleaned")
+    assert (entry.status, entry.parent_seq, entry.n_rejected) == ("landed", 4, 1)
+    assert (str(entry.as_of), entry.as_of_source) == ("2024-01-04 00:00:00", "given")
+    assert things.all(
+        "select delivery_seq, accepted_by, accepted_why from raw.deliveries "
+        "where accepted_by is not null"
+    ) == [(5, "ann", "the list was cleaned")]
+    assert things.present()[5] == bag(["only,,"])
+    assert things.ledger()[:4] == before
+    things.check_laws()
+    with pytest.raises(UsageError, match="is not held"):
+        accept(things.warehouse, feeds, 4, "ann", "again")
+    assert len(things.ledger()) == 5
+    assert things.land(csv_of(["only,,", "x,y"]), as_of="2024-01-04").status == "seen_again"
+
+
+def test_an_accepted_delivery_speaks_for_the_day_it_arrived(lab: Labs) -> None:
+    things = held_snapshot(lab)
+    arrived = things.all("select as_of from raw.deliveries where delivery_seq = 4")
+    entry = accept(things.warehouse, {"things": things.feed}, 4, "ann", "ok")
+    assert [(entry.as_of,)] == arrived
+    assert entry.as_of_source == "arrival"
+
+
+def test_a_delivery_held_for_its_header_keeps_its_given_date(lab: Labs) -> None:
+    things = lab(**SNAPSHOT)
+    things.land("x,b\n1,2\n", as_of="2024-01-01")
+    columns = {"a": {"required": True, "aliases": ["x"]}, "b": {}, "c": {}}
+    feed = make_feed(**SNAPSHOT, columns=columns)
+    entry = accept(things.warehouse, {"things": feed}, 1, "ann", "renamed")
+    assert (entry.status, str(entry.as_of)[:10]) == ("landed", "2024-01-01")
+    assert things.rows() == [("1", "2", None)]
+
+
+def test_what_was_never_held_or_has_expired_cannot_be_accepted(lab: Labs) -> None:
+    things = held_snapshot(lab)
+    feeds = {"things": things.feed}
+    for number in (1, 99):
+        with pytest.raises(UsageError, match="is not held"):
+            accept(things.warehouse, feeds, number, "ann", "why not")
+    with pytest.raises(UsageError, match=r"not in feeds\.yml"):
+        accept(things.warehouse, {}, 4, "ann", "why not")
+    for drop in things.warehouse.paths.drops.iterdir():
+        drop.unlink()
+    with pytest.raises(UsageError, match="expired"):
+        accept(things.warehouse, feeds, 4, "ann", "why not")
+    assert len(things.ledger()) == 4
+
+
+def test_accepting_does_not_mend_a_header(lab: Labs) -> None:
+    things = lab()
+    things.land("b\n1\n")
+    entry = accept(things.warehouse, {"things": things.feed}, 1, "ann", "why not")
+    assert (entry.status, entry.reason) == ("held", "required_column_missing")
+    assert things.counts() == (0, 0, 0)
+
+
+# ---------------------------------------------------------------- failed and empty
+
+ZIP = zip_of(**{"things.csv": csv_of(["1,2,3"] * 50)})
+STORED = io.BytesIO()
+with zipfile.ZipFile(STORED, "w") as _archive:
+    _archive.writestr("things.csv", csv_of(["1,2,3"]))
+ENCRYPTED = bytearray(ZIP)
+ENCRYPTED[6] |= 1
+ENCRYPTED[ZIP.index(b"PK\x01\x02") + 8] |= 1
+GZIP = gzip.compress(csv_of(["1,2,3"] * 50).encode())
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "reason"),
+    [
+        (b"no zip at all", "x.zip", "archive_broken"),
+        (ZIP[:-30], "x.zip", "archive_broken"),
+        (ZIP[: len(ZIP) // 2], "x", "archive_broken"),
+        (broken(STORED.getvalue()), "x.zip", "archive_broken"),
+        (bytes(ENCRYPTED), "x.zip", "archive_encrypted"),
+        (zip_of(**{"read me.txt": "x"}), "x.zip", "archive_without_member"),
+        (zip_of(**{"__MACOSX/._x.csv": "x"}), "x.zip", "archive_without_member"),
+        (zip_of(), "x.zip", "archive_without_member"),
+        (b"a,b,c\n1,2,3\n", "x.csv.gz", "archive_broken"),
+        (GZIP[:-8], "x.csv.gz", "archive_broken"),
+        (GZIP[:20], "x.csv", "archive_broken"),
+        (broken(GZIP), "x.csv.gz", "archive_broken"),
+    ],
+)
+def test_an_archive_that_is_none_fails_and_is_kept(
+    lab: Labs, data: bytes, name: str, reason: str
+) -> None:
+    things = lab()
+    entry = things.land(data, name)
+    assert (entry.status, entry.reason) == ("failed", reason)
+    assert name in str(entry.detail)
+    assert things.counts() == (0, 0, 0)
+    assert len(things.ledger()) == 1
+    assert not list(things.warehouse.paths.data.glob("spool/*"))
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_damage_anywhere_in_an_archive_fails_or_changes_nothing(
+    tmp_path: Path, method: int
+) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        archive.writestr("é.csv", SAME)
+    rng, whole, path = random.Random(method), target.getvalue(), tmp_path / "x.zip"
+    outcomes = Counter[str]()
+    for at in range(len(whole)):
+        data = bytearray(whole)
+        data[at] ^= rng.randrange(1, 256)
+        path.write_bytes(data)
+        try:
+            (member,) = members(path, "*.csv")
+            with member.open() as stream:
+                assert stream.read() == SAME.encode()
+            outcomes["whole"] += 1
+        except DeliveryError:
+            outcomes["failed"] += 1
+    assert outcomes["failed"] > outcomes["whole"] / 3
+
+
+def test_two_members_of_one_name_are_ambiguous(lab: Labs) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("x.csv", SAME)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("x.csv", SAME)
+    assert lab().land(target.getvalue(), "x.zip").reason == "archive_ambiguous"
+
+
+def test_a_good_member_lands_beside_a_bad_one(lab: Labs) -> None:
+    things = lab()
+    path = things.file(zip_of(**{"1.csv": "b\n1\n", "2.csv": csv_of(["1,,"])}), "x.zip")
+    entries = land_file(things.warehouse, things.feed, path)
+    assert [(entry.member, entry.status) for entry in entries] == [
+        ("1.csv", "held"),
+        ("2.csv", "landed"),
+    ]
+    assert things.all("select count(*) from raw.file_stamps") == [(0,)]
+
+
+def test_a_file_that_goes_away_fails(lab: Labs) -> None:
+    things = lab()
+    (entry,) = land_file(things.warehouse, things.feed, things.files / "gone.csv")
+    assert (entry.status, entry.reason) == ("failed", "unreadable")
+    assert "gone.csv: No such file" in str(entry.detail)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("", "no_bytes"),
+        ("a,b,c", "no_rows"),
+        ("a,b,c\r\n", "no_rows"),
+        ("a,b,c\n\n\r\n", "no_rows"),
+        ("\ufeffa,b,c\n", "no_rows"),
+    ],
+)
+def test_a_file_without_rows_is_empty_and_retires_nothing(
+    lab: Labs, data: str, reason: str
+) -> None:
+    things = lab(**SNAPSHOT)
+    things.land(csv_of(["1,2,3"]), as_of="2024-01-01")
+    entry = things.land(data, as_of="2024-01-02")
+    assert (entry.status, entry.reason, entry.change_seq) == ("empty", reason, None)
+    later = things.land(csv_of(["1,2,3", "4,,"]), as_of="2024-01-03")
+    assert (later.n_known, later.n_new, later.n_absent) == (1, 1, 0)
+
+
+# ---------------------------------------------------------------- crashes and hostility
+
+STEPS = [
+    *("keep", "parse", "_hold_if_suspicious", "_write", "_write_deltas", "_write_delta"),
+    *("ledger.copy_if_seen", "ledger.next_numbers", "ledger.enter", "ledger.put_stamp"),
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_leaves_nothing_half_and_the_next_run_lands_it(
+    lab: Labs, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+) -> None:
+    things = lab(**SNAPSHOT)
+    things.land(csv_of(["1,,", "2,,"]), as_of="2024-01-01")
+    things.land(csv_of(["3,,"]), as_of="2024-01-03")
+    state = things.counts(), things.ledger(), things.all("from raw.presence order by all")
+    owner, _, name = f"landing.{step}".rpartition(".")
+    target = landing_module if owner == "landing" else landing_module.ledger
+    real = getattr(target, name)
+
+    def crash(*args: Any, **kwargs: Any) -> None:
+        if after:
+            real(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(target, name, crash)
+        with pytest.raises(KeyboardInterrupt):
+            things.land(csv_of(["2,,", "x,y"]), as_of="2024-01-02")
+    if step == "ledger.put_stamp":
+        expected = "seen_again"
+    else:
+        now = things.counts(), things.ledger(), things.all("from raw.presence order by all")
+        assert now == state
+        expected = "landed"
+    again = things.land(csv_of(["2,,", "x,y"]), as_of="2024-01-02")
+    assert again.status == expected
+    assert things.present() == {
+        1: bag(["1,,", "2,,"]),
+        2: bag(["3,,"]),
+        3: bag(["2,,"]),
+    }
+    things.check_laws()
+    assert not list(things.warehouse.paths.data.glob("spool/*"))
+
+
+@pytest.mark.parametrize("moment", ["_write", "ledger.enter", "ledger.put_stamp"])
+def test_a_killed_landing_is_made_up_for_by_the_next(tmp_path: Path, moment: str) -> None:
+    data, inbox = tmp_path / "data", tmp_path / "inbox"
+    (inbox / "products").mkdir(parents=True)
+    header = "product_id,product_name\n"
+    (inbox / "products" / "2024-01-01.csv").write_text(header + "1,Mints\n2,Nuts\n")
+    script = (
+        "import os, signal\n"
+        "from loaders import landing\n"
+        "from loaders.__main__ import main\n"
+        f"real = landing.{moment}\n"
+        "def kill(*args):\n"
+        "    real(*args)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"landing.{moment} = kill\n"
+        "main(['land', 'products'])\n"
+    )
+    environment = os.environ | {"EVENTMART_DATA": str(data), "EVENTMART_INBOX": str(inbox)}
+    killed = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=REPOSITORY, check=False
+    )
+    assert killed.returncode == -9
+    land = [sys.executable, "-m", "loaders", "land", "products"]
+    again = subprocess.run(
+        land, env=environment, cwd=REPOSITORY, check=True, capture_output=True, text=True
+    )
+    assert ("unchanged" if moment == "ledger.put_stamp" else "landed") in again.stdout
+    with open_landing(data / "landing.duckdb") as landing:
+        rows = landing.execute("select product_id, _line from raw.products order by all")
+        assert rows.fetchall() == [("1", 2), ("2", 3)]
+        assert landing.execute("select count(*) from raw.presence").fetchall() == [(2,)]
+    assert {path.name[:1] for path in (data / "drops").iterdir()} <= set("0123456789abcdef")
+
+
+def test_what_the_database_refuses_lands_nothing(
+    lab: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = lab()
+    things.landing.execute("alter table raw.rejects alter detail drop not null")
+    things.landing.execute("alter table raw.rejects rename line to other")
+    things.landing.execute("alter table raw.rejects alter other type date")
+    with pytest.raises(duckdb.Error):
+        things.land(csv_of(["1,2,3", "x"]))
+    assert things.counts() == (0, 0, 0)
+    assert things.ledger() == []
+
+
+def test_ledger_rows_never_change(lab: Labs) -> None:
+    things = lab(**SNAPSHOT)
+    seen: list[tuple[Any, ...]] = []
+    steps = [
+        ("2024-01-03", csv_of(["1,,"])),
+        ("2024-01-01", csv_of(["2,,"])),
+        ("2024-01-01", csv_of(["2,,"])),
+        (None, "nonsense\n1\n"),
+        (None, ""),
+        ("2024-01-02", csv_of(["1,,", "3,,"])),
+    ]
+    for as_of, data in steps:
+        things.land(data, as_of=as_of)
+        ledger = things.ledger()
+        assert ledger[: len(seen)] == seen
+        assert len(ledger) == len(seen) + 1
+        seen = ledger
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "q[1].csv",
+        "x'); drop table raw.things;--.csv",
+        "*.csv",
+        "tab\there.csv",
+        "naïve \u202e.csv",
+        "new\nline.csv",
+    ],
+)
+def test_names_of_files_are_only_names(lab: Labs, name: str) -> None:
+    things = lab()
+    things.file(csv_of(["wrong,,"]), "q1.csv")
+    for path_name, data in (
+        (name, csv_of(["1,2,3"]).encode()),
+        (f"{name}.gz", gzip.compress(csv_of(["4,5,6"]).encode())),
+    ):
+        entry = things.land(data, path_name)
+        assert entry.status == "landed"
+        assert Path(entry.uri).name == path_name
+    assert things.rows() == [("1", "2", "3"), ("4", "5", "6")]
+
+
+def test_a_members_name_is_only_a_name(lab: Labs, tmp_path: Path) -> None:
+    things = lab()
+    name = "../../x'); drop table raw.things;--.csv"
+    entry = things.land(zip_of(**{name: csv_of(["1,2,3"])}), "x.zip")
+    assert (entry.status, entry.member) == ("landed", name)
+    assert not list(tmp_path.parent.glob("x'*"))
+
+
+@pytest.mark.parametrize(
+    "value", ["'); drop table raw.things;--", "{{ 1 }}", "$name", "?", "\\", "%s"]
+)
+def test_values_and_headers_are_never_run(lab: Labs, value: str) -> None:
+    things = lab(null_markers=["it's"])
+    data = f'a,b,"{value} x"\n{value},{value},{value}\n'
+    assert things.land(data).status == "landed"
+    (row,) = things.all("select a, b, _extra from raw.things")
+    assert row[:2] == (value, value)
+    assert list(json.loads(row[2]).values()) == [value]
+
+
+def test_the_bytes_of_a_delivery_are_kept(lab: Labs) -> None:
+    things = lab()
+    for data, name in ((SAME.encode(), "x.csv"), (b"PK\x03\x04junk", "x.zip")):
+        entry = things.land(data, name)
+        kept = things.warehouse.paths.drops / f"{entry.sha256}.gz"
+        assert gzip.decompress(kept.read_bytes()) == data
+        assert entry.n_bytes == len(data)

@@ -1,0 +1,278 @@
+"""Publishing: readers see a whole, tested build, or the one before it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from loaders import publish as publishing
+from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.paths import Paths
+from loaders.publish import current_version, publish, rollback, versions
+
+PASSED = [
+    {"unique_id": "model.eventmart.dim_dates", "status": "success"},
+    {"unique_id": "test.eventmart.unique_x", "status": "pass"},
+    {"unique_id": "exposure.eventmart.x", "status": "no-op"},
+]
+
+
+def build(paths: Paths, content: str) -> None:
+    """A build file as dbt leaves it, in small."""
+    paths.build.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(paths.build)) as connection:
+        connection.execute(
+            f"""
+            create schema if not exists marts;
+            create schema if not exists reports;
+            create schema if not exists staging;
+            create schema if not exists seeds;
+            create schema if not exists meta;
+            create or replace table marts.fct_things as select '{content}' as content;
+            create or replace view marts.things as select * from marts.fct_things;
+            create or replace table reports.rpt_things as select 1 as n_things;
+            create or replace view staging.stg_things as select 'private' as content;
+            create or replace table seeds.aliases as select 1 as one;
+            create or replace table meta.model_states (
+                node_id varchar, definition varchar, fingerprint varchar,
+                data_version varchar, built_change_seq bigint, n_rows_written bigint
+            );
+            insert into meta.model_states values
+                ('model.eventmart.fct_things', 'd', 'f', '{content}', 1, 1);
+            """
+        )
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Callable[..., Path]:
+    def write(results: Any = PASSED, **arguments: Any) -> Path:
+        path = tmp_path / "run_results.json"
+        args = {"which": "build", "select": [], "exclude": []} | arguments
+        path.write_text(json.dumps({"args": args, "results": results}))
+        return path
+
+    return write
+
+
+def served(paths: Paths) -> Path:
+    return paths.published / "eventmart.duckdb"
+
+
+def content(file: Path) -> Any:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return connection.execute("select content from marts.things").fetchall()[0][0]
+
+
+def three(paths: Paths, run_results: Path) -> None:
+    for text in ("one", "two", "three"):
+        build(paths, text)
+        publish(paths, run_results)
+
+
+def test_a_build_is_published_without_what_is_private(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    version, is_new = publish(paths, results())
+    assert (version.number, is_new) == (1, True)
+    with duckdb.connect(str(served(paths)), read_only=True) as connection:
+        relations = connection.execute(
+            "select table_schema || '.' || table_name from information_schema.tables "
+            "order by all"
+        ).fetchall()
+    assert relations == [("marts.fct_things",), ("marts.things",), ("reports.rpt_things",)]
+    assert version.n_bytes == served(paths).stat().st_size
+    assert not list(paths.published.rglob("*.wal"))
+    assert sorted(path.name for path in paths.published.iterdir()) == [
+        "eventmart.duckdb",
+        "versions",
+    ]
+    with duckdb.connect(str(paths.build)) as connection:
+        assert connection.execute("from staging.stg_things").fetchall() == [("private",)]
+
+
+@pytest.mark.parametrize(
+    ("bad", "arguments", "message"),
+    [
+        ("error", {}, "1 of dbt's results did not pass.*test.eventmart.bad"),
+        ("fail", {}, "1 of dbt's results did not pass"),
+        ("warn", {}, "1 of dbt's results did not pass"),
+        ("skipped", {}, "1 of dbt's results did not pass"),
+        ("pass", {"select": ["fct_things"]}, "not a whole `dbt build`"),
+        ("pass", {"exclude": ["fct_things"]}, "not a whole `dbt build`"),
+        ("pass", {"selector": "some"}, "not a whole `dbt build`"),
+        ("pass", {"resource_types": ["model"]}, "not a whole `dbt build`"),
+        ("pass", {"exclude_resource_types": ["test"]}, "not a whole `dbt build`"),
+        ("pass", {"empty": True}, "not a whole `dbt build`"),
+        ("pass", {"sample": "3 days"}, "not a whole `dbt build`"),
+        ("pass", {"which": "run"}, "not a whole `dbt build`"),
+    ],
+)
+def test_a_failing_or_partial_build_is_not_published(
+    paths: Paths,
+    results: Callable[..., Path],
+    bad: str,
+    arguments: dict[str, Any],
+    message: str,
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    build(paths, "two")
+    outcome = [*PASSED, {"unique_id": "test.eventmart.bad", "status": bad}]
+    with pytest.raises(EventmartError, match=message):
+        publish(paths, results(outcome, **arguments))
+    assert content(served(paths)) == "one"
+    assert len(versions(paths)) == 1
+
+
+@pytest.mark.parametrize("text", [None, "", "no json"])
+def test_a_build_without_record_is_not_published(
+    paths: Paths, tmp_path: Path, text: str | None
+) -> None:
+    build(paths, "one")
+    record = tmp_path / "run_results.json"
+    if text is not None:
+        record.write_text(text)
+    with pytest.raises(EventmartError, match="no record of a build"):
+        publish(paths, record)
+    assert not paths.published.exists()
+
+
+def test_nothing_built_is_not_published(paths: Paths, results: Callable[..., Path]) -> None:
+    with pytest.raises(UsageError, match="nothing is built yet"):
+        publish(paths, results())
+    assert not paths.published.exists()
+
+
+def test_a_build_in_use_is_not_published(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(paths, "one")
+
+    def locked(*_: object) -> None:
+        raise duckdb.IOException("Could not set lock on file")
+
+    monkeypatch.setattr(duckdb, "connect", locked)
+    with pytest.raises(BusyError, match="in use"):
+        publish(paths, results())
+
+
+def test_nothing_new_keeps_the_version(paths: Paths, results: Callable[..., Path]) -> None:
+    build(paths, "one")
+    first, _ = publish(paths, results())
+    build(paths, "one")
+    assert publish(paths, results()) == (first, False)
+    build(paths, "two")
+    assert publish(paths, results())[0].number == 2
+
+
+def test_a_damaged_published_file_is_published_anew(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    flip(served(paths))
+    version, is_new = publish(paths, results())
+    assert (version.number, is_new) == (2, True)
+    assert content(served(paths)) == "one"
+
+
+def test_three_versions_are_kept(paths: Paths, results: Callable[..., Path]) -> None:
+    three(paths, results())
+    build(paths, "four")
+    publish(paths, results())
+    assert [version.number for version in versions(paths)] == [2, 3, 4]
+    assert len(list((paths.published / "versions").iterdir())) == 3
+    assert content(served(paths)) == "four"
+
+
+def test_a_rollback_serves_the_version_before(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    three(paths, results())
+    assert rollback(paths).number == 2
+    assert content(served(paths)) == "two"
+    assert rollback(paths).number == 1
+    with pytest.raises(UsageError, match="no earlier version"):
+        rollback(paths)
+    assert content(served(paths)) == "one"
+    build(paths, "four")
+    assert publish(paths, results())[0].number == 4
+    assert rollback(paths).number == 3
+
+
+def test_a_rollback_passes_over_a_damaged_version(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    three(paths, results())
+    flip(paths.published / "versions" / "000002" / "eventmart.duckdb")
+    assert rollback(paths).number == 1
+    assert content(served(paths)) == "one"
+
+
+def test_before_the_first_there_is_nothing_to_go_back_to(paths: Paths) -> None:
+    assert current_version(paths) is None
+    with pytest.raises(UsageError, match="no earlier version"):
+        rollback(paths)
+
+
+def test_a_reader_keeps_the_file_it_has_open(
+    paths: Paths, results: Callable[..., Path], tmp_path: Path
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    with served(paths).open("rb") as reader:
+        three(paths, results())
+        (tmp_path / "seen.duckdb").write_bytes(reader.read())
+    assert content(tmp_path / "seen.duckdb") == "one"
+    assert content(served(paths)) == "three"
+
+
+def test_views_work_under_another_name_too(
+    paths: Paths, results: Callable[..., Path], tmp_path: Path
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{served(paths)}' as eventmart (read_only)")
+        assert connection.execute("from eventmart.marts.things").fetchall() == [("one",)]
+
+
+@pytest.mark.parametrize("step", ["_strip", "_sync", "_sha256", "_serve"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_leaves_the_version_before_or_the_new_one(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    after: bool,
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    build(paths, "two")
+    real = getattr(publishing, step)
+
+    def crash(*args: Any) -> None:
+        if after:
+            real(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, step, crash)
+        with pytest.raises(KeyboardInterrupt):
+            publish(paths, results())
+    assert content(served(paths)) == ("two" if (step, after) == ("_serve", True) else "one")
+    publish(paths, results())
+    assert content(served(paths)) == "two"
+    current = current_version(paths)
+    assert current
+    assert current == versions(paths)[-1]
+
+
+def flip(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
