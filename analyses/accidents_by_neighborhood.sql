@@ -1,5 +1,5 @@
 -- Where do most accidents happen for the people who live there, in the latest vintage?
--- Downtown and the airport lead because few live there and many drive there.
+-- Residents are not drivers: where few live and many drive, the rate is high.
 with latest_vintage as (
     select max(vintage) as vintage
     from reports.rpt_accidents_by_neighborhood

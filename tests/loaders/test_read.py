@@ -287,6 +287,12 @@ def test_a_header_may_span_lines(
     assert entry.n_header_lines == first - 1
 
 
+def test_a_byte_order_mark_is_no_part_of_the_header(lab: Callable[..., Lab]) -> None:
+    things = lab(columns={"a_x": {}, "b": {}}, layouts=[{"name": "only", "has": ["a_x"]}])
+    entry = things.land(b'\xef\xbb\xbf"a,x",b\n1,2\n')
+    assert (entry.header, things.rows()) == ("a,x,b", [("1", "2")])
+
+
 @pytest.mark.parametrize(
     "header", [b'a,"b\n1,2,3\n', b"a," + b"h" * 200_000 + b"\n1,2\n", b'a,"b"c\n']
 )

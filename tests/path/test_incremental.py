@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import re
 from pathlib import Path
 
 import duckdb
@@ -116,3 +117,27 @@ def test_windows_built_one_by_one_end_in_the_same_facts_in_each_order(
 ) -> None:
     orders = list(itertools.permutations(windows(demo)))
     assert_orders_agree(demo, tmp_path, orders, each=True)
+
+
+def test_an_accepted_delivery_counts_like_any_other(demo: Path, tmp_path: Path) -> None:
+    project = new_project(tmp_path)
+    first, *others = windows(demo)
+    project.land("service_requests", *others)
+    # Three of one layout make a fourth of a fifth of their size suspicious.
+    lines = first.read_bytes().splitlines(keepends=True)
+    for number, share in enumerate((1.0, 0.98, 0.96, 0.2)):
+        part = tmp_path / f"part_{number}.csv"
+        part.write_bytes(b"".join(lines[: int(len(lines) * share)]))
+        result = project.eventmart("land", "service_requests", part)
+    assert result.exit_code == 3, result.output
+    held = re.search(r"delivery (\d+): shrunk", result.output)
+    assert held
+    project.dbt("run", "--select", "+fct_service_requests")
+    before = contents(project)
+    accepted = project.eventmart("accept", held.group(1), "--by", "ann", "--why", "checked")
+    assert accepted.exit_code == 0, accepted.output
+    project.dbt("run", "--select", "+fct_service_requests")
+    step_by_step = contents(project)
+    assert step_by_step != before
+    project.dbt("run", "--select", "+fct_service_requests", "--full-refresh")
+    assert contents(project) == step_by_step

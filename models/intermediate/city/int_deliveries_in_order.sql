@@ -1,6 +1,6 @@
 with deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
-    where status = 'landed' and parent_seq is null
+    where status = 'landed'
 ),
 
 ordered as (
