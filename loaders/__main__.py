@@ -310,6 +310,15 @@ def publish_build(settings: Settings, run_results: Path) -> None:
     click.echo(f"{state} version {version.number} ({version.n_bytes:,} bytes), {served}")
 
 
+@main.command("is-up-to-date")
+@click.pass_obj
+def is_up_to_date(settings: Settings) -> None:
+    """Exit with 0 if what is published was made of this very project and landing."""
+    paths, _ = settings
+    if not publishing.is_up_to_date(paths):
+        sys.exit(EventmartError.exit_code)
+
+
 @main.command()
 @click.pass_obj
 def rollback(settings: Settings) -> None:

@@ -10,13 +10,16 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.paths import Paths
+from loaders.warehouse import open_landing
 
+PROJECT = Path(__file__).parents[1]
 KEEP = 3
 # What dbt keeps for itself in the build file.
 _PRIVATE = ("staging", "meta", "seeds")
@@ -52,8 +55,10 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
     if not paths.build.exists():
         raise UsageError(f"{paths.build}: nothing is built yet; run: make build")
     content = _checkpoint(paths.build)
+    _tested_inputs(paths).unlink(missing_ok=True)
     current = current_version(paths)
     if current and current.content == content and _is_sound(paths, current):
+        _note_inputs(paths, run_results)
         return current, False
     kept = versions(paths)
     number = kept[-1].number + 1 if kept else 1
@@ -76,7 +81,20 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
     _serve(paths, version)
     for old in versions(paths)[:-KEEP]:
         shutil.rmtree(_folder(paths, old.number))
+    _note_inputs(paths, run_results)
     return version, True
+
+
+def is_up_to_date(paths: Paths) -> bool:
+    """Whether what readers see was made of just this project and just this landing."""
+    noted, current = _tested_inputs(paths), current_version(paths)
+    return bool(
+        current
+        and noted.exists()
+        and noted.read_text() == _inputs(paths)
+        and _is_sound(paths, current)
+        and paths.build.exists()
+    )
 
 
 def rollback(paths: Paths) -> Version:
@@ -109,6 +127,40 @@ def current_version(paths: Paths) -> Version | None:
         if served.exists() and file.exists() and served.samefile(file):
             return version
     return None
+
+
+def _project_files() -> list[Path]:
+    """All that dbt reads of this project, data apart."""
+    found = [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml"]
+    for folder in ("models", "seeds", "macros", "tests"):
+        files = (PROJECT / folder).rglob("*.*")
+        found += sorted(f for f in files if f.suffix in (".sql", ".yml", ".csv", ".md"))
+    return found
+
+
+def _inputs(paths: Paths) -> str:
+    """A hash of the project's files and of how far the ledger goes."""
+    digest = hashlib.sha256()
+    for file in _project_files():
+        digest.update(f"{file.relative_to(PROJECT)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    with open_landing(paths.landing, read_only=True, patience=5) as landing:
+        last = landing.execute("select max(delivery_seq) from raw.deliveries").fetchone()
+    digest.update(str(last).encode())
+    return digest.hexdigest()
+
+
+def _note_inputs(paths: Paths, run_results: Path) -> None:
+    """Note what was tested, unless a file was changed since dbt began to read them."""
+    results = json.loads(run_results.read_text())
+    ended = datetime.fromisoformat(results["metadata"]["generated_at"]).timestamp()
+    began = ended - results["elapsed_time"]
+    if all(file.stat().st_mtime < began for file in _project_files()):
+        _tested_inputs(paths).write_text(_inputs(paths))
+
+
+def _tested_inputs(paths: Paths) -> Path:
+    return paths.published / ".tested-inputs"
 
 
 def _check_tested(run_results: Path) -> None:

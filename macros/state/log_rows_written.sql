@@ -9,7 +9,7 @@
             {%- do counts.append(result.adapter_response.get('rows_affected', 0)) -%}
         {%- endfor -%}
         {%- if counts -%}
-            {%- do log('rows written: ' ~ counts | sum, info=true) -%}
+            {%- do print('rows written: ' ~ counts | sum) -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

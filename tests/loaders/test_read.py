@@ -7,6 +7,7 @@ on well-formed input it is checked against Python's csv module in turn.
 import csv
 import io
 import json
+import mmap
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,13 @@ from pathlib import Path
 import pytest
 from conftest import Lab
 
-from loaders.read import decide_encoding, record_at
+from loaders.read import (
+    count_plain_lines,
+    decide_encoding,
+    grammar_of,
+    read_head,
+    record_at,
+)
 
 Good = tuple[int, tuple[str | None, ...]]
 Bad = tuple[int, int, bytes, str]
@@ -323,6 +330,62 @@ def test_record_at_gives_the_record_of_a_line(tmp_path: Path) -> None:
     records = [record_at(path, line, ",") for line in (1, 2, 5)]
     assert records == [b"a,b", b'1,"x\r\ny"', b"2,z"]
     assert record_at(path, 6, ",").startswith(b'3,"open')
+
+
+# ---------------------------------------------------------------- the independent count
+
+
+def plain_count(path: Path, body: bytes) -> int | None:
+    path.write_bytes(b"a,b,c\n" + body)
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        grammar = grammar_of(data, ",")
+        return count_plain_lines(data, read_head(data, grammar, "utf-8"), grammar)
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b"", 0),
+        (b"1,2,3", 1),
+        (b"1,2,3\n", 1),
+        (b"1,2,3\r\n4,5,6", 2),
+        (b'"1,5","say ""hi""",""\n' * 3, 3),
+        (b"1,2,3\n" * 400_000, 400_000),
+        (b"1,2,3\r\n" * 400_000, 400_000),
+    ],
+)
+def test_plain_lines_are_counted(tmp_path: Path, body: bytes, count: int) -> None:
+    assert plain_count(tmp_path / "x.csv", body) == count
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'1,"2\n",3\n',
+        b'1,"2\r",3\n',
+        b'1,"2,3\n',
+        b'1, "2",3\n',
+        b'1,"2" ,3\n',
+        b'1,2",3\n',
+        b"\n1,2,3\n",
+        b"\r\n1,2,3\r\n",
+        b"1,2,3\n\n4,5,6\n",
+        b"1,2,3\r\n\r\n4,5,6\r\n",
+        b"1,2,3\n4,5,6\r\n",
+        b"1,2,3\r\n4,5,6\n",
+        b"1,2\r,3\n",
+        b"1,\0,3\n",
+        b"1,2,3,\n",
+        b"x" * (1 << 20) + b",2,3\n",
+    ],
+)
+def test_what_may_be_no_plain_line_is_left_to_the_judge(
+    tmp_path: Path, body: bytes
+) -> None:
+    assert plain_count(tmp_path / "x.csv", body) is None
 
 
 # ---------------------------------------------------------------- encodings

@@ -8,14 +8,14 @@
 
 with versions as (
     select * from {{ ref('int_accident_versions') }}
-    {% if is_incremental() %}
-    -- All versions of what changed, not only the changed ones.
-    where identity_key in (
-        select touched.identity_key
-        from {{ ref('int_accidents_touched') }} as touched
-        where touched._change_seq > {{ built_change_seq() }}
-    )
-    {% endif %}
+    {% if is_incremental() -%}
+        -- All versions of what changed, not only the changed ones.
+        where identity_key in (
+            select touched.identity_key
+            from {{ ref('int_accidents_touched') }} as touched
+            where touched._change_seq > {{ built_change_seq() }}
+        )
+    {%- endif %}
 ),
 
 presences as (

@@ -6,9 +6,9 @@
 
 with accidents as (
     select * from {{ ref('stg_traffic__accidents') }}
-    {% if is_incremental() %}
-    where _change_seq > {{ built_change_seq() }}
-    {% endif %}
+    {% if is_incremental() -%}
+        where _change_seq > {{ built_change_seq() }}
+    {%- endif %}
 ),
 
 deliveries as (

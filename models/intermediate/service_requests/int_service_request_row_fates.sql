@@ -8,16 +8,16 @@
 
 with versions as (
     select * from {{ ref('int_service_request_versions') }}
-    {% if is_incremental() %}
-    -- All versions of what changed, not only the changed ones.
-    where (identity_key, event_date) in (
-        select
-            touched.identity_key,
-            touched.event_date
-        from {{ ref('int_service_requests_touched') }} as touched
-        where touched._change_seq > {{ built_change_seq() }}
-    )
-    {% endif %}
+    {% if is_incremental() -%}
+        -- All versions of what changed, not only the changed ones.
+        where (identity_key, event_date) in (
+            select
+                touched.identity_key,
+                touched.event_date
+            from {{ ref('int_service_requests_touched') }} as touched
+            where touched._change_seq > {{ built_change_seq() }}
+        )
+    {%- endif %}
 ),
 
 presences as (

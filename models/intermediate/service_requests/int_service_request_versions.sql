@@ -6,9 +6,9 @@
 
 with requests as (
     select * from {{ ref('stg_city_311__service_requests') }}
-    {% if is_incremental() %}
-    where _change_seq > {{ built_change_seq() }}
-    {% endif %}
+    {% if is_incremental() -%}
+        where _change_seq > {{ built_change_seq() }}
+    {%- endif %}
 ),
 
 statuses as (

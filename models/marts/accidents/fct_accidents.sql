@@ -8,13 +8,13 @@
 
 with row_fates as (
     select * from {{ ref('int_accident_row_fates') }}
-    {% if is_incremental() %}
-    where identity_key in (
-        select touched.identity_key
-        from {{ ref('int_accidents_touched') }} as touched
-        where touched._change_seq > {{ built_change_seq() }}
-    )
-    {% endif %}
+    {% if is_incremental() -%}
+        where identity_key in (
+            select touched.identity_key
+            from {{ ref('int_accidents_touched') }} as touched
+            where touched._change_seq > {{ built_change_seq() }}
+        )
+    {%- endif %}
 ),
 
 current_rows as (

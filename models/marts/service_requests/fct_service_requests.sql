@@ -8,15 +8,15 @@
 
 with row_fates as (
     select * from {{ ref('int_service_request_row_fates') }}
-    {% if is_incremental() %}
-    where (identity_key, event_date) in (
-        select
-            touched.identity_key,
-            touched.event_date
-        from {{ ref('int_service_requests_touched') }} as touched
-        where touched._change_seq > {{ built_change_seq() }}
-    )
-    {% endif %}
+    {% if is_incremental() -%}
+        where (identity_key, event_date) in (
+            select
+                touched.identity_key,
+                touched.event_date
+            from {{ ref('int_service_requests_touched') }} as touched
+            where touched._change_seq > {{ built_change_seq() }}
+        )
+    {%- endif %}
 ),
 
 current_rows as (
