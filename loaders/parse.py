@@ -3,6 +3,7 @@
 Names of unknown columns are data: they are bound, never written into a query.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -35,11 +36,8 @@ def parse(
     if feed.format == "geojson":
         return _parse(landing, feed, entry, *read_geojson(plain, plain.parent))
     prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=False)
-    try:
+    with suppress(ParseError):
         return _parse(landing, feed, entry, *prepared)
-    except ParseError:
-        if prepared[2].numbered:
-            raise
     # DuckDB refuses a whole file for one bad record: judge each of them here.
     prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=True)
     return _parse(landing, feed, entry, *prepared)
@@ -146,9 +144,9 @@ def _load(
         if extras
         else "null"
     )
-    # Every option is stated, so that nothing is guessed from the data. CR LF cannot be:
-    # DuckDB finds it by itself, but takes a CR before the first LF for one as well.
-    line_end = "" if body.is_crlf else r"new_line = '\n',"
+    # Every option is stated, so that nothing is guessed from the data. Plain lines may
+    # end in CR LF, which cannot be stated; among other lines DuckDB would guess wrong.
+    line_end = r"new_line = '\n'," if body.numbered else ""
     counted = landing.execute(
         f"""
         create or replace temporary table hashed as

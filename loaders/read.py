@@ -43,7 +43,6 @@ class Body:
         rejects: CSV of line, byte offset, raw bytes in hex, reason, detail.
         longest_reject: bytes of the longest record in it.
         is_cut: the file ends in the middle of a record.
-        is_crlf: its lines end in CR LF.
     """
 
     path: Path
@@ -55,7 +54,6 @@ class Body:
     rejects: Path | None = None
     longest_reject: int = 0
     is_cut: bool = False
-    is_crlf: bool = False
 
 
 # ---------------------------------------------------------------- encodings
@@ -261,7 +259,7 @@ def split_strictly(
             longest = max(longest, len(raw))
             reason, detail = fault
             bad.write(f'{line},{offset},{raw.hex()},{reason},"{detail}"\n')
-            unended = offset + len(raw) == len(data) and raw[-1:] not in b"\r\n"
+            unended = raw[-1:] not in b"\r\n"
             is_cut = unended and reason in ("too_few_fields", "unterminated_quote")
     return Body(
         clean,
@@ -343,13 +341,10 @@ def read_csv(
         plain = None if strict else count_plain_lines(data, head, grammar)
         if plain is None:
             body = split_strictly(data, head, grammar, encoding, spool)
+        elif encoding == "utf-8":
+            body = Body(path, plain, skip=head.n_lines)
         else:
-            is_crlf = data.find(b"\r", head.offset) >= 0
-            if encoding == "utf-8":
-                body = Body(path, plain, skip=head.n_lines, is_crlf=is_crlf)
-            else:
-                utf8 = _transcode(data, head.offset, encoding, spool)
-                body = Body(utf8, plain, is_crlf=is_crlf)
+            body = Body(_transcode(data, head.offset, encoding, spool), plain)
     return head, encoding, body
 
 

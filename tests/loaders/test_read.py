@@ -10,18 +10,22 @@ import json
 import mmap
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Lab
 
 from loaders.read import (
+    Body,
     count_plain_lines,
     decide_encoding,
     grammar_of,
+    read_csv,
     read_head,
     record_at,
+    split_strictly,
 )
 
 Good = tuple[int, tuple[str | None, ...]]
@@ -386,6 +390,54 @@ def test_what_may_be_no_plain_line_is_left_to_the_judge(
     tmp_path: Path, body: bytes
 ) -> None:
     assert plain_count(tmp_path / "x.csv", body) is None
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_plain_lines_go_to_duckdb_as_they_are(
+    tmp_path: Path, encoding: str, end: str
+) -> None:
+    lines = [f"{number},é,”{end}" for number in range(200_000)]
+    path = tmp_path / "x.csv"
+    path.write_bytes(f'"a{end}x",b,c{end}{"".join(lines)}'.encode(encoding))
+    head, found, body = read_csv(path, ("utf-8", encoding), ",", tmp_path, strict=False)
+    assert (found, head.n_lines) == (encoding, 2)
+    assert (body.n_records, body.numbered) == (len(lines), False)
+    sent = body.path.read_bytes().decode().splitlines(keepends=True)
+    assert sent[body.skip :] == lines
+
+
+@pytest.mark.parametrize("off_by", [-1, 1])
+def test_a_plain_count_that_is_not_duckdbs_has_every_record_judged(
+    lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch, off_by: int
+) -> None:
+    monkeypatch.setattr("loaders.read.count_plain_lines", lambda *_: 2 + off_by)
+    entry = (things := lab()).land("a,b,c\n1,2,3\n4,5,6\n")
+    assert (entry.status, entry.n_records) == ("landed", 2)
+    things.check_laws()
+
+
+@pytest.mark.parametrize("off_by", [-1, 1])
+def test_a_count_that_is_still_not_duckdbs_lands_nothing(
+    lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch, off_by: int
+) -> None:
+    def miscount(*args: Any) -> Body:
+        body = split_strictly(*args)
+        return replace(body, n_records=body.n_records + off_by)
+
+    monkeypatch.setattr("loaders.read.split_strictly", miscount)
+    entry = (things := lab()).land("a,b,c\n1,2,3\n\n4,5,6\n")
+    assert (entry.status, entry.reason) == ("failed", "count_mismatch")
+    assert things.counts() == (0, 0, 0)
+
+
+def test_what_duckdb_refuses_lands_nothing(
+    lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loaders.read.Grammar.unambiguous", lambda *_: b'1,"')
+    entry = (things := lab()).land("a,b,c\n1,2,3\n\n4,5,6\n")
+    assert (entry.status, entry.reason) == ("failed", "not_parsed")
+    assert things.counts() == (0, 0, 0)
 
 
 # ---------------------------------------------------------------- encodings

@@ -58,6 +58,12 @@ class Project:
         results = json.loads((target / "run_results.json").read_text())["results"]
         return sum(r["adapter_response"].get("rows_affected", 0) for r in results)
 
+    def run(self, *arguments: str) -> int:
+        """Load seeds and run models, without tests; returns how many rows that wrote."""
+        return self.dbt(
+            "build", *arguments, "--exclude-resource-types", "test", "unit_test"
+        )
+
     def publish(self) -> Path:
         run_results = self.paths.data / "target" / "run_results.json"
         result = self.eventmart("publish", "--run-results", run_results)

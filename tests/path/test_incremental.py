@@ -57,9 +57,9 @@ def test_delivery_by_delivery_equals_a_full_rebuild(
     written = []
     for feed, path in deliveries:
         project.land(feed, path)
-        written.append((feed, path.name, project.dbt("run")))
+        written.append((feed, path.name, project.run()))
     step_by_step = contents(project)
-    project.dbt("run", "--full-refresh")
+    project.run("--full-refresh")
     rebuilt = contents(project)
     with capsys.disabled():
         print()
@@ -78,13 +78,13 @@ def windows(demo: Path) -> list[Path]:
 def land_windows(folder: Path, order: tuple[Path, ...], each: bool) -> dict:
     """Land request windows in an order; build after each of them, or once at the end."""
     project = new_project(folder)
-    select = ["run", "--select", "+fct_service_requests", "+rpt_resolution_times"]
+    select = ["--select", "+fct_service_requests", "+rpt_resolution_times"]
     for path in order:
         project.land("service_requests", path)
         if each:
-            project.dbt(*select)
+            project.run(*select)
     if not each:
-        project.dbt(*select)
+        project.run(*select)
     return contents(project)
 
 
@@ -132,12 +132,12 @@ def test_an_accepted_delivery_counts_like_any_other(demo: Path, tmp_path: Path) 
     assert result.exit_code == 3, result.output
     held = re.search(r"delivery (\d+): shrunk", result.output)
     assert held
-    project.dbt("run", "--select", "+fct_service_requests")
+    project.run("--select", "+fct_service_requests")
     before = contents(project)
     accepted = project.eventmart("accept", held.group(1), "--by", "ann", "--why", "checked")
     assert accepted.exit_code == 0, accepted.output
-    project.dbt("run", "--select", "+fct_service_requests")
+    project.run("--select", "+fct_service_requests")
     step_by_step = contents(project)
     assert step_by_step != before
-    project.dbt("run", "--select", "+fct_service_requests", "--full-refresh")
+    project.run("--select", "+fct_service_requests", "--full-refresh")
     assert contents(project) == step_by_step

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.path.conftest import ROOT, Project
+from tests.path.conftest import ROOT, Project, new_project
 
 FACTS = {
     "fct_purchases": "purchase_key",
@@ -120,8 +120,6 @@ def test_a_second_build_with_nothing_new_writes_no_row(built: Project) -> None:
 def test_six_in_the_morning_utc_is_ten_at_night_at_the_kiosk(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    from tests.path.conftest import new_project
-
     project = new_project(tmp_path_factory.mktemp("hour"))
     file = project.paths.data / "one.csv"
     file.write_text(
