@@ -20,6 +20,11 @@ REPOSITORY = Path(__file__).parents[2]
 AUDIT_COLUMNS = {"_row_hash", "_copy", "_extra", "_delivery_seq", "_change_seq", "_line"}
 
 
+def short(value: object) -> str:
+    """The name of a parameter, where its text would be too long a one."""
+    return repr(value)[:30]
+
+
 def make_feed(**settings: Any) -> Feed:
     """A feed `things` of the columns a, b, c; an increment unless told otherwise."""
     defaults = {

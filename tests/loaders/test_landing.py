@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import REPOSITORY, Lab, make_feed
+from conftest import REPOSITORY, Lab, make_feed, short
 
 from loaders import landing as landing_module
 from loaders.errors import DeliveryError, UsageError
@@ -68,6 +68,7 @@ SAME = csv_of(["1,2,3", "1,2,3", "4,5,6"])
             "mac.zip",
         ),
     ],
+    ids=short,
 )
 def test_the_same_bytes_are_seen_again(lab: Labs, data: bytes, name: str) -> None:
     things = lab()
@@ -620,6 +621,7 @@ GZIP = gzip.compress(csv_of(["1,2,3"] * 50).encode())
         (GZIP[:20], "x.csv", "archive_broken"),
         (broken(GZIP), "x.csv.gz", "archive_broken"),
     ],
+    ids=short,
 )
 def test_an_archive_that_is_none_fails_and_is_kept(
     lab: Labs, data: bytes, name: str, reason: str

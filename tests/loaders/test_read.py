@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Lab
+from conftest import Lab, short
 
 from loaders.read import (
     Body,
@@ -305,7 +305,9 @@ def test_a_byte_order_mark_is_no_part_of_the_header(lab: Callable[..., Lab]) -> 
 
 
 @pytest.mark.parametrize(
-    "header", [b'a,"b\n1,2,3\n', b"a," + b"h" * 200_000 + b"\n1,2\n", b'a,"b"c\n']
+    "header",
+    [b'a,"b\n1,2,3\n', b"a," + b"h" * 200_000 + b"\n1,2\n", b'a,"b"c\n'],
+    ids=short,
 )
 def test_a_header_that_is_none_fails_the_delivery(
     lab: Callable[..., Lab], header: bytes
@@ -360,6 +362,7 @@ def plain_count(path: Path, body: bytes) -> int | None:
         (b"1,2,3\n" * 400_000, 400_000),
         (b"1,2,3\r\n" * 400_000, 400_000),
     ],
+    ids=short,
 )
 def test_plain_lines_are_counted(tmp_path: Path, body: bytes, count: int) -> None:
     assert plain_count(tmp_path / "x.csv", body) == count
@@ -385,6 +388,7 @@ def test_plain_lines_are_counted(tmp_path: Path, body: bytes, count: int) -> Non
         b"1,2,3,\n",
         b"x" * (1 << 20) + b",2,3\n",
     ],
+    ids=short,
 )
 def test_what_may_be_no_plain_line_is_left_to_the_judge(
     tmp_path: Path, body: bytes
@@ -552,6 +556,7 @@ def test_a_feature_is_a_row_and_its_geometry_text(lab: Callable[..., Lab]) -> No
         b'{"features": [{"properties": {"a": "\\ud800"}, "geometry": null}]}',
         b"\xff\xfe{",
     ],
+    ids=short,
 )
 def test_what_is_no_geojson_fails(lab: Callable[..., Lab], data: bytes) -> None:
     entry = lab(**GEO).land(data, "things.geojson")

@@ -34,8 +34,8 @@ def test_the_ledger_says_of_each_delivery_what_is_in_it(
 ) -> None:
     found = by_file(
         landing,
-        "select uri, feed, member, status, layout, encoding, n_records, n_rejected, n_blank "
-        "from raw.deliveries",
+        "select uri, feed, member, status, layout, encoding, n_records, n_rejected, "
+        "n_blank from raw.deliveries",
     )
     for said in truth["deliveries"]:
         n_rejected = len(said["rejected"])
