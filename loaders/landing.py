@@ -169,8 +169,6 @@ def _describe(entry: Entry, drop: Drop) -> None:
 def _refuse(landing: duckdb.DuckDBPyConnection, entry: Entry, error: DeliveryError) -> None:
     entry.status = "held" if isinstance(error, DeliveryHeldError) else "failed"
     entry.reason, entry.detail = error.reason, error.detail
-    entry.delivery_seq, entry.change_seq = 0, None
-    entry.n_new = entry.n_known = entry.n_absent = 0
     ledger.enter(landing, entry)
 
 
