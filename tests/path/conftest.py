@@ -60,9 +60,7 @@ class Project:
 
     def run(self, *arguments: str) -> int:
         """Load seeds and run models, without tests; returns how many rows that wrote."""
-        return self.dbt(
-            "build", *arguments, "--exclude-resource-types", "test", "unit_test"
-        )
+        return self.dbt("seed") + self.dbt("run", *arguments)
 
     def publish(self) -> Path:
         run_results = self.paths.data / "target" / "run_results.json"
