@@ -239,7 +239,7 @@ def test_layouts_of_different_series_are_not_compared(lab: Labs) -> None:
 
 
 @pytest.mark.parametrize("mode", ["increment", "window", "snapshot"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_laws_hold_after_any_sequence(lab: Labs, mode: str, seed: int) -> None:
     rng = random.Random(seed)
     things = lab(mode=mode)

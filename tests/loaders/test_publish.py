@@ -1,17 +1,28 @@
 """Publishing: readers see a whole, tested build, or the one before it."""
 
 import json
+import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from conftest import make_feed
 
 from loaders import publish as publishing
 from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.landing import Warehouse, land_file
 from loaders.paths import Paths
-from loaders.publish import current_version, publish, rollback, versions
+from loaders.publish import (
+    current_version,
+    is_up_to_date,
+    publish,
+    rollback,
+    versions,
+)
+from loaders.warehouse import create_tables, open_landing
 
 PASSED = [
     {"unique_id": "model.eventmart.dim_dates", "status": "success"},
@@ -47,11 +58,32 @@ def build(paths: Paths, content: str) -> None:
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Callable[..., Path]:
+def project(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of one model, written before anything was built."""
+    folder = tmp_path / "project"
+    (folder / "models").mkdir(parents=True)
+    for name in ("dbt_project.yml", "profiles.yml", "models/fct_things.sql"):
+        (folder / name).write_text("")
+        os.utime(folder / name, (1, 1))
+    monkeypatch.setattr(publishing, "PROJECT", folder)
+    with open_landing(paths.landing) as landing:
+        create_tables(landing, {"things": make_feed()})
+    return folder
+
+
+@pytest.fixture
+def results(project: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Write dbt's record of a build that took ten seconds and ends now."""
+
     def write(results: Any = PASSED, **arguments: Any) -> Path:
         path = tmp_path / "run_results.json"
-        args = {"which": "build", "select": [], "exclude": []} | arguments
-        path.write_text(json.dumps({"args": args, "results": results}))
+        record = {
+            "metadata": {"generated_at": datetime.now(UTC).isoformat()},
+            "elapsed_time": 10.0,
+            "args": {"which": "build", "select": [], "exclude": []} | arguments,
+            "results": results,
+        }
+        path.write_text(json.dumps(record))
         return path
 
     return write
@@ -87,6 +119,7 @@ def test_a_build_is_published_without_what_is_private(
     assert version.n_bytes == served(paths).stat().st_size
     assert not list(paths.published.rglob("*.wal"))
     assert sorted(path.name for path in paths.published.iterdir()) == [
+        ".tested-inputs",
         "eventmart.duckdb",
         "versions",
     ]
@@ -106,6 +139,11 @@ def test_a_build_is_published_without_what_is_private(
         ("pass", {"selector": "some"}, "not a whole `dbt build`"),
         ("pass", {"resource_types": ["model"]}, "not a whole `dbt build`"),
         ("pass", {"exclude_resource_types": ["test"]}, "not a whole `dbt build`"),
+        (
+            "pass",
+            {"exclude_resource_types": ["unit_test", "seed"]},
+            "not a whole `dbt build`",
+        ),
         ("pass", {"empty": True}, "not a whole `dbt build`"),
         ("pass", {"sample": "3 days"}, "not a whole `dbt build`"),
         ("pass", {"which": "run"}, "not a whole `dbt build`"),
@@ -270,6 +308,67 @@ def test_a_crash_leaves_the_version_before_or_the_new_one(
     current = current_version(paths)
     assert current
     assert current == versions(paths)[-1]
+
+
+def test_unit_tests_may_be_left_out(paths: Paths, results: Callable[..., Path]) -> None:
+    build(paths, "one")
+    assert publish(paths, results(exclude_resource_types=["unit_test"]))[1]
+
+
+def test_what_was_just_published_is_up_to_date(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    assert not is_up_to_date(paths)
+    build(paths, "one")
+    assert not is_up_to_date(paths)
+    publish(paths, results())
+    assert is_up_to_date(paths)
+    publish(paths, results())
+    assert is_up_to_date(paths)
+
+
+@pytest.mark.parametrize(
+    "name", ["models/fct_things.sql", "models/new.yml", "profiles.yml"]
+)
+def test_a_changed_project_is_not_up_to_date(
+    paths: Paths, project: Path, results: Callable[..., Path], name: str
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    (project / name).write_text("changed")
+    assert not is_up_to_date(paths)
+
+
+def test_a_project_changed_during_the_build_is_not_up_to_date(
+    paths: Paths, project: Path, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    (project / "models" / "fct_things.sql").write_text("changed")
+    publish(paths, results())
+    assert not is_up_to_date(paths)
+
+
+def test_a_delivery_since_is_not_up_to_date(
+    paths: Paths, results: Callable[..., Path], tmp_path: Path
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    (tmp_path / "things.csv").write_text("a\n1\n")
+    with open_landing(paths.landing) as landing:
+        land_file(Warehouse(landing, paths), make_feed(), tmp_path / "things.csv")
+    assert not is_up_to_date(paths)
+
+
+def test_a_damaged_or_missing_file_is_not_up_to_date(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    paths.build.unlink()
+    assert not is_up_to_date(paths)
+    build(paths, "one")
+    flip(served(paths))
+    assert not is_up_to_date(paths)
 
 
 def flip(file: Path) -> None:

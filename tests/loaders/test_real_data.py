@@ -78,11 +78,12 @@ def test_real_layouts_of_two_series_lie_side_by_side(
 ) -> None:
     things = lab(feed("accidents"))
     for file in (ACCIDENTS_2014, ACCIDENTS_2019):
-        things.land((real_data / file).read_bytes(), Path(file).name)
+        lines = (real_data / file).read_bytes().splitlines(keepends=True)
+        things.land(b"".join(lines[:1001]), Path(file).name)
     assert things.all(
         "select series, n_new, n_absent from raw.deliveries order by delivery_seq"
-    ) == [("main", 4_171, 0), ("crashes_22", 72_610, 0)]
-    assert [bag.total() for bag in things.present().values()] == [4_171, 72_610]
+    ) == [("main", 1000, 0), ("crashes_22", 1000, 0)]
+    assert [bag.total() for bag in things.present().values()] == [1000, 1000]
     things.check_laws()
 
 
