@@ -127,9 +127,7 @@ def test_six_in_the_morning_utc_is_ten_at_night_at_the_kiosk(
         "108,2457,abc,2017-12-06 22:06:36-08,20.0\n"
     )
     project.land("purchases", file)
-    project.dbt(
-        "build", "--select", "+fct_purchases", "--exclude-resource-type", "unit_test"
-    )
+    project.run("--select", "+fct_purchases")
     with duckdb.connect(str(project.paths.build), read_only=True) as connection:
         hours = connection.execute(
             "select hour(purchased_at), hour(purchased_at_utc), fc_number "
