@@ -253,6 +253,7 @@ def test_an_inbox_is_read_once_and_again_where_touched(run: Run, paths: Paths) -
     assert output.startswith("seen_again  purchases")
     assert "unchanged   2 files" in output
     assert ledger(paths) == [*before, ("seen_again",)]
+    assert n_rows(paths, "file_stamps") == 3
     stat = files[2].stat()
     files[2].write_text(PRODUCTS.replace("Mints", "Mince"))
     os.utime(files[2], ns=(stat.st_atime_ns, stat.st_mtime_ns))

@@ -39,7 +39,7 @@ def zip_of(**members: str) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in members.items():
-            archive.writestr(name.replace("__slash__", "/"), text)
+            archive.writestr(name, text)
     return target.getvalue()
 
 
@@ -64,7 +64,14 @@ SAME = csv_of(["1,2,3", "1,2,3", "4,5,6"])
         (zip_of(**{"things.csv": SAME}), "things.zip"),
         (zip_of(**{"x/RENAMED.CSV": SAME, "read me.txt": "!"}), "zip_without_saying_so"),
         (
-            zip_of(**{"__MACOSX/._things.csv": "x", "._x.csv": "", "things.csv": SAME}),
+            zip_of(
+                **{
+                    "__MACOSX/things.csv": "x",
+                    "._x.csv": "",
+                    "folder.csv/": "",
+                    "folder.csv/things.csv": SAME,
+                }
+            ),
             "mac.zip",
         ),
     ],
@@ -680,7 +687,7 @@ def test_two_members_of_one_name_are_ambiguous(lab: Labs) -> None:
 
 def test_a_good_member_lands_beside_a_bad_one(lab: Labs) -> None:
     things = lab()
-    path = things.file(zip_of(**{"1.csv": "b\n1\n", "2.csv": csv_of(["1,,"])}), "x.zip")
+    path = things.file(zip_of(**{"2.csv": csv_of(["1,,"]), "1.csv": "b\n1\n"}), "x.zip")
     entries = land_file(things.warehouse, things.feed, path)
     assert [(entry.member, entry.status) for entry in entries] == [
         ("1.csv", "held"),
