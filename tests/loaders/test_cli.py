@@ -72,6 +72,7 @@ def n_rows(paths: Paths, table: str) -> int:
         (["land", "purchases", "gone.csv"], "error: gone.csv: no such file"),
         (["land", "purchases", "gone*.csv"], "error: gone*.csv: matches no file"),
         (["land", "purchases", "folder"], "error: folder: no file here looks like *.csv"),
+        (["land", "purchases", "/dev/null"], "error: /dev/null: is not a regular file"),
         (["land", "purchase", "x.csv"], "error: no feed 'purchase'; there are: purchases,"),
         (["land", "purchases"], "holds no file of purchases; name files, or set"),
         (["land"], "holds no file of purchases, products, service_requests, accidents"),
@@ -214,6 +215,7 @@ def test_sources_are_files_globs_and_folders(
         )
     write(tmp_path / "in" / "q1.csv", HEADER + "9,2,c,2017-12-06 00:00:00+00,\n")
     write(tmp_path / "in" / "notes.txt", "x")
+    (tmp_path / "in" / "folder.csv").mkdir()
     assert "q[1].csv" in run("land", "purchases", "in/q[1].csv").output
     assert "q1.csv" in run("land", "purchases", tmp_path / "in" / "q[0-9].csv").output
     output = run("land", "purchases", "in").output

@@ -279,6 +279,20 @@ def test_views_work_under_another_name_too(
         assert connection.execute("from eventmart.marts.things").fetchall() == [("one",)]
 
 
+def test_what_a_crash_left_is_in_nobodys_way(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    three(paths, results())
+    (paths.published / ".eventmart.duckdb.fresh").write_text("half")
+    (paths.published / "versions" / ".4.partial").mkdir()
+    (paths.published / "versions" / ".4.partial" / "eventmart.duckdb").write_text("half")
+    build(paths, "four")
+    publish(paths, results())
+    assert content(served(paths)) == "four"
+    assert not list(paths.published.rglob(".*.fresh"))
+    assert not list(paths.published.rglob(".*.partial"))
+
+
 @pytest.mark.parametrize("step", ["_strip", "_sync", "_sha256", "_serve"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_leaves_the_version_before_or_the_new_one(
