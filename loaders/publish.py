@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -91,14 +91,14 @@ def is_up_to_date(paths: Paths) -> bool:
     return bool(
         current
         and noted.exists()
-        and noted.read_text() == _inputs(paths)
+        and noted.read_text() == _inputs(paths)[0]
         and _is_sound(paths, current)
         and paths.build.exists()
     )
 
 
 def rollback(paths: Paths) -> Version:
-    """Serve the version before the one served now.
+    """Serve the version before the one served now, until something new is built.
 
     Raises:
         UsageError: if there is none, or none that is sound.
@@ -138,25 +138,30 @@ def _project_files() -> list[Path]:
     return found
 
 
-def _inputs(paths: Paths) -> str:
-    """A hash of the project's files and of how far the ledger goes."""
+def _inputs(paths: Paths) -> tuple[str, datetime]:
+    """A hash of the project's files and of how far the ledger goes; when it last grew."""
     digest = hashlib.sha256()
     for file in _project_files():
         digest.update(f"{file.relative_to(PROJECT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
-        last = landing.execute("select max(delivery_seq) from raw.deliveries").fetchone()
-    digest.update(str(last).encode())
-    return digest.hexdigest()
+        last = landing.execute(
+            "select max(delivery_seq), max(finished_at) from raw.deliveries"
+        ).fetchone()
+    seq, grown = last or (None, None)
+    digest.update(str(seq).encode())
+    return digest.hexdigest(), (grown or datetime.min).replace(tzinfo=UTC)
 
 
 def _note_inputs(paths: Paths, run_results: Path) -> None:
-    """Note what was tested, unless a file was changed since dbt began to read them."""
+    """Note what was tested, unless something changed since dbt began to read it."""
     results = json.loads(run_results.read_text())
-    ended = datetime.fromisoformat(results["metadata"]["generated_at"]).timestamp()
-    began = ended - results["elapsed_time"]
-    if all(file.stat().st_mtime < began for file in _project_files()):
-        _tested_inputs(paths).write_text(_inputs(paths))
+    ended = datetime.fromisoformat(results["metadata"]["generated_at"])
+    began = ended - timedelta(seconds=results["elapsed_time"])
+    inputs, grown = _inputs(paths)
+    changed = max(file.stat().st_mtime for file in _project_files())
+    if grown < began and changed < began.timestamp():
+        _tested_inputs(paths).write_text(inputs)
 
 
 def _tested_inputs(paths: Paths) -> Path:

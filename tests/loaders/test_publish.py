@@ -362,6 +362,19 @@ def test_a_project_changed_during_the_build_is_not_up_to_date(
     assert not is_up_to_date(paths)
 
 
+def test_a_delivery_between_build_and_publish_is_not_taken_for_tested(
+    paths: Paths, results: Callable[..., Path], tmp_path: Path
+) -> None:
+    build(paths, "one")
+    run_results = results()
+    file = tmp_path / "things.csv"
+    file.write_text("a\n1\n")
+    with open_landing(paths.landing) as landing:
+        land_file(Warehouse(landing, paths), make_feed(), file)
+    publish(paths, run_results)
+    assert not is_up_to_date(paths)
+
+
 def test_a_delivery_since_is_not_up_to_date(
     paths: Paths, results: Callable[..., Path], tmp_path: Path
 ) -> None:
