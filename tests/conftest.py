@@ -1,13 +1,19 @@
-"""Shared by all tests: the real data, and the figures of the long ones."""
+"""Shared by all tests: the real data, and what docs/reliability.md says of them."""
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.faults import IDS
+
 ROOT = Path(__file__).parents[1]
-_FIGURES: dict[str, list[str]] = {}
+RELIABILITY = ROOT / "docs" / "reliability.md"
+FAULTS_HEADING = "Faults, and the tests that drive the loader into them"
+_figures: dict[str, list[str]] = defaultdict(list)
 
 
 @pytest.fixture(scope="session")
@@ -19,22 +25,61 @@ def real_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def report() -> Iterator[Callable[[str, str], None]]:
-    """Note a figure for docs/reliability.md, under a heading."""
-    return lambda heading, line: _FIGURES.setdefault(heading, []).append(line)
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Note a line of docs/reliability.md, under a heading: kept if the run is green.
+
+    For tests marked `full` only: shorter ones have less to show.
+    """
+    properties = request.node.user_properties
+    return lambda heading, line: properties.append(("figure", (heading, line)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a fault that nobody knows."""
+    for item in items:
+        for mark in item.iter_markers("fault"):
+            if unknown := set(mark.args) - set(IDS):
+                raise pytest.UsageError(f"{item.nodeid}: no such fault: {unknown}")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gather the figures, from other processes too."""
+    if report.when == "teardown":
+        for name, value in report.user_properties:
+            if name == "figure":
+                heading, line = value
+                _figures[heading].append(line)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the figures of a whole, green run of the long tests."""
-    if exitstatus or not _FIGURES:
+    """Bring up to date the sections that a green run has measured."""
+    is_worker = hasattr(session.config, "workerinput")
+    if exitstatus or is_worker or not _figures:
         return
-    text = [
-        "# Reliability",
-        "",
-        "Written by `make test-full`; every line is a test that passed.",
-        "",
-    ]
-    for heading, lines in sorted(_FIGURES.items()):
-        text += [f"## {heading}", "", *sorted(f"- {line}" for line in lines), ""]
-    (ROOT / "docs" / "reliability.md").write_text("\n".join(text[:-1]) + "\n")
+    write_sections(
+        {
+            heading: "\n".join(
+                lines if lines[0].startswith("|") else sorted(f"- {line}" for line in lines)
+            )
+            for heading, lines in _figures.items()
+        }
+    )
+
+
+def read_sections() -> dict[str, str]:
+    """The sections of docs/reliability.md, by heading."""
+    parts = re.split(r"^## (.*)\n\n", RELIABILITY.read_text(), flags=re.MULTILINE)[1:]
+    return {h: t.rstrip("\n") for h, t in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def write_sections(sections: dict[str, str]) -> None:
+    """Replace sections of docs/reliability.md; the others stay."""
+    text = (
+        "# Reliability\n\n"
+        "Written by `make test-full` from tests that passed; a section is written anew "
+        "by the\ntests that it is about.\n"
+    )
+    for heading, body in sorted((read_sections() | sections).items()):
+        text += f"\n## {heading}\n\n{body}\n"
+    RELIABILITY.write_text(text)
