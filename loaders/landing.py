@@ -8,11 +8,13 @@ are written, and nothing else.
 """
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import duckdb
 
@@ -287,7 +289,7 @@ def _write(
             [feed.name, entry.delivery_seq, entry.change_seq],
         )
     else:
-        entry.n_absent = _write_deltas(landing, entry)
+        entry.n_absent = write_deltas(landing, entry, entry.change_seq, "incoming")
     if body.rejects:
         landing.execute(
             f"""
@@ -305,77 +307,100 @@ def _write(
         )
 
 
-def _write_deltas(landing: duckdb.DuckDBPyConnection, entry: Entry) -> int:
-    """Write the delta of this delivery, and rewrite that of the next one by as-of.
+def write_deltas(
+    landing: duckdb.DuckDBPyConnection, entry: Entry, change_seq: int, rows: str
+) -> int:
+    """Write the delta of a delivery, and rewrite that of the next one by as-of.
 
-    Returns how many rows of the delivery before are absent from this one.
+    Args:
+        landing: the loader's database, in a transaction.
+        entry: the delivery; ties in as-of go by arrival, that is by its number.
+        change_seq: the number of this change.
+        rows: the relation of the rows that it holds, by `_row_hash` and `_copy`.
+
+    Returns:
+        How many rows of the delivery before are absent from this one.
     """
-    place = {"feed": entry.feed, "series": entry.series, "as_of": entry.as_of}
-    # Ties in as-of go by arrival, and this one has arrived last.
-    landing.execute(
-        """
-        create or replace temporary table rows_before as
-        select presence._row_hash, presence._copy
-        from raw.presence
-        inner join raw.deliveries on presence._delivery_seq = deliveries.delivery_seq
-        where presence.feed = $feed and deliveries.series = $series
-            and deliveries.as_of <= $as_of
-        group by presence._row_hash, presence._copy
-        having sum(case presence.change when '+' then 1 else -1 end) > 0
-        """,
-        place,
-    )
+    place = {
+        "feed": entry.feed,
+        "series": entry.series,
+        "as_of": entry.as_of,
+        "seq": entry.delivery_seq,
+    }
     following = landing.execute(
         """
-        select delivery_seq
+        select delivery_seq, as_of
         from raw.deliveries
-        where feed = $feed and series = $series and status = 'landed' and as_of > $as_of
+        where feed = $feed and series = $series and status = 'landed'
+            and (as_of, delivery_seq) > (cast($as_of as timestamp), $seq)
         order by as_of, delivery_seq
         limit 1
         """,
         place,
     ).fetchone()
     if following:
-        landing.execute(
-            """
-            create or replace temporary table rows_after as
-            select _row_hash, _copy from rows_before
-            anti join (
-                select _row_hash, _copy from raw.presence
-                where _delivery_seq = $next and change = '-'
-            ) using (_row_hash, _copy)
-            union all
-            select _row_hash, _copy from raw.presence
-            where _delivery_seq = $next and change = '+'
-            """,
-            {"next": following[0]},
-        )
-        landing.execute("delete from raw.presence where _delivery_seq = ?", following)
-        _write_delta(landing, entry, following[0], "rows_after", "incoming", "+")
-        _write_delta(landing, entry, following[0], "incoming", "rows_after", "-")
-    _write_delta(landing, entry, entry.delivery_seq, "incoming", "rows_before", "+")
-    return _write_delta(landing, entry, entry.delivery_seq, "rows_before", "incoming", "-")
+        next_seq, as_of = following
+        hold(landing, "rows_after", "<=", place | {"seq": next_seq, "as_of": as_of})
+    hold(landing, "rows_before", "<", place)
+    if following:
+        _write_delta(landing, entry.feed, (next_seq, change_seq), rows, "rows_after")
+    seqs = (entry.delivery_seq, change_seq)
+    return _write_delta(landing, entry.feed, seqs, "rows_before", rows)
+
+
+def hold(
+    landing: duckdb.DuckDBPyConnection,
+    table: str,
+    until: Literal["<", "<="],
+    place: Mapping[str, object],
+) -> None:
+    """Make a temporary table of the rows that a series held at, or before, a place.
+
+    Args:
+        landing: the loader's database.
+        table: its name; its columns are `_row_hash` and `_copy`.
+        until: up to the delivery before the place, or the one at the place.
+        place: `feed`, `series`, and by what deliveries are ordered: `as_of`, `seq`.
+    """
+    landing.execute(
+        f"""
+        create or replace temporary table {table} as
+        select presence._row_hash, presence._copy
+        from raw.presence
+        inner join raw.deliveries on presence._delivery_seq = deliveries.delivery_seq
+        where presence.feed = $feed and deliveries.series = $series
+            and (deliveries.as_of, deliveries.delivery_seq)
+            {until} (cast($as_of as timestamp), $seq)
+        group by presence._row_hash, presence._copy
+        having sum(case presence.change when '+' then 1 else -1 end) > 0
+        """,  # noqa: S608
+        place,
+    )
 
 
 def _write_delta(
     landing: duckdb.DuckDBPyConnection,
-    entry: Entry,
-    delivery_seq: int,
-    these: str,
-    but_not_those: str,
-    change: str,
+    feed: str,
+    seqs: tuple[int, int],
+    before: str,
+    after: str,
 ) -> int:
-    return _count(
-        landing.execute(
+    """Write what a delivery changed from one relation to another; count what went.
+
+    The numbers are those of the delivery and of the change.
+    """
+    landing.execute("delete from raw.presence where _delivery_seq = ?", seqs[:1])
+    for change, these, others in (("+", after, before), ("-", before, after)):
+        written = landing.execute(
             f"""
             insert into raw.presence
             select ?, _row_hash, _copy, ?, ?, ?
             from {these}
-            anti join {but_not_those} using (_row_hash, _copy)
+            anti join {others} using (_row_hash, _copy)
             """,  # noqa: S608
-            [entry.feed, delivery_seq, change, entry.change_seq],
+            [feed, seqs[0], change, seqs[1]],
         )
-    )
+    return _count(written)
 
 
 def _count(result: duckdb.DuckDBPyConnection) -> int:
