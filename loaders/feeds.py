@@ -138,8 +138,8 @@ class Feed(Settings):
             raise ValueError(f"not among its columns: {', '.join(unknown)}")
         if (self.mode == "window") != (self.window is not None):
             raise ValueError("a feed has a window if, and only if, its mode is window")
-        if self.as_of.newest and not self.as_of.formats:
-            raise ValueError("as_of: newest needs formats")
+        if (self.as_of.newest or self.window) and not self.as_of.formats:
+            raise ValueError("as_of: newest, or a window, needs formats to read dates by")
         headers = [canonical(h) for c in self.columns.values() for h in c.aliases]
         headers += self.columns
         if twice := sorted({h for h in headers if headers.count(h) > 1}):

@@ -33,6 +33,8 @@ from loaders.unpack import Member, members
 # where there are this many of the same layout.
 MIN_NEIGHBOURS = 3
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
+# A window moves forward: this share of rows before the last one's start is a slip's.
+MAX_EARLIER_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def _land_drop(
         entry.as_of, entry.as_of_source = _found_as_of(landing, feed, entry)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
     if not entry.accepted_by:
-        _hold_if_suspicious(landing, entry, body)
+        _hold_if_suspicious(landing, feed, entry, body)
     landing.execute("begin")
     try:
         _write(landing, feed, entry, body)
@@ -197,15 +199,7 @@ def _found_as_of(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry
 ) -> tuple[datetime, str]:
     """The newest event in the delivery, or the time of landing where a feed says so."""
-    moments = []
-    for name in feed.as_of.newest:
-        tries = [
-            f'try(make_timestamp(try_cast("{name}" as bigint) * 1000))'
-            if form == "epoch_ms"
-            else f'cast(try_strptime("{name}", {literal(form)}) as timestamp)'
-            for form in feed.as_of.formats
-        ]
-        moments.append(f"coalesce({', '.join(tries)})")
+    moments = [_moment(name, feed) for name in feed.as_of.newest]
     if moments:
         # A year beyond these is a slip, and more than a date in Python can hold.
         row = landing.execute(
@@ -226,8 +220,19 @@ def _found_as_of(
     )
 
 
+def _moment(column: str, feed: Feed) -> str:
+    """A column of `hashed` as a timestamp, by the first of the feed's formats it is in."""
+    tries = [
+        f'try(make_timestamp(try_cast("{column}" as bigint) * 1000))'
+        if form == "epoch_ms"
+        else f'cast(try_strptime("{column}", {literal(form)}) as timestamp)'
+        for form in feed.as_of.formats
+    ]
+    return f"coalesce({', '.join(tries)})"
+
+
 def _hold_if_suspicious(
-    landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Body
 ) -> None:
     """Raise `DeliveryHeldError`, with the evidence, if the delivery looks wrong."""
     accept_it = "if that is right, accept it (eventmart accept)"
@@ -243,6 +248,8 @@ def _hold_if_suspicious(
             f"its as-of {entry.as_of} is later than now: look at the newest dates in it; "
             f"give the right one with --as-of, or {accept_it}",
         )
+    if feed.window:
+        _hold_if_window_goes_back(landing, feed, entry, feed.window.column)
     if entry.mode == "increment":
         return
     sizes = ledger.neighbour_sizes(landing, entry, MIN_NEIGHBOURS)
@@ -255,6 +262,39 @@ def _hold_if_suspicious(
             "shrunk" if ratio < 1 else "exploded",
             f"{n_rows} records, {ratio:.2f} times the {median(sizes):g} of its "
             f"neighbours by as-of; {accept_it}",
+        )
+
+
+def _hold_if_window_goes_back(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, column: str
+) -> None:
+    last = landing.execute(
+        """
+        select delivery_seq, as_of, window_start
+        from raw.deliveries
+        where feed = ? and series = ? and status = 'landed'
+        order by as_of desc, delivery_seq desc
+        limit 1
+        """,
+        [entry.feed, entry.series],
+    ).fetchone()
+    if not last or not entry.as_of or entry.as_of <= last[1]:
+        return
+    counted = landing.execute(
+        f"""
+        select count(*) filter (where {_moment(column, feed)} < ?), count(*)
+        from hashed
+        """,  # noqa: S608
+        [last[2]],
+    ).fetchone()
+    n_earlier, n_rows = counted or (0, 0)
+    if n_earlier > MAX_EARLIER_SHARE * n_rows:
+        raise DeliveryHeldError(
+            "earlier_window",
+            f"as of {entry.as_of:%Y-%m-%d}, newer than delivery {last[0]} "
+            f"({last[1]:%Y-%m-%d}), but {n_earlier} of {n_rows} records have a {column} "
+            f"before {last[2]}, where that one's window starts: is its as-of right, is "
+            "the feed's window? If it is, accept it (eventmart accept)",
         )
 
 

@@ -37,6 +37,7 @@ def make_feed(**settings: Any) -> Feed:
     }
     if settings.get("mode") == "window":
         defaults["window"] = {"column": "b", "days": 30}
+        defaults["as_of"] = {**defaults["as_of"], "formats": ["%Y-%m-%d"]}
     return Feed.model_validate(defaults | settings)
 
 

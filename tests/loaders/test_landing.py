@@ -520,6 +520,48 @@ def test_neighbours_are_the_nearest_by_date(lab: Labs) -> None:
     assert things.land(csv_of(["1,x,"] * 3), as_of="2024-01-13").reason == "shrunk"
 
 
+def dated(n_early: int, n_late: int, day: str = "2024-01-02") -> str:
+    early = [f"{n},{day}," for n in range(n_early)]
+    return csv_of(early + [f"{n},2024-02-20," for n in range(n_late)])
+
+
+@pytest.mark.fault("delivery.earlier_window")
+@pytest.mark.parametrize(
+    ("as_of", "n_early", "n_late", "reason"),
+    [
+        ("2024-02-25", 2, 98, "earlier_window"),
+        ("2024-02-25", 1, 99, None),
+        ("2024-02-25", 0, 100, None),
+        ("2024-02-19", 2, 98, None),  # older: it is history
+        ("2024-02-20", 2, 98, None),  # of the same day: it takes the place of the other
+    ],
+)
+def test_a_newer_window_that_starts_earlier_is_held(
+    lab: Labs, as_of: str, n_early: int, n_late: int, reason: str | None
+) -> None:
+    things = lab(**WINDOW)
+    assert things.land(dated(5, 95, "2024-01-21"), as_of="2024-02-20").status == "landed"
+    entry = things.land(dated(n_early, n_late), as_of=as_of)
+    assert (entry.status, entry.reason) == ("held" if reason else "landed", reason)
+    if reason:
+        assert "2 of 100 records have a b before 2024-01-21" in str(entry.detail)
+        assert "delivery 1 (2024-02-20)" in str(entry.detail)
+        accepted = accept(things.warehouse, {"things": things.feed}, 2, "ann", "wider now")
+        assert (accepted.status, accepted.n_records) == ("landed", 100)
+
+
+def test_a_window_that_starts_earlier_in_another_series_is_not_compared(lab: Labs) -> None:
+    layouts = [
+        {"name": "new", "has": ["a", "c"]},
+        {"name": "old", "has": ["a"], "series": "old"},
+    ]
+    things = lab(**WINDOW, layouts=layouts)
+    assert things.land(dated(0, 9), as_of="2024-02-20").status == "landed"
+    old = dated(9, 0).replace("a,b,c", "a,b").replace(",\n", "\n")
+    entry = things.land(old, as_of="2024-02-25")
+    assert (entry.status, entry.series) == ("landed", "old")
+
+
 def test_increments_may_be_of_any_size(lab: Labs) -> None:
     things = lab()
     for number, count in enumerate((10, 10, 10, 1, 100)):
