@@ -4,12 +4,14 @@ Exit codes: 0 all well; 1 something failed; 2 the call or the settings are wrong
 3 a delivery is held; 4 a delivery cannot be read; 5 the warehouse is busy.
 """
 
+import csv
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import duckdb
@@ -22,6 +24,8 @@ from loaders.landing import Warehouse, land_file
 from loaders.landing import accept as accept_delivery
 from loaders.ledger import Entry
 from loaders.paths import Paths
+from loaders.rehearse import Rehearsal, rehearse
+from loaders.replay import replay as replay_rejects
 from loaders.trace import trace as trace_key
 from loaders.warehouse import create_tables, open_landing
 
@@ -133,6 +137,44 @@ def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
 
 
 @main.command()
+@click.argument("feed_name", metavar="[FEED]", required=False)
+@click.option("--delivery", type=int, help="Only of this delivery of FEED.")
+@click.pass_obj
+def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> None:
+    """Land rejected records that pass now, after a fix of the feed, from kept bytes."""
+    if delivery and not feed_name:
+        raise UsageError("--delivery goes with the FEED that it is of")
+    entries = []
+    with _writing(settings) as (warehouse, feeds):
+        for feed in [_feed(feeds, feed_name)] if feed_name else feeds.values():
+            for entry in replay_rejects(warehouse, feed, delivery):
+                click.echo(result_line(entry))
+                entries.append(entry)
+    if not entries:
+        click.echo("no rejected record passes now")
+
+
+@main.command()
+@click.argument("feed_name", metavar="FEED")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option("--as-of", type=click.DateTime(), help="As for land.")
+@click.pass_obj
+def diff(
+    settings: Settings, feed_name: str, sources: tuple[str, ...], as_of: datetime | None
+) -> None:
+    """Say what the SOURCEs would change if they landed; nothing lands."""
+    statuses = []
+    with _writing(settings) as (warehouse, feeds):
+        feed = _feed(feeds, feed_name)
+        for path in fetch.named_files(sources, feed):
+            fetch.check_readable(path)
+            for rehearsal in rehearse(warehouse, feed, path, as_of):
+                click.echo(_rehearsal_text(rehearsal))
+                statuses.append(rehearsal.entry.status)
+    _exit_by(statuses)
+
+
+@main.command()
 @click.pass_obj
 def status(settings: Settings) -> None:
     """Say what has landed, what was refused, and what is published."""
@@ -144,8 +186,8 @@ def status(settings: Settings) -> None:
                 feed,
                 count(*) filter (where status = 'landed'),
                 count(*) filter (where status = 'seen_again'),
-                coalesce(sum(n_new) filter (where status = 'landed'), 0),
-                coalesce(sum(n_rejected) filter (where status = 'landed'), 0),
+                coalesce(sum(n_new) filter (where status in ('landed', 'replayed')), 0),
+                (select count(*) from raw.open_rejects where feed = deliveries.feed),
                 max(as_of) filter (where status = 'landed')
             from raw.deliveries
             group by feed
@@ -194,6 +236,12 @@ def status(settings: Settings) -> None:
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write the raw bytes of all of them to a file, in order.",
 )
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write all of them with place and reason to a CSV for a spreadsheet; what it "
+    "would take for a formula gets a ' in front.",
+)
 @click.pass_obj
 def rejects(
     settings: Settings,
@@ -201,49 +249,77 @@ def rejects(
     delivery: int | None,
     limit: int,
     export: Path | None,
+    sheet: Path | None,
 ) -> None:
-    """List rejected records: where they stand, why, and their raw text."""
+    """List rejected records, but for those replayed: where they stand, why, raw text."""
     paths, _ = settings
-    with _reading(paths) as landing:
-        found = landing.execute(
-            """
-            select
-                rejects.delivery_seq, rejects.feed, uri, member, line, byte_offset,
-                rejects.reason, rejects.detail, raw_bytes
-            from raw.rejects
-            inner join raw.deliveries on rejects.delivery_seq = deliveries.delivery_seq
-            where rejects.feed = coalesce(?, rejects.feed)
-                and rejects.delivery_seq = coalesce(?, rejects.delivery_seq)
-            order by rejects.delivery_seq, line
-            """,
-            [feed_name, delivery],
+    n_found = 0
+    with _reading(paths) as landing, ExitStack() as files:
+        raw_file = files.enter_context(export.open("wb")) if export else None
+        table = (
+            csv.writer(files.enter_context(sheet.open("w", newline="", encoding="utf-8")))
+            if sheet
+            else None
         )
-        n_shown = n_found = 0
-        with export.open("wb") if export else _nowhere() as target:
-            while rows := found.fetchmany(1000):
-                for (
-                    number,
-                    feed,
-                    uri,
-                    member,
-                    line,
-                    offset,
-                    reason,
-                    detail,
-                    raw,
-                ) in rows:
-                    n_found += 1
-                    if target:
-                        target.write(raw if raw[-1:] in b"\r\n" else raw + b"\n")
-                    elif n_shown < limit:
-                        n_shown += 1
-                        label = f"{Path(uri).name}:{member}" if member else Path(uri).name
-                        text = raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
-                        place = f"{feed} {label} (delivery {number}) line {line}"
-                        click.echo(printable(f"{place}, byte {offset}: {reason}: {detail}"))
-                        click.echo(printable(f"    {text[:200]}"))
-    where = f"written to {export}" if export else f"{n_shown} shown"
+        if table:
+            table.writerow(["delivery", *Reject._fields[1:-1], "text"])
+        for n_found, reject in enumerate(_open_rejects(landing, feed_name, delivery), 1):
+            text = reject.raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
+            if raw_file:
+                ended = reject.raw[-1:] in b"\r\n"
+                raw_file.write(reject.raw if ended else reject.raw + b"\n")
+            if table:
+                table.writerow(spreadsheet_cell(cell) for cell in (*reject[:-1], text))
+            if not export and not sheet and n_found <= limit:
+                name = Path(reject.uri).name
+                label = f"{name}:{reject.member}" if reject.member else name
+                place = f"{reject.feed} {label} (delivery {reject.delivery_seq}) line "
+                place += f"{reject.line}, byte {reject.byte_offset}"
+                click.echo(printable(f"{place}: {reject.reason}: {reject.detail}"))
+                click.echo(printable(f"    {text[:200]}"))
+    written = " and ".join(str(file) for file in (export, sheet) if file)
+    where = f"written to {written}" if written else f"{min(n_found, limit)} shown"
     click.echo(f"{n_found} rejected records, {where}")
+
+
+class Reject(NamedTuple):
+    """A rejected record, where it stands and why."""
+
+    delivery_seq: int
+    feed: str
+    uri: str
+    member: str | None
+    line: int
+    byte_offset: int
+    reason: str
+    detail: str
+    raw: bytes
+
+
+def _open_rejects(
+    landing: duckdb.DuckDBPyConnection, feed: str | None, delivery: int | None
+) -> Iterator[Reject]:
+    found = landing.execute(
+        """
+        select
+            landed_seq, rejects.feed, uri, member, line, byte_offset,
+            rejects.reason, rejects.detail, raw_bytes
+        from raw.open_rejects as rejects
+        inner join raw.deliveries on landed_seq = deliveries.delivery_seq
+        where rejects.feed = coalesce(?, rejects.feed)
+            and landed_seq = coalesce(?, landed_seq)
+        order by landed_seq, line
+        """,
+        [feed, delivery],
+    )
+    while rows := found.fetchmany(1000):
+        yield from map(Reject._make, rows)
+
+
+def spreadsheet_cell(value: object) -> object:
+    """A value that a spreadsheet shows and does not run: a `'` before `= + - @`."""
+    is_formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{value}" if is_formula else value
 
 
 @main.command()
@@ -355,7 +431,36 @@ def result_line(entry: Entry) -> str:
     )
     if entry.status == "seen_again":
         line += f" (as delivery {entry.parent_seq})"
+    if entry.status == "replayed":
+        line += f" (of delivery {entry.parent_seq})"
     return printable(f"{line}; {entry.detail}" if entry.detail else line)
+
+
+def _rehearsal_text(rehearsal: Rehearsal) -> str:
+    """What a delivery would change, on several lines."""
+    entry = rehearsal.entry
+    lines = [f"would be {result_line(entry)}"]
+    if entry.status == "held" and entry.n_new + entry.n_known:
+        lines.append(
+            f"if accepted: {entry.n_records:,} records = {entry.n_new:,} new + "
+            f"{entry.n_known:,} known + {entry.n_rejected:,} rejected + "
+            f"{entry.n_blank:,} blank"
+        )
+    if rehearsal.before:
+        seq, as_of, n_rows = rehearsal.before
+        lines.append(f"against delivery {seq}, as of {as_of:%Y-%m-%d}, of {n_rows:,} rows:")
+    for sign, text, (count, examples) in (
+        ("+", "come", rehearsal.come),
+        ("-", "go", rehearsal.gone),
+    ):
+        if count:
+            lines.append(f"  {sign} {count:,} row versions {text}, such as")
+            lines += [f"      {example}" for example in examples]
+    lines += [
+        f"  ! line {line} would be rejected: {reason}: {detail}"
+        for line, reason, detail in rehearsal.rejects
+    ]
+    return "\n".join(printable(line) for line in lines)
 
 
 def _land_and_tell(
@@ -429,11 +534,6 @@ def _reading(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
         raise UsageError(f"{paths.landing}: nothing has landed yet; run: make build")
     with open_landing(paths.landing, read_only=True, patience=PATIENCE) as landing:
         yield landing
-
-
-@contextmanager
-def _nowhere() -> Iterator[None]:
-    yield None
 
 
 def _feed(feeds: dict[str, Feed], name: str) -> Feed:

@@ -7,34 +7,27 @@ takes its place by as-of, whenever it arrives: its own delta and that of the nex
 are written, and nothing else.
 """
 
-import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from statistics import median
 from typing import Literal
 
 import duckdb
 
 from loaders import ledger
+from loaders.as_of import found_as_of, stated_as_of
+from loaders.doubt import hold_if_suspicious
 from loaders.drops import Drop, keep, kept, scratch
-from loaders.errors import DeliveryError, DeliveryHeldError, UsageError
+from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
 from loaders.fetch import Stamp
 from loaders.ledger import Entry
-from loaders.parse import literal, parse
+from loaders.parse import parse
 from loaders.paths import Paths
 from loaders.read import Body
 from loaders.unpack import Member, members
-
-# Suspicious: under half or over twice what its neighbours by as-of hold; asked only
-# where there are this many of the same layout.
-MIN_NEIGHBOURS = 3
-MIN_RATIO, MAX_RATIO = 0.5, 2.0
-# A window moves forward: this share of rows before the last one's start is a slip's.
-MAX_EARLIER_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -69,13 +62,14 @@ def land_file(
         return [entry]
     except DeliveryError as error:
         with scratch(warehouse.paths.spool) as spool, path.open("rb") as stream:
-            _describe(entry, keep(stream, warehouse.paths.drops, spool))
+            drop = keep(stream, warehouse.paths.drops, spool)
+        entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
         _refuse(warehouse.landing, entry, error)
         return [entry]
     entries = []
     for member in found:
         entry = Entry(feed.name, feed.mode, str(path), member.name)
-        entry.as_of, entry.as_of_source = _stated_as_of(feed, entry, given)
+        entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
         _land(warehouse, feed, entry, member)
         entries.append(entry)
     if all(entry.status in ledger.SETTLED for entry in entries):
@@ -128,7 +122,6 @@ def _land(warehouse: Warehouse, feed: Feed, entry: Entry, member: Member) -> Non
         try:
             with member.open() as stream:
                 drop = keep(stream, warehouse.paths.drops, spool)
-            _describe(entry, drop)
             _land_drop(landing, feed, entry, drop)
         except DeliveryError as error:
             _refuse(landing, entry, error)
@@ -137,27 +130,47 @@ def _land(warehouse: Warehouse, feed: Feed, entry: Entry, member: Member) -> Non
 def _land_drop(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, drop: Drop
 ) -> None:
-    if ledger.copy_if_seen(landing, entry):
+    body = prepare(landing, feed, entry, drop)
+    if body is None:
         ledger.enter(landing, entry)
         return
+    if not entry.accepted_by:
+        hold_if_suspicious(landing, feed, entry, body)
+    with transaction(landing):
+        write(landing, feed, entry, body)
+        ledger.enter(landing, entry)
+
+
+def prepare(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, drop: Drop
+) -> Body | None:
+    """Parse a delivery and give it its place; None if it has nothing to land.
+
+    Raises:
+        DeliveryError: if it cannot be read.
+    """
+    entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
+    if ledger.copy_if_seen(landing, entry):
+        return None
     if drop.n_bytes == 0:
         entry.status, entry.reason = "empty", "no_bytes"
-        ledger.enter(landing, entry)
-        return
+        return None
     body = parse(landing, feed, entry, drop.plain)
     if body.n_records == body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"
-        ledger.enter(landing, entry)
-        return
+        return None
     if entry.as_of is None:
-        entry.as_of, entry.as_of_source = _found_as_of(landing, feed, entry)
+        entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
-    if not entry.accepted_by:
-        _hold_if_suspicious(landing, feed, entry, body)
+    return body
+
+
+@contextmanager
+def transaction(landing: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All that the block writes, or nothing of it."""
     landing.execute("begin")
     try:
-        _write(landing, feed, entry, body)
-        ledger.enter(landing, entry)
+        yield
         landing.execute("commit")
     except BaseException:
         # After a failed commit there is no transaction left to roll back.
@@ -166,149 +179,35 @@ def _land_drop(
         raise
 
 
-def _describe(entry: Entry, drop: Drop) -> None:
-    entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
-
-
 def _refuse(landing: duckdb.DuckDBPyConnection, entry: Entry, error: DeliveryError) -> None:
-    entry.status = "held" if isinstance(error, DeliveryHeldError) else "failed"
-    entry.reason, entry.detail = error.reason, error.detail
+    entry.refuse(error)
     ledger.enter(landing, entry)
-
-
-# ---------------------------------------------------------------- as-of and doubt
-
-
-def _stated_as_of(
-    feed: Feed, entry: Entry, given: datetime | None
-) -> tuple[datetime, str] | tuple[None, None]:
-    """The as-of given by the caller or by the name of the member or file, if one is."""
-    if given:
-        return given, "given"
-    for name in (entry.member or "", entry.uri):
-        found = re.search(feed.as_of.file_name or r"(?!)", Path(name).name)
-        if found:
-            try:
-                return datetime.fromisoformat(found.group(1)), "file_name"
-            except ValueError:
-                continue
-    return None, None
-
-
-def _found_as_of(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry
-) -> tuple[datetime, str]:
-    """The newest event in the delivery, or the time of landing where a feed says so."""
-    moments = [_moment(name, feed) for name in feed.as_of.newest]
-    if moments:
-        # A year beyond these is a slip, and more than a date in Python can hold.
-        row = landing.execute(
-            f"""
-            select max(moment)
-            from (select unnest([{", ".join(moments)}]) as moment from hashed)
-            where year(moment) between 1901 and 9999
-            """  # noqa: S608
-        ).fetchone()
-        if row and row[0]:
-            return row[0], "newest"
-    if feed.as_of.arrival:
-        return entry.started_at, "arrival"
-    raise DeliveryError(
-        "no_as_of",
-        "no date to place it by: none given, none in the file's name, none readable in "
-        f"{', '.join(feed.as_of.newest) or 'its columns'}; give one with --as-of",
-    )
-
-
-def _moment(column: str, feed: Feed) -> str:
-    """A column of `hashed` as a timestamp, by the first of the feed's formats it is in."""
-    tries = [
-        f'try(make_timestamp(try_cast("{column}" as bigint) * 1000))'
-        if form == "epoch_ms"
-        else f'cast(try_strptime("{column}", {literal(form)}) as timestamp)'
-        for form in feed.as_of.formats
-    ]
-    return f"coalesce({', '.join(tries)})"
-
-
-def _hold_if_suspicious(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Body
-) -> None:
-    """Raise `DeliveryHeldError`, with the evidence, if the delivery looks wrong."""
-    accept_it = "if that is right, accept it (eventmart accept)"
-    if body.is_cut:
-        raise DeliveryHeldError(
-            "cut_mid_record",
-            f"the last of its {body.n_records} records breaks off: the file was cut; "
-            "ask for it again",
-        )
-    if entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
-        raise DeliveryHeldError(
-            "as_of_in_the_future",
-            f"its as-of {entry.as_of} is later than now: look at the newest dates in it; "
-            f"give the right one with --as-of, or {accept_it}",
-        )
-    if feed.window:
-        _hold_if_window_goes_back(landing, feed, entry, feed.window.column)
-    if entry.mode == "increment":
-        return
-    sizes = ledger.neighbour_sizes(landing, entry, MIN_NEIGHBOURS)
-    if len(sizes) < MIN_NEIGHBOURS:
-        return
-    n_rows = entry.n_records - entry.n_blank
-    ratio = n_rows / median(sizes)
-    if not MIN_RATIO <= ratio <= MAX_RATIO:
-        raise DeliveryHeldError(
-            "shrunk" if ratio < 1 else "exploded",
-            f"{n_rows} records, {ratio:.2f} times the {median(sizes):g} of its "
-            f"neighbours by as-of; {accept_it}",
-        )
-
-
-def _hold_if_window_goes_back(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, column: str
-) -> None:
-    last = landing.execute(
-        """
-        select delivery_seq, as_of, window_start
-        from raw.deliveries
-        where feed = ? and series = ? and status = 'landed'
-        order by as_of desc, delivery_seq desc
-        limit 1
-        """,
-        [entry.feed, entry.series],
-    ).fetchone()
-    if not last or not entry.as_of or entry.as_of <= last[1]:
-        return
-    counted = landing.execute(
-        f"""
-        select count(*) filter (where {_moment(column, feed)} < ?), count(*)
-        from hashed
-        """,  # noqa: S608
-        [last[2]],
-    ).fetchone()
-    n_earlier, n_rows = counted or (0, 0)
-    if n_earlier > MAX_EARLIER_SHARE * n_rows:
-        raise DeliveryHeldError(
-            "earlier_window",
-            f"as of {entry.as_of:%Y-%m-%d}, newer than delivery {last[0]} "
-            f"({last[1]:%Y-%m-%d}), but {n_earlier} of {n_rows} records have a {column} "
-            f"before {last[2]}, where that one's window starts: is its as-of right, is "
-            "the feed's window? If it is, accept it (eventmart accept)",
-        )
 
 
 # ---------------------------------------------------------------- writing
 
 
-def _write(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Body
-) -> None:
+def write(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Body) -> None:
     """Write new row versions, presence and rejects, in the open transaction."""
     entry.status = "landed"
     entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
+    entry.n_new = insert_new(landing, feed, entry)
+    n_good = entry.n_records - entry.n_rejected - entry.n_blank
+    entry.n_known = n_good - entry.n_new
+    if feed.mode == "increment":
+        landing.execute(
+            "insert into raw.presence select ?, _row_hash, _copy, ?, '+', ? from incoming",
+            [feed.name, entry.delivery_seq, entry.change_seq],
+        )
+    else:
+        entry.n_absent = write_deltas(landing, entry, entry.change_seq, "incoming")
+    insert_rejects(landing, entry, body)
+
+
+def insert_new(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> int:
+    """Write the row versions of `incoming` that are not known yet; count them."""
     columns = ", ".join(f'"{name}"' for name in feed.columns)
-    entry.n_new = _count(
+    return _count(
         landing.execute(
             f"""
             insert into raw.{feed.name} by name
@@ -321,30 +220,26 @@ def _write(
             [entry.delivery_seq, entry.change_seq],
         )
     )
-    n_good = entry.n_records - entry.n_rejected - entry.n_blank
-    entry.n_known = n_good - entry.n_new
-    if feed.mode == "increment":
-        landing.execute(
-            "insert into raw.presence select ?, _row_hash, _copy, ?, '+', ? from incoming",
-            [feed.name, entry.delivery_seq, entry.change_seq],
+
+
+def insert_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) -> None:
+    """Write the records that were not read, with their raw bytes and the reason."""
+    if not body.rejects:
+        return
+    landing.execute(
+        f"""
+        insert into raw.rejects
+        select ?, ?, line, byte_offset, unhex(raw), reason, detail
+        from read_csv(
+            ?, auto_detect = false, header = false, columns = {{
+                'line': 'BIGINT', 'byte_offset': 'BIGINT', 'raw': 'VARCHAR',
+                'reason': 'VARCHAR', 'detail': 'VARCHAR'
+            }}, delim = ',', quote = '"',
+            max_line_size = {2 * body.longest_reject + 1000}
         )
-    else:
-        entry.n_absent = write_deltas(landing, entry, entry.change_seq, "incoming")
-    if body.rejects:
-        landing.execute(
-            f"""
-            insert into raw.rejects
-            select ?, ?, line, byte_offset, unhex(raw), reason, detail
-            from read_csv(
-                ?, auto_detect = false, header = false, columns = {{
-                    'line': 'BIGINT', 'byte_offset': 'BIGINT', 'raw': 'VARCHAR',
-                    'reason': 'VARCHAR', 'detail': 'VARCHAR'
-                }}, delim = ',', quote = '"',
-                max_line_size = {2 * body.longest_reject + 1000}
-            )
-            """,  # noqa: S608
-            [entry.delivery_seq, entry.feed, str(body.rejects)],
-        )
+        """,  # noqa: S608
+        [entry.delivery_seq, entry.feed, str(body.rejects)],
+    )
 
 
 def write_deltas(
@@ -361,12 +256,7 @@ def write_deltas(
     Returns:
         How many rows of the delivery before are absent from this one.
     """
-    place = {
-        "feed": entry.feed,
-        "series": entry.series,
-        "as_of": entry.as_of,
-        "seq": entry.delivery_seq,
-    }
+    place = entry.place
     following = landing.execute(
         """
         select delivery_seq, as_of
@@ -380,15 +270,15 @@ def write_deltas(
     ).fetchone()
     if following:
         next_seq, as_of = following
-        hold(landing, "rows_after", "<=", place | {"seq": next_seq, "as_of": as_of})
-    hold(landing, "rows_before", "<", place)
+        hold_rows(landing, "rows_after", "<=", place | {"seq": next_seq, "as_of": as_of})
+    hold_rows(landing, "rows_before", "<", place)
     if following:
         _write_delta(landing, entry.feed, (next_seq, change_seq), rows, "rows_after")
     seqs = (entry.delivery_seq, change_seq)
     return _write_delta(landing, entry.feed, seqs, "rows_before", rows)
 
 
-def hold(
+def hold_rows(
     landing: duckdb.DuckDBPyConnection,
     table: str,
     until: Literal["<", "<="],

@@ -8,10 +8,11 @@ from pathlib import Path
 import duckdb
 
 from loaders import __version__
+from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.fetch import Stamp
 
 # Statuses of deliveries that need nobody's attention.
-SETTLED = ("landed", "seen_again", "empty")
+SETTLED = ("landed", "seen_again", "empty", "replayed")
 
 
 def now() -> datetime:
@@ -62,6 +63,21 @@ class Entry:
         name = Path(self.uri).name
         return f"{name}:{self.member}" if self.member else name
 
+    @property
+    def place(self) -> dict[str, object]:
+        """What orders it among the deliveries of its series: as-of, then arrival."""
+        return {
+            "feed": self.feed,
+            "series": self.series,
+            "as_of": self.as_of,
+            "seq": self.delivery_seq,
+        }
+
+    def refuse(self, error: DeliveryError) -> None:
+        """Say that nothing of it lands, and why."""
+        self.status = "held" if isinstance(error, DeliveryHeldError) else "failed"
+        self.reason, self.detail = error.reason, error.detail
+
 
 def next_numbers(landing: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """The next delivery number and the next change number."""
@@ -85,6 +101,17 @@ def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         f"values ({', '.join('?' for _ in values)})",
         list(values.values()),
     )
+
+
+def entry_of(landing: duckdb.DuckDBPyConnection, delivery_seq: int) -> Entry:
+    """Read an entry back."""
+    names = [field.name for field in dataclasses.fields(Entry)]
+    row = landing.execute(
+        f"select {', '.join(names)} from raw.deliveries "  # noqa: S608
+        "where delivery_seq = ?",
+        [delivery_seq],
+    ).fetchone()
+    return Entry(**dict(zip(names, row or (), strict=True)))
 
 
 def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:

@@ -73,6 +73,29 @@ create table if not exists raw.rejects (
     detail varchar not null
 );
 
+-- What was rejected and did not pass in a replay since; `landed_seq` is the delivery
+-- that it belongs to, `delivery_seq` the entry that rejected it last.
+create view if not exists raw.open_rejects as
+with placed as (
+    select
+        case
+            when deliveries.status = 'replayed' then deliveries.parent_seq
+            else deliveries.delivery_seq
+        end as landed_seq,
+        rejects.*
+    from raw.rejects
+    inner join raw.deliveries on rejects.delivery_seq = deliveries.delivery_seq
+)
+
+select placed.*
+from placed
+where not exists (
+    select 1
+    from raw.deliveries as later
+    where later.status = 'replayed' and later.parent_seq = placed.landed_seq
+        and later.delivery_seq > placed.delivery_seq
+);
+
 -- Files of the inbox that were dealt with: a poll reads only what is not here.
 create table if not exists raw.file_stamps (
     feed varchar not null,

@@ -61,6 +61,15 @@ joined as (
     left join changes on deliveries.delivery_seq = changes._delivery_seq
 ),
 
+replayed as (
+    select
+        parent_seq,
+        sum(n_new + n_known) as n_passed
+    from deliveries
+    where status = 'replayed'
+    group by parent_seq
+),
+
 -- What a delivery holds: its own rows, or what the changes up to it leave.
 held as (
     select
@@ -77,36 +86,52 @@ held as (
     where status = 'landed'
 ),
 
+held_with_replays as (
+    select
+        held.*,
+        coalesce(replayed.n_passed, 0) as n_passed
+    from held
+    left join replayed on held.delivery_seq = replayed.parent_seq
+),
+
 broken_laws as (
     select
         'records = new + known + rejected + blank' as broken_law,
         delivery_seq
-    from held
-    where n_records <> n_new + n_known + n_rejected + n_blank
+    from joined
+    where
+        status in ('landed', 'replayed')
+        and n_records <> n_new + n_known + n_rejected + n_blank
     union all
     select
-        'rows held = new + known' as broken_law,
+        'rows held = new + known + passed in replays' as broken_law,
         delivery_seq
-    from held
-    where n_held <> n_new + n_known
+    from held_with_replays
+    where n_held <> n_new + n_known + n_passed
+    union all
+    select
+        'rejects = passed in replays + still open' as broken_law,
+        delivery_seq
+    from held_with_replays
+    where n_rejected <> n_passed + n_open_rejects
     union all
     select
         'rows first read = new' as broken_law,
         delivery_seq
-    from held
-    where n_first_read <> n_new
+    from joined
+    where status in ('landed', 'replayed') and n_first_read <> n_new
     union all
     select
         'rejects kept = rejected' as broken_law,
         delivery_seq
-    from held
-    where n_refused <> n_rejected
+    from joined
+    where status in ('landed', 'replayed') and n_refused <> n_rejected
     union all
     select
         'what did not land changed nothing' as broken_law,
         delivery_seq
     from joined
-    where status <> 'landed' and n_first_read + n_changes > 0
+    where status not in ('landed', 'replayed') and n_first_read + n_changes > 0
 )
 
 select * from broken_laws

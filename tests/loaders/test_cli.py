@@ -1,5 +1,6 @@
 """The command line: exit codes, one clear message, and a ledger that says the same."""
 
+import csv
 import gzip
 import os
 import subprocess
@@ -18,6 +19,7 @@ from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
 from loaders.__main__ import main, printable
+from loaders.feeds import FEEDS_FILE
 from loaders.paths import Paths
 from loaders.warehouse import open_landing
 
@@ -322,6 +324,67 @@ def test_rejects_are_listed_and_exported_byte_for_byte(
     output = run("rejects", "--delivery", "1", "--export", "out.bin").output
     assert output == "4 rejected records, written to out.bin\n"
     assert (tmp_path / "out.bin").read_bytes() == b"".join(bad) + b"\n"
+
+
+@pytest.mark.fault("hostile.formula")
+def test_a_sheet_of_rejects_runs_nothing_and_the_raw_export_changes_nothing(
+    run: Run, tmp_path: Path
+) -> None:
+    bad = ["=1+1,a", "+2", "-3,\u00e9", "@sum(1)", "\t=4", "plain,5", "x,=6"]
+    body = GOOD + "".join(f"{line}\n" for line in bad)
+    write(tmp_path / "=x.csv", body)
+    run("land", "purchases", "=x.csv")
+    output = run("rejects", "--sheet", "out.csv", "--export", "out.bin").output
+    assert output == "7 rejected records, written to out.bin and out.csv\n"
+    assert (tmp_path / "out.bin").read_text() == "".join(f"{line}\n" for line in bad)
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["text"] for row in rows] == [
+        *("'=1+1,a", "'+2", "'-3,\u00e9", "'@sum(1)", "'\t=4", "plain,5", "x,=6")
+    ]
+    assert [row["line"] for row in rows] == ["4", "5", "6", "7", "8", "9", "10"]
+    assert {row["reason"] for row in rows} == {"too_few_fields"}
+
+
+def test_rejects_that_pass_after_a_fix_are_replayed(run: Run, tmp_path: Path) -> None:
+    write(tmp_path / "x.csv", GOOD.encode() + b"1,caf\xe9,c,2017-12-06 22:06:36-08,20\n1\n")
+    assert "1 rejected" not in run("land", "purchases", "x.csv").output
+    assert run("replay").output == "no rejected record passes now\n"
+    text = FEEDS_FILE.read_text()
+    fixed = write(tmp_path / "fixed.yml", text.replace("[utf-8]", "[utf-8, cp1252]"))
+    output = run("--feeds", fixed, "replay", "purchases").output
+    assert output.startswith("replayed ")
+    assert "2 records = 1 new + 0 known + 1 rejected + 0 blank (of delivery 1)" in output
+    assert " 3 " in run("status").output
+    assert run("rejects").output.startswith("purchases x.csv (delivery 1) line 5, byte")
+    assert run("rejects", "--delivery", "1").output.endswith(
+        "1 rejected records, 1 shown\n"
+    )
+    assert "goes with the FEED" in run("replay", "--delivery", "1", code=2).output
+    assert "no open rejects" in run("replay", "products", "--delivery", "1", code=2).output
+
+
+def test_a_diff_says_what_would_change_and_changes_nothing(
+    run: Run, paths: Paths, tmp_path: Path
+) -> None:
+    write(tmp_path / "p_2024-01-01.csv", PRODUCTS)
+    run("land", "products", "p_2024-01-01.csv")
+    write(
+        tmp_path / "p_2024-01-02.csv", PRODUCTS.replace("1,Mints", "1,\x1b[31mMint") + "9\n"
+    )
+    output = run("diff", "products", "p_2024-01-02.csv").output
+    assert output.startswith("would be landed ")
+    assert "5 records = 1 new + 3 known + 1 rejected + 0 blank" in output
+    assert "against delivery 1, as of 2024-01-01, of 4 rows:\n" in output
+    assert "  + 1 row versions come, such as\n      line 2: 1,\\x1b[31mMint,," in output
+    assert "  - 1 row versions go, such as\n      line 2: 1,Mints,," in output
+    assert "  ! line 6 would be rejected: too_few_fields: 1 fields, the" in output
+    write(tmp_path / "cut_2024-01-03.csv", PRODUCTS + "5,x\n6")
+    output = run("diff", "products", "cut_2024-01-03.csv", code=3).output
+    assert "would be held " in output
+    assert "cut_mid_record" in output
+    assert "if accepted: 6 records = 1 new + 4 known + 1 rejected + 0 blank\n" in output
+    assert ledger(paths) == [("landed",)]
 
 
 def test_a_trace_shows_the_line_word_for_word(

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from loaders.feeds import load_feeds
+from loaders.feeds import FEEDS_FILE, load_feeds
 from tests.path.conftest import Project, new_project
 
 # Where a row was first read depends on what arrived first, by its nature. The ledger's
@@ -152,3 +152,46 @@ def test_an_accepted_delivery_counts_like_any_other(
     assert step_by_step != before
     project.run("--select", "+fct_service_requests", "--full-refresh")
     assert contents(project) == step_by_step
+
+
+def test_a_replay_ends_where_landing_at_once_ends(demo: Path, tmp_path: Path) -> None:
+    feeds = tmp_path / "feeds.yml"
+    settings = FEEDS_FILE.read_text()
+    feeds.write_text(re.sub(r"encodings: \[utf-8, .*\]", "encodings: [utf-8]", settings))
+    purchases = sorted((demo / "purchases").glob("*.csv"))[0].read_bytes().splitlines(True)
+    # Two increments that share a purchase which neither could read at first.
+    odd = purchases[1].replace(b",", b",\xe9", 1)
+    for number in (1, 2):
+        part = purchases[:1] + purchases[number * 10 : number * 10 + 10] + [odd]
+        (tmp_path / f"purchases_{number}.csv").write_bytes(b"".join(part))
+    fixed = tmp_path / "fixed.yml"
+    fixed.write_text(settings.replace("encodings: [utf-8]", "encodings: [utf-8, latin-1]"))
+    models = ("--select", "+fct_service_requests", "+fct_purchases", "staging")
+
+    def land(project: Project, by: Path) -> list[int]:
+        chosen = [("service_requests", path) for path in windows(demo)[:3]]
+        chosen += [("purchases", tmp_path / f"purchases_{n}.csv") for n in (1, 2)]
+        for feed, path in chosen:
+            result = project.eventmart("--feeds", by, "land", feed, path)
+            assert result.exit_code == 0, result.output
+        with duckdb.connect(str(project.paths.landing), read_only=True) as landing:
+            return [
+                n
+                for (n,) in landing.execute(
+                    "select n_rejected from raw.deliveries order by delivery_seq"
+                ).fetchall()
+            ]
+
+    at_once = new_project(tmp_path / "at_once")
+    rejected_at_once = land(at_once, fixed)
+    at_once.run(*models)
+    later = new_project(tmp_path / "later")
+    rejected = land(later, feeds)
+    assert sum(rejected) > sum(rejected_at_once) + 2
+    later.run(*models)
+    replayed = later.eventmart("--feeds", fixed, "replay")
+    assert replayed.exit_code == 0, replayed.output
+    assert replayed.output.count("replayed") > 2
+    later.run(*models)
+    assert contents(later) == contents(at_once)
+    later.dbt("test", "--select", "assert_every_line_is_accounted_for")

@@ -21,10 +21,10 @@ compared as (
         series,
         place,
         case when place < last_place then place + 1 else 0 end as next_place,
-        n_rejected > 0 as has_rejects,
+        n_open_rejects > 0 as has_rejects,
         -- Rows missing here may be among the rejects, and nothing without rejects has
         -- followed yet.
-        count(case when n_rejected = 0 then 1 end) over (
+        count(case when n_open_rejects = 0 then 1 end) over (
             partition by feed, series
             order by place
             rows between current row and unbounded following

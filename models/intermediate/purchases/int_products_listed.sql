@@ -16,7 +16,7 @@ deliveries as (
 ordered as (
     select
         delivery_seq,
-        n_rejected,
+        n_open_rejects,
         row_number() over (order by as_of, delivery_seq) as place
     from deliveries
 ),
@@ -25,7 +25,7 @@ ordered as (
 ends as (
     select
         max(place) as last_place,
-        max(place) filter (where n_rejected = 0) as last_clean_place
+        max(place) filter (where n_open_rejects = 0) as last_clean_place
     from ordered
 ),
 

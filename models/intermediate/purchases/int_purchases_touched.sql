@@ -9,7 +9,7 @@ presence as (
 
 repeating_deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
-    where feed = 'purchases' and n_known > 0
+    where feed = 'purchases' and (n_known > 0 or n_open_rejects < n_rejected)
 ),
 
 first_seen as (
@@ -20,7 +20,7 @@ first_seen as (
     from versions
 ),
 
--- Looked up only for deliveries that repeat rows: hardly any does, and finding a row by
+-- Looked up only for deliveries that repeat rows or were replayed: hardly any is, and finding a row by
 -- its hash reads the whole history.
 seen_again as (
     select

@@ -2,6 +2,17 @@ with source as (
     select * from {{ source('landing', 'deliveries') }}
 ),
 
+-- A replay changes the delivery that it is of, and rejects again what does not pass.
+replays as (
+    select
+        parent_seq as replayed_seq,
+        max_by(n_rejected, delivery_seq) as n_rejected_last,
+        max(change_seq) as change_seq_last
+    from source
+    where status = 'replayed'
+    group by parent_seq
+),
+
 renamed as (
     select
         -- keys
@@ -34,6 +45,7 @@ renamed as (
         n_known,
         n_absent,
         n_rejected,
+        coalesce(replays.n_rejected_last, source.n_rejected) as n_open_rejects,
         n_blank,
         n_header_lines,
 
@@ -46,8 +58,9 @@ renamed as (
         finished_at as finished_at_utc,
 
         -- audit
-        change_seq as _change_seq
+        coalesce(replays.change_seq_last, source.change_seq) as _change_seq
     from source
+    left join replays on source.delivery_seq = replays.replayed_seq
 )
 
 select * from renamed

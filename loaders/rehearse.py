@@ -1,0 +1,164 @@
+"""What a delivery would change, found by landing it and taking that back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from loaders import ledger
+from loaders.as_of import stated_as_of
+from loaders.doubt import hold_if_suspicious
+from loaders.drops import keep, scratch
+from loaders.errors import DeliveryError, DeliveryHeldError
+from loaders.feeds import Feed
+from loaders.landing import Warehouse, prepare, transaction, write
+from loaders.ledger import Entry
+from loaders.unpack import Member, members
+
+N_EXAMPLES = 5
+
+
+@dataclass
+class Rehearsal:
+    """What a delivery would change, had it landed.
+
+    Attributes:
+        entry: as it would stand in the ledger; if it is held, with the counts that it
+            would have once accepted.
+        before: number, as-of and rows of the delivery before it by as-of, if there is
+            one and its absences mean something.
+        come: how many row versions it has that the one before has not (an increment:
+            that none had), and the first of them, as `line 7: a,b,c`.
+        gone: how many that one has and it has not, and the first, by the line on which
+            they were first read.
+        rejects: the first rejected records: line, reason, detail.
+    """
+
+    entry: Entry
+    before: tuple[int, datetime, int] | None = None
+    come: tuple[int, list[str]] = (0, [])
+    gone: tuple[int, list[str]] = (0, [])
+    rejects: tuple[tuple[int, str, str], ...] = ()
+
+
+class _TakenBackError(Exception):
+    """Ends a transaction whose outcome has been looked at."""
+
+
+def rehearse(
+    warehouse: Warehouse, feed: Feed, path: Path, given: datetime | None = None
+) -> list[Rehearsal]:
+    """Land what a file delivers, look at what changed, and roll it back.
+
+    The numbers are those of a landing, because it is one. The ledger and the kept bytes
+    do not remember it.
+
+    Args:
+        warehouse: where it would land.
+        feed: whose delivery it is.
+        path: the file; a zip may hold several deliveries.
+        given: the as-of by the caller's word.
+
+    Raises:
+        DeliveryError: if the file is not the archive that it says it is.
+    """
+    found = []
+    for member in members(path, feed.member):
+        rehearsal = Rehearsal(Entry(feed.name, feed.mode, str(path), member.name))
+        entry = rehearsal.entry
+        entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
+        try:
+            _rehearse(warehouse, feed, rehearsal, member)
+        except DeliveryError as error:
+            entry.refuse(error)
+        found.append(rehearsal)
+    return found
+
+
+def _rehearse(
+    warehouse: Warehouse, feed: Feed, rehearsal: Rehearsal, member: Member
+) -> None:
+    landing, entry = warehouse.landing, rehearsal.entry
+    with scratch(warehouse.paths.spool) as spool:
+        with member.open() as stream:
+            drop = keep(stream, spool / "drops", spool)
+        body = prepare(landing, feed, entry, drop)
+        if body is None:
+            return
+        held = None
+        try:
+            hold_if_suspicious(landing, feed, entry, body)
+        except DeliveryHeldError as error:
+            held = error
+        try:
+            with transaction(landing):
+                write(landing, feed, entry, body)
+                ledger.enter(landing, entry)
+                _look(landing, feed, rehearsal)
+                raise _TakenBackError
+        except _TakenBackError:
+            pass
+        if held:
+            raise held
+
+
+def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, rehearsal: Rehearsal) -> None:
+    """Note what the open transaction has changed."""
+    entry = rehearsal.entry
+    rehearsal.rejects = tuple(
+        landing.execute(
+            "select line, reason, detail from raw.rejects where delivery_seq = ? "
+            "order by line limit ?",
+            [entry.delivery_seq, N_EXAMPLES],
+        ).fetchall()
+    )
+    # Of an increment, absence means nothing: what comes is what nobody had before.
+    new = (
+        f"select _row_hash, _copy from raw.{feed.name} where _delivery_seq = $seq"  # noqa: S608
+        if feed.mode == "increment"
+        else "select _row_hash, _copy from raw.presence "
+        "where _delivery_seq = $seq and change = '+'"
+    )
+    gone = (
+        "select _row_hash, _copy from raw.presence "
+        "where _delivery_seq = $seq and change = '-'"
+    )
+    rehearsal.come = _rows(landing, feed, new, entry.delivery_seq)
+    rehearsal.gone = _rows(landing, feed, gone, entry.delivery_seq)
+    rehearsal.before = landing.execute(
+        """
+        select delivery_seq, as_of, n_new + n_known
+        from raw.deliveries
+        where feed = ? and series = ? and status = 'landed' and mode <> 'increment'
+            and (as_of, delivery_seq) < (cast(? as timestamp), ?)
+        order by as_of desc, delivery_seq desc
+        limit 1
+        """,
+        [entry.feed, entry.series, entry.as_of, entry.delivery_seq],
+    ).fetchone()
+
+
+def _rows(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, keys: str, delivery_seq: int
+) -> tuple[int, list[str]]:
+    """How many row versions a query of keys finds, and the first of them as text."""
+    columns = ", ".join(f'"{name}"' for name in feed.columns)
+    counted = landing.execute(
+        f"select count(*) from ({keys})",  # noqa: S608
+        {"seq": delivery_seq},
+    ).fetchone()
+    rows = landing.execute(
+        f"""
+        select _line, {columns}
+        from raw.{feed.name}
+        inner join ({keys}) using (_row_hash, _copy)
+        order by _line, _delivery_seq
+        limit {N_EXAMPLES}
+        """,  # noqa: S608
+        {"seq": delivery_seq},
+    ).fetchall()
+    return (
+        int(counted[0]) if counted else 0,
+        [f"line {line}: {','.join(v or '' for v in values)}" for line, *values in rows],
+    )

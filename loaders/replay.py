@@ -1,0 +1,128 @@
+"""Land rejected records that pass by the feed's present settings, from the kept bytes.
+
+A replay is a ledger entry of its own, `replayed`, whose parent is the delivery that the
+records belong to: their rows take their place in it, as if they had passed at once. The
+parent's entry and its rejects stay as they were; what a replay rejects still are its own
+rejects, so the open ones of a delivery are those of its last replay, or else its own.
+"""
+
+import duckdb
+
+from loaders import ledger
+from loaders.drops import kept, restore, scratch
+from loaders.errors import EventmartError, UsageError
+from loaders.feeds import Feed
+from loaders.landing import (
+    Warehouse,
+    hold_rows,
+    insert_new,
+    insert_rejects,
+    transaction,
+    write_deltas,
+)
+from loaders.ledger import Entry
+from loaders.parse import parse
+
+
+def replay(
+    warehouse: Warehouse, feed: Feed, delivery_seq: int | None = None
+) -> list[Entry]:
+    """Replay the open rejects of a feed's deliveries.
+
+    Args:
+        warehouse: where to.
+        feed: the settings to read by.
+        delivery_seq: one delivery, by the number it landed with; all if None.
+
+    Returns:
+        An entry per delivery of which records passed now. One of which none did is left
+        alone: nothing is written about it.
+
+    Raises:
+        UsageError: if the delivery has no open rejects, or kept bytes have expired.
+        EventmartError: if rows that landed would now be read as other ones.
+    """
+    open_rejects = warehouse.landing.execute(
+        """
+        select landed_seq, count(*)
+        from raw.open_rejects
+        where feed = ? and landed_seq = coalesce(?, landed_seq)
+        group by landed_seq
+        order by landed_seq
+        """,
+        [feed.name, delivery_seq],
+    ).fetchall()
+    if delivery_seq and not open_rejects:
+        raise UsageError(f"delivery {delivery_seq} of {feed.name} has no open rejects")
+    entries = [_replay(warehouse, feed, seq, count) for seq, count in open_rejects]
+    return [entry for entry in entries if entry.status == "replayed"]
+
+
+def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> Entry:
+    landing = warehouse.landing
+    parent = ledger.entry_of(landing, landed_seq)
+    entry = Entry(feed.name, parent.mode, parent.uri, parent.member, sha256=parent.sha256)
+    drop = kept(warehouse.paths.drops, parent.sha256 or "")
+    if drop is None:
+        raise UsageError(f"delivery {landed_seq}: its kept bytes have expired")
+    with scratch(warehouse.paths.spool) as spool:
+        body = parse(landing, feed, entry, restore(drop, spool / "plain"))
+        _hold_parent(landing, parent)
+        n_passed = _count_passed(landing)
+        if entry.series != parent.series or n_passed != n_open - body.n_rejected:
+            raise EventmartError(
+                f"delivery {landed_seq} of {feed.name}: rows of it that have landed would "
+                "now be read as other ones, not only its rejects; nothing was replayed. "
+                "Was more changed in feeds.yml than the rejects need?"
+            )
+        if n_passed == 0:
+            return entry
+        entry.status, entry.parent_seq = "replayed", landed_seq
+        entry.n_bytes, entry.window_start = parent.n_bytes, parent.window_start
+        entry.as_of, entry.as_of_source = parent.as_of, parent.as_of_source
+        entry.n_records, entry.n_blank = n_open, 0
+        with transaction(landing):
+            entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
+            entry.n_new = insert_new(landing, feed, entry)
+            entry.n_known = n_passed - entry.n_new
+            if feed.mode == "increment":
+                landing.execute(
+                    """
+                    insert into raw.presence
+                    select ?, _row_hash, _copy, ?, '+', ?
+                    from incoming
+                    anti join rows_held using (_row_hash, _copy)
+                    """,
+                    [feed.name, landed_seq, entry.change_seq],
+                )
+            else:
+                write_deltas(landing, parent, entry.change_seq, "incoming")
+            insert_rejects(landing, entry, body)
+            ledger.enter(landing, entry)
+    return entry
+
+
+def _hold_parent(landing: duckdb.DuckDBPyConnection, parent: Entry) -> None:
+    """Make the temporary table `rows_held` of the rows that a delivery holds."""
+    if parent.mode == "increment":
+        landing.execute(
+            "create or replace temporary table rows_held as "
+            "select _row_hash, _copy from raw.presence where _delivery_seq = ?",
+            [parent.delivery_seq],
+        )
+    else:
+        hold_rows(landing, "rows_held", "<=", parent.place)
+
+
+def _count_passed(landing: duckdb.DuckDBPyConnection) -> int | None:
+    """Rows that are read now and were not before; None if one is not read any more."""
+    row = landing.execute(
+        """
+        select
+            (select count(*) from incoming),
+            (select count(*) from rows_held),
+            (select count(*) from rows_held semi join incoming using (_row_hash, _copy))
+        """
+    ).fetchone()
+    n_read, n_held, n_read_again = row or (0, 0, 0)
+    return n_read - n_held if n_read_again == n_held else None
