@@ -17,7 +17,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 SCALE ?= 0.02
 
 .PHONY: help setup build test test-full lint format land demo docs docs-serve \
-	check-incremental lock clean
+	check-incremental bench lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ docs: setup ## Write the docs as one page: target/static_index.html
 
 docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1
+
+bench: setup ## Time landings beside DuckDB's bare read (about 10 minutes).
+	@$(BIN)/python benchmarks/landing.py
 
 check-incremental: setup ## Prove on demo deliveries that incremental equals full rebuild.
 	@$(BIN)/python -m pytest -q -s tests/path/test_incremental.py

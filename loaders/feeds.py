@@ -40,10 +40,15 @@ class Settings(BaseModel):
 
 
 class Column(Settings):
-    """One column of a feed: other headers it has had, and whether it must be there."""
+    """One column of a feed: other headers it has had, and whether it must be there.
+
+    A column of long random text, such as hashes, is `incompressible`: trying to compress
+    it would cost a quarter of the landing, and gain nothing.
+    """
 
     required: bool = False
     aliases: tuple[str, ...] = ()
+    incompressible: bool = False
 
 
 class AsOf(Settings):

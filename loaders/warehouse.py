@@ -16,6 +16,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 
+# Of what no compression makes smaller, and trying takes time.
+_STORED_AS_IS = " using compression uncompressed"
 _LEDGER = """
 create schema if not exists raw;
 
@@ -56,7 +58,7 @@ create table if not exists raw.deliveries (
 
 create table if not exists raw.presence (
     feed varchar not null,
-    _row_hash uuid not null,
+    _row_hash uuid not null using compression uncompressed,
     _copy integer not null,
     _delivery_seq bigint not null,
     change varchar not null,
@@ -116,10 +118,14 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
     """
     connection.execute(_LEDGER)
     for feed in feeds.values():
-        columns = "".join(f'"{name}" varchar, ' for name in feed.columns)
+        columns = "".join(
+            f'"{name}" varchar{_STORED_AS_IS if column.incompressible else ""}, '
+            for name, column in feed.columns.items()
+        )
         connection.execute(
             f"create table if not exists raw.{feed.name} ("
-            f"_row_hash uuid not null, _copy integer not null, {columns}_extra varchar, "
+            f"_row_hash uuid not null{_STORED_AS_IS}, _copy integer not null, "
+            f"{columns}_extra varchar, "
             "_delivery_seq bigint not null, _change_seq bigint not null, "
             "_line bigint not null)"
         )
