@@ -8,7 +8,6 @@ from pathlib import Path
 import duckdb
 
 from loaders import __version__
-from loaders.fetch import Stamp
 
 # Statuses of deliveries that need nobody's attention.
 SETTLED = ("landed", "seen_again", "empty")
@@ -138,26 +137,61 @@ def neighbour_sizes(
     return [int(size) for (size,) in rows]
 
 
-def is_stamped(
-    landing: duckdb.DuckDBPyConnection, feed: str, path: Path, stamp: Stamp
-) -> bool:
-    """Whether this very file, untouched since, has been dealt with."""
-    found = landing.execute(
-        "select 1 from raw.file_stamps where (feed, uri, size, modified_ns, changed_ns, "
-        "inode) = (?, ?, ?, ?, ?, ?)",
-        [feed, str(path), *dataclasses.astuple(stamp)],
-    ).fetchone()
-    return found is not None
+def refused(
+    landing: duckdb.DuckDBPyConnection, feed: str | None = None, uri: str | None = None
+) -> list[Entry]:
+    """Deliveries that are held or failed, of all feeds and places or of one.
+
+    Of those that were tried again, or accepted since, only the last word counts.
+    """
+    names = [spec.name for spec in dataclasses.fields(Entry)]
+    rows = landing.execute(
+        f"""
+        select {", ".join(names)}
+        from raw.deliveries as refused
+        where status in ('held', 'failed')
+            and feed = coalesce(?, feed) and uri = coalesce(?, uri)
+            and not exists (
+                select 1 from raw.deliveries as later
+                where later.feed = refused.feed and later.uri = refused.uri
+                    and later.member is not distinct from refused.member
+                    and later.delivery_seq > refused.delivery_seq
+            )
+        order by delivery_seq
+        """,  # noqa: S608
+        [feed, uri],
+    ).fetchall()
+    return [Entry(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def stamps(
+    landing: duckdb.DuckDBPyConnection, feed: str, uri: str, judged_by: str
+) -> tuple[str | None, str | None]:
+    """The stamp of what was settled at a place, and of what was refused on these grounds.
+
+    A stamp tells a thing from what it was before, without reading it.
+    """
+    rows = landing.execute(
+        "select refused_by, stamp from raw.file_stamps where feed = ? and uri = ?",
+        [feed, uri],
+    ).fetchall()
+    found = dict(rows)
+    return found.get(None), found.get(judged_by)
 
 
 def put_stamp(
-    landing: duckdb.DuckDBPyConnection, feed: str, path: Path, stamp: Stamp
+    landing: duckdb.DuckDBPyConnection,
+    feed: str,
+    uri: str,
+    stamp: str,
+    refused_by: str | None = None,
 ) -> None:
-    """Remember that this very file has been dealt with."""
+    """Remember what was dealt with: settled, or refused on these grounds."""
     landing.execute(
-        "delete from raw.file_stamps where feed = ? and uri = ?", [feed, str(path)]
+        "delete from raw.file_stamps where feed = ? and uri = ? "
+        "and (refused_by is not null or cast(? as varchar) is null)",
+        [feed, uri, refused_by],
     )
     landing.execute(
-        "insert into raw.file_stamps values (?, ?, ?, ?, ?, ?)",
-        [feed, str(path), *dataclasses.astuple(stamp)],
+        "insert into raw.file_stamps values (?, ?, ?, ?)", [feed, uri, stamp, refused_by]
     )

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
 from loaders.__main__ import main, printable
+from loaders.feeds import FEEDS_FILE
 from loaders.paths import Paths
 from loaders.warehouse import open_landing
 
@@ -262,15 +263,73 @@ def test_an_inbox_is_read_once_and_again_where_touched(run: Run, paths: Paths) -
     assert run("land", "products").output.startswith("landed ")
 
 
-def test_a_held_file_is_tried_again_until_it_is_settled(run: Run, paths: Paths) -> None:
+def test_a_refused_file_is_still_refused_and_enters_the_ledger_once(
+    run: Run, paths: Paths
+) -> None:
     file = write(paths.inbox / "purchases" / "x.csv", GOOD + "1,2")
-    run("land", code=3)
-    run("land", code=3)
-    run("accept", "2", "--by", "ann", "--why", "two lines will do")
+    write(paths.inbox / "purchases" / "y.csv", GOOD)
+    write(paths.inbox / "purchases" / "z.zip", "no zip")
+    assert run("land", code=4).output.startswith("held ")
+    again = run("land", code=4).output
+    assert "still held        purchases         x.csv  delivery 1: cut_mid" in again
+    assert "still failed      purchases         z.zip  delivery 3: archive" in again
+    assert ledger(paths) == [("held",), ("landed",), ("failed",)]
+    write(paths.inbox / "purchases" / "z.zip", "no zip, again")
+    assert "\nfailed " in run("land", code=4).output
+    run("accept", "1", "--by", "ann", "--why", "two lines will do")
+    (paths.inbox / "purchases" / "z.zip").unlink()
     assert run("land").output.startswith("seen_again")
-    assert "unchanged   1 files" in run("land").output
-    write(file, GOOD)
+    assert "unchanged   2 files" in run("land").output
+    write(file, GOOD + "5,6,c,2017-12-08 00:00:00-08,20\n")
     assert run("land").output.startswith("landed ")
+
+
+def test_a_refused_file_is_tried_again_when_it_may_be_judged_otherwise(
+    run: Run, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(paths.inbox / "purchases" / "x.csv", "kiosk,other\n1,2\n")
+    settings = yaml.safe_load(FEEDS_FILE.read_text())
+    ours = str(write(tmp_path / "feeds.yml", yaml.safe_dump(settings)))
+    run("--feeds", ours, "land", "purchases", code=3)
+    assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("still")
+    columns = settings["feeds"]["purchases"]["columns"]
+    columns["kiosk_id"]["aliases"] = ["kiosk"]
+    write(tmp_path / "feeds.yml", yaml.safe_dump(settings))
+    assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("held ")
+    monkeypatch.setattr("loaders.intake.__version__", "9.9.9")
+    assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("held ")
+    assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("still")
+    assert ledger(paths) == [("held",)] * 3
+
+
+def test_a_whole_delivery_is_judged_again_after_its_neighbours_changed(
+    run: Run, paths: Paths
+) -> None:
+    for day in "1234":
+        write(paths.inbox / "products" / f"2024-01-0{day}.csv", PRODUCTS)
+    write(paths.inbox / "products" / "2024-01-05.csv", PRODUCTS[:28])
+    assert "shrunk" in run("land", code=3).output
+    # The other ones landed before it, so nothing has changed since.
+    assert run("land", code=3).output.startswith("still held")
+    write(paths.inbox / "products" / "2024-01-06.csv", PRODUCTS + "5,Tea\n")
+    run("land", code=3)
+    assert run("land", code=3).output.startswith("held ")
+
+
+def test_stamps_of_an_earlier_version_are_forgotten(run: Run, paths: Paths) -> None:
+    run("init")
+    with open_landing(paths.landing) as landing:
+        landing.execute("drop table raw.file_stamps")
+        landing.execute(
+            "create table raw.file_stamps (feed varchar not null, uri varchar not null, "
+            "size bigint not null, modified_ns bigint not null, "
+            "changed_ns bigint not null, inode bigint not null)"
+        )
+        landing.execute("insert into raw.file_stamps values ('x', 'y', 1, 2, 3, 4)")
+    write(paths.inbox / "purchases" / "x.csv", GOOD)
+    assert run("land").output.startswith("landed ")
+    assert "unchanged   1 files" in run("land").output
+    assert n_rows(paths, "file_stamps") == 1
 
 
 def test_accepting_lands_and_says_so(run: Run, paths: Paths, tmp_path: Path) -> None:
