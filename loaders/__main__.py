@@ -151,7 +151,8 @@ def watch(
 ) -> None:
     """Land what is new, again and again, until SIGTERM or Ctrl-C.
 
-    FEED and SOURCEs are as for `land`. Between the polls the landing database is free.
+    FEED and SOURCEs are as for `land`. A file is taken when it is as it was at the poll
+    before. Between the polls the landing database is free.
     """
     paths, feeds_file = settings
     feeds = load_feeds(feeds_file)
@@ -159,14 +160,20 @@ def watch(
     if "-" in sources:
         raise UsageError("standard input comes once; use: eventmart land FEED -")
     is_built = not builds
+    seen: dict[str, str | None] = {}
 
     def poll() -> None:
-        nonlocal is_built
+        nonlocal is_built, seen
         with _writing(settings) as (warehouse, feeds):
-            offers = _offers(
-                warehouse.paths, _chosen(feeds, feed_name), sources, may_be_missing=True
-            )
-            taken = [intake.take(warehouse, feed, offer) for feed, offer in offers]
+            chosen = _chosen(feeds, feed_name)
+            offers = _offers(paths, chosen, sources, may_be_missing=True)
+            # A file that was another at the poll before may still be written to.
+            taken = [
+                intake.take(warehouse, feed, offer)
+                for feed, offer in offers
+                if not offer.is_local or seen.get(offer.uri) == offer.stamp
+            ]
+            seen = {offer.uri: offer.stamp for _, offer in offers}
         new = [entry for one in taken if one.is_new for entry in one.entries]
         if new:
             click.echo(poll_line(new))
@@ -179,7 +186,7 @@ def watch(
             published = build_landed(paths)
             is_built = True
             if published:
-                click.echo(f"published   version {published[0].number}")
+                click.echo(_publication(paths, *published))
 
     repeat(poll, every)
 
@@ -367,15 +374,6 @@ def publish_build(settings: Settings, run_results: Path) -> None:
     """Publish the last `dbt build`, if it was whole and every test passed."""
     paths, _ = settings
     click.echo(_publication(paths, *publishing.publish(paths, run_results)))
-
-
-@main.command("is-up-to-date")
-@click.pass_obj
-def is_up_to_date(settings: Settings) -> None:
-    """Exit with 0 if what is published was made of this very project and landing."""
-    paths, _ = settings
-    if not publishing.is_up_to_date(paths):
-        sys.exit(EventmartError.exit_code)
 
 
 @main.command()
