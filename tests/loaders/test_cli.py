@@ -143,6 +143,7 @@ def test_a_bad_delivery_does_not_keep_the_good_ones_out(run: Run, paths: Paths) 
     assert ledger(paths) == [("held",), ("landed",), ("failed",), ("landed",)]
 
 
+@pytest.mark.fault("hostile.terminal")
 def test_what_a_terminal_obeys_is_not_printed(run: Run, tmp_path: Path) -> None:
     evil = "\x1b[31mred\x07\u202e"
     write(
@@ -163,6 +164,7 @@ def test_what_a_terminal_obeys_is_not_printed(run: Run, tmp_path: Path) -> None:
     assert "\\x1b[31mred\\x07\\u202e" in outputs[0]
 
 
+@pytest.mark.fault("hostile.terminal")
 def test_a_name_cannot_add_a_line(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "x\nlanded everything.csv", GOOD + "1,2\n")
     run("land", "purchases", "x\nlanded everything.csv")
@@ -171,6 +173,7 @@ def test_a_name_cannot_add_a_line(run: Run, tmp_path: Path) -> None:
     assert lines[0].startswith("purchases x\\nlanded everything.csv (delivery 1) line 4")
 
 
+@pytest.mark.fault("process.unwritable")
 def test_a_data_folder_that_is_none_is_said(run: Run, paths: Paths) -> None:
     write(paths.data, "a file")
     output = run("land", code=1).output
@@ -178,6 +181,46 @@ def test_a_data_folder_that_is_none_is_said(run: Run, paths: Paths) -> None:
     assert str(paths.data) in output
 
 
+@pytest.mark.fault("process.unwritable")
+@pytest.mark.parametrize("name", ["drops", "spool", "fetched"])
+def test_a_place_that_cannot_be_written_to_is_said_and_lands_nothing(
+    run: Run, paths: Paths, tmp_path: Path, name: str
+) -> None:
+    write(tmp_path / "x.csv", GOOD)
+    run("init")
+    write(paths.data / name, "a file")
+    assert str(paths.data / name) in run("land", "purchases", "x.csv", code=1).output
+    assert ledger(paths) == []
+    (paths.data / name).unlink()
+    assert run("land", "purchases", "x.csv").output.startswith("landed ")
+
+
+@pytest.mark.fault("process.unwritable")
+def test_a_file_that_may_not_be_read_is_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "x.csv", GOOD)
+    # Nothing is forbidden to root.
+    honest = os.access
+    monkeypatch.setattr("os.access", lambda path, mode: path != file and honest(path, mode))
+    output = run("land", "purchases", "x.csv", code=2).output
+    assert output == f"error: {file}: no permission to read it\n"
+
+
+@pytest.mark.fault("process.unwritable")
+def test_folders_may_be_called_anything(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = Paths(tmp_path / "my 'dätä' %20#;", tmp_path / "in [x] ü")
+    monkeypatch.setenv("EVENTMART_DATA", str(strange.data))
+    monkeypatch.setenv("EVENTMART_INBOX", str(strange.inbox))
+    write(strange.inbox / "purchases" / "x.csv", GOOD + "1,2\n")
+    assert run("land").output.startswith("landed ")
+    assert run("land").output.startswith("unchanged   1 ")
+    assert "1 rejected records" in run("rejects").output
+
+
+@pytest.mark.fault("hostile.terminal")
 def test_printable_leaves_honest_text_alone() -> None:
     assert printable("naïve “x” 日本 \\n") == "naïve “x” 日本 \\n"
     assert printable("a\nb\x9b\u2066") == "a\\nb\\x9b\\u2066"
@@ -206,6 +249,7 @@ def test_a_result_is_one_line_with_its_counts(run: Run, tmp_path: Path) -> None:
     assert again.endswith("(as delivery 1)\n")
 
 
+@pytest.mark.fault("hostile.glob")
 def test_sources_are_files_globs_and_folders(
     run: Run, paths: Paths, tmp_path: Path
 ) -> None:
@@ -444,6 +488,7 @@ def holder(run: Run, paths: Paths) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.fault("process.two_loaders")
 def test_a_busy_warehouse_is_said_with_its_holder(
     run: Run, paths: Paths, holder: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -454,6 +499,7 @@ def test_a_busy_warehouse_is_said_with_its_holder(
     assert "try again" in output
 
 
+@pytest.mark.fault("process.two_loaders", "process.reader_during_landing")
 def test_a_reader_waits_for_a_landing_to_end(
     run: Run, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -841,6 +841,7 @@ def test_ledger_rows_never_change(lab: Labs) -> None:
         seen = ledger
 
 
+@pytest.mark.fault("hostile.glob", "hostile.sql", "hostile.shell_and_html")
 @pytest.mark.parametrize(
     "name",
     [
@@ -850,6 +851,7 @@ def test_ledger_rows_never_change(lab: Labs) -> None:
         "tab\there.csv",
         "naïve \u202e.csv",
         "new\nline.csv",
+        "$(touch x); `id` & <script>alert(1)</script> {{ 1 }}.csv".replace("/", ":"),
     ],
 )
 def test_names_of_files_are_only_names(lab: Labs, name: str) -> None:
@@ -865,6 +867,7 @@ def test_names_of_files_are_only_names(lab: Labs, name: str) -> None:
     assert things.rows() == [("1", "2", "3"), ("4", "5", "6")]
 
 
+@pytest.mark.fault("hostile.sql")
 def test_a_members_name_is_only_a_name(lab: Labs, tmp_path: Path) -> None:
     things = lab()
     name = "../../x'); drop table raw.things;--.csv"
@@ -873,8 +876,19 @@ def test_a_members_name_is_only_a_name(lab: Labs, tmp_path: Path) -> None:
     assert not list(tmp_path.parent.glob("x'*"))
 
 
+@pytest.mark.fault("hostile.sql", "hostile.shell_and_html")
 @pytest.mark.parametrize(
-    "value", ["'); drop table raw.things;--", "{{ 1 }}", "$name", "?", "\\", "%s"]
+    "value",
+    [
+        "'); drop table raw.things;--",
+        "{{ 1 }}",
+        "$name",
+        "?",
+        "\\",
+        "%s",
+        "$(touch x)",
+        "<script>alert(1)</script>",
+    ],
 )
 def test_values_and_headers_are_never_run(lab: Labs, value: str) -> None:
     things = lab(null_markers=["it's"])
