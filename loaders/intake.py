@@ -117,7 +117,7 @@ def take(
         except DeliveryError as error:
             return _fail(warehouse, feed, offer, error)
         if fetched is None:
-            return Taken([], is_new=False)
+            return _well_again(warehouse, feed, offer)
         if still and fetched.stamp == refused:
             return Taken(still, is_new=False)
         entries = land_file(warehouse, feed, fetched.path, given, uri=offer.uri)
@@ -153,6 +153,19 @@ def _fail(warehouse: Warehouse, feed: Feed, offer: Offer, error: DeliveryError) 
     entry = Entry(feed.name, feed.mode, offer.uri)
     entry.reason, entry.detail = error.reason, error.detail
     ledger.enter(warehouse.landing, entry)
+    return Taken([entry], is_new=True)
+
+
+def _well_again(warehouse: Warehouse, feed: Feed, offer: Offer) -> Taken:
+    """What has not changed is not entered, but where the last word on it was a failure."""
+    landing = warehouse.landing
+    refused = ledger.refused(landing, feed.name, offer.uri)
+    sha256 = ledger.last_settled(landing, feed.name, offer.uri)
+    entry = Entry(feed.name, feed.mode, offer.uri, sha256=sha256)
+    is_failed = any(last.member is None for last in refused)
+    if not is_failed or not sha256 or not ledger.copy_if_seen(landing, entry):
+        return Taken([], is_new=False)
+    ledger.enter(landing, entry)
     return Taken([entry], is_new=True)
 
 

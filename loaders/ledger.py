@@ -142,7 +142,8 @@ def refused(
 ) -> list[Entry]:
     """Deliveries that are held or failed, of all feeds and places or of one.
 
-    Of those that were tried again, or accepted since, only the last word counts.
+    Of those that were tried again, or accepted since, only the last word counts; a folder
+    that could not be listed is well again when something has come from it.
     """
     names = [spec.name for spec in dataclasses.fields(Entry)]
     rows = landing.execute(
@@ -153,15 +154,40 @@ def refused(
             and feed = coalesce(?, feed) and uri = coalesce(?, uri)
             and not exists (
                 select 1 from raw.deliveries as later
-                where later.feed = refused.feed and later.uri = refused.uri
-                    and later.member is not distinct from refused.member
+                where later.feed = refused.feed
                     and later.delivery_seq > refused.delivery_seq
+                    and (
+                        (
+                            later.uri = refused.uri
+                            and later.member is not distinct from refused.member
+                        )
+                        or (
+                            ends_with(refused.uri, '/')
+                            and starts_with(later.uri, refused.uri)
+                        )
+                    )
             )
         order by delivery_seq
         """,  # noqa: S608
         [feed, uri],
     ).fetchall()
     return [Entry(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def last_settled(landing: duckdb.DuckDBPyConnection, feed: str, uri: str) -> str | None:
+    """The SHA-256 of what landed last from a place that holds one delivery."""
+    row = landing.execute(
+        """
+        select sha256
+        from raw.deliveries
+        where feed = ? and uri = ? and member is null
+            and status in ('landed', 'seen_again')
+        order by delivery_seq desc
+        limit 1
+        """,
+        [feed, uri],
+    ).fetchone()
+    return row[0] if row else None
 
 
 def stamps(

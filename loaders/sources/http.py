@@ -211,14 +211,15 @@ class Resource:
         else:
             pool = urllib3.HTTPConnectionPool(where, hop.port)
         headers = {"Host": parts.netloc, **headers}
-        if login := get_netrc_auth(hop.url):
+        is_named = hop.host == urlsplit(self.url).hostname
+        if is_named and (login := get_netrc_auth(hop.url)):
             headers |= urllib3.make_headers(basic_auth=":".join(login))
-        path = requote_uri(parts._replace(scheme="", netloc="", fragment="").geturl())
+        query = f"?{parts.query}" if parts.query else ""
         with pool:
             try:
                 answer = pool.urlopen(
                     "GET",
-                    path if path.startswith("/") else f"/{path}",
+                    requote_uri(f"{parts.path or '/'}{query}"),
                     headers=headers,
                     timeout=timeout,
                     retries=False,
@@ -257,7 +258,7 @@ class Resource:
         deadline: float,
     ) -> Mapping[str, str] | None:
         resumed = f"bytes {partial.n_bytes}-"
-        if answer.status == 304 and known:
+        if answer.status == 304 and ("etag" in known or "modified" in known):
             return None
         if answer.status == 206 and partial.n_bytes:
             if not answer.headers.get("Content-Range", "").startswith(resumed):

@@ -5,6 +5,7 @@ import datetime as dt
 import gzip
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 import time
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from loaders import intake
+from loaders import intake, ledger
 from loaders.errors import UsageError
 from loaders.intake import Taken
 from loaders.ledger import Entry
@@ -53,12 +54,15 @@ class Server:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer((host, 0), Handler)
+        kind = type("Any", (ThreadingHTTPServer,), {})
+        kind.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.server = kind((host, 0), Handler)
         self.server.daemon_threads = True
         if tls:
             self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
-        self.base = f"{'https' if tls else 'http'}://{host}:{self.port}"
+        shown = f"[{host}]" if ":" in host else host
+        self.base = f"{'https' if tls else 'http'}://{shown}:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.02,)).start()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -216,6 +220,33 @@ def test_a_gzip_is_what_it_is_however_it_is_announced(
     assert (entry.status, entry.n_new, entry.n_bytes) == ("landed", 200, len(BODY))
 
 
+@pytest.mark.parametrize("path", ["", "/", "/a%2Fb.csv", "/a b"])
+def test_a_path_is_asked_for_as_it_is_written(
+    take: Take, server: Server, path: str
+) -> None:
+    shown = path.replace(" ", "%20") or "/"
+    server.script(urlsplit("http://h" + shown).path, (200, {}, BODY))
+    assert only(take(f"{server.base}{path}?x=1&y=ü")).status == "landed"
+    assert server.asked[0][0] == f"{shown}?x=1&y=%C3%BC"
+
+
+def test_an_address_of_version_six_is_reached(take: Take) -> None:
+    server = Server("::1")
+    url = server.script("/x.csv", (200, {}, BODY))
+    assert only(take(url)).status == "landed"
+    assert server.asked[0][1]["Host"] == f"[::1]:{server.port}"
+    server.server.shutdown()
+    server.server.server_close()
+
+
+def test_the_next_address_of_a_host_is_tried(
+    take: Take, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.script("/x.csv", (200, {}, BODY))
+    monkeypatch.setattr(http, "_resolve", lambda *_: ("127.0.0.3", "127.0.0.1"))
+    assert only(take(url)).status == "landed"
+
+
 def test_an_encoding_nobody_asked_for_is_refused(take: Take, server: Server) -> None:
     url = server.script("/x.csv", (200, {"Content-Encoding": "br"}, BODY))
     assert refusal(take, url) == ("http_encoding", f"{url}: is sent as br, unasked")
@@ -315,6 +346,17 @@ def test_a_refused_body_is_read_again_but_entered_once(take: Take, server: Serve
 def test_a_304_that_was_not_asked_for_fails(take: Take, server: Server) -> None:
     reason, detail = refusal(take, server.script("/x.csv", (304, {}, b"")))
     assert (reason, "HTTP 304" in detail) == ("http_status", True)
+
+
+@pytest.mark.fault("delivery.http_not_modified")
+def test_what_failed_and_is_as_before_is_well_again_once(
+    take: Take, server: Server
+) -> None:
+    answers = [(200, {"ETag": '"1"'}, BODY), (404, {}, b""), (304, {}, b"")]
+    url = server.script("/x.csv", *answers)
+    statuses = [[entry.status for entry in take(url).entries] for _ in range(4)]
+    assert statuses == [["landed"], ["failed"], ["seen_again"], []]
+    assert ledger.refused(things_of(take).landing) == []
 
 
 # ---------------------------------------------------------------- faults
@@ -723,7 +765,9 @@ def test_credentials_come_from_a_netrc_and_stay_with_their_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login ann password hunter2\n")
+    netrc.write_text(
+        "machine 127.0.0.1 login ann password hunter2\ndefault login bob password hunter3\n"
+    )
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     target = outside.script("/y.csv", (200, {}, BODY))

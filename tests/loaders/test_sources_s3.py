@@ -1,6 +1,7 @@
 """Objects of S3: listing is the truth, events only a hint."""
 
 import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 from moto.server import ThreadedMotoServer
 
-from loaders import intake
+from loaders import intake, ledger
 from loaders.__main__ import main
 from loaders.errors import UsageError
 from loaders.events import handle_event
@@ -253,6 +254,19 @@ def test_an_endpoint_that_is_not_there_is_said(
     status, reason, detail = outcome(take(things))
     assert (status, reason) == ("failed", "s3_unreachable")
     assert "Could not connect" in detail
+
+
+def test_a_prefix_that_could_not_be_listed_is_well_again(
+    things: Lab, bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.put_object(Key="in/1.csv", Body=csv(1))
+    endpoint = os.environ["AWS_ENDPOINT_URL"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    take(things)
+    assert [entry.uri for entry in ledger.refused(things.landing)] == [PREFIX]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    take(things)
+    assert ledger.refused(things.landing) == []
 
 
 # ---------------------------------------------------------------- the command line
