@@ -16,7 +16,7 @@ export DBT_PROFILES_DIR := $(CURDIR)
 # The demo's size: 1 is the real volume, 1.1 million purchases.
 SCALE ?= 0.02
 
-.PHONY: help setup build test test-full lint format land demo docs docs-serve \
+.PHONY: help setup build test test-full lint format land watch demo docs docs-serve \
 	check-incremental bench lock clean
 
 help: ## List the targets.
@@ -40,17 +40,7 @@ endif
 	$(EVENTMART) land || landed=$$?
 	# 3, 4: a delivery was refused. The good ones are built and published all the same.
 	[[ $$landed =~ ^[034]$$ ]] || exit $$landed
-	if $(EVENTMART) is-up-to-date; then
-		# What was tested is what is there: dbt finds that no row is to be written.
-		$(DBT) --quiet --no-use-colors run
-	else
-		# Unit tests prove the logic and not the data: `make test` runs them.
-		$(DBT) --quiet --no-use-colors build --exclude-resource-type unit_test
-		$(EVENTMART) publish
-		$(DBT) --quiet docs generate --static --no-compile
-		cp target/static_index.html $(EVENTMART_DATA)/published/.docs.html
-		mv $(EVENTMART_DATA)/published/.docs.html $(EVENTMART_DATA)/published/docs.html
-	fi
+	$(EVENTMART) build
 	$(EVENTMART) status
 	exit $$landed
 
@@ -86,6 +76,9 @@ docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 
 bench: setup ## Time landings beside DuckDB's bare read (about 10 minutes).
 	@$(BIN)/python benchmarks/landing.py
+
+watch: setup ## Land, build and publish what comes, until Ctrl-C.
+	@$(EVENTMART) watch --build
 
 check-incremental: setup ## Prove on demo deliveries that incremental equals full rebuild.
 	@$(BIN)/python -m pytest -q -s tests/path/test_incremental.py

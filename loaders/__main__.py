@@ -6,7 +6,9 @@ Exit codes: 0 all well; 1 something failed; 2 the call or the settings are wrong
 
 import csv
 import logging
+import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -16,23 +18,29 @@ from typing import NamedTuple
 import click
 import duckdb
 
-from loaders import __version__, fetch, ledger
+from loaders import __version__, intake, ledger
 from loaders import publish as publishing
+from loaders.build import RUN_RESULTS
+from loaders.build import build as build_landed
 from loaders.errors import EventmartError, UsageError
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
-from loaders.landing import Warehouse, land_file
+from loaders.intake import Taken
+from loaders.landing import Warehouse
 from loaders.landing import accept as accept_delivery
 from loaders.ledger import Entry
 from loaders.paths import Paths
 from loaders.rehearse import Rehearsal, rehearse
 from loaders.replay import replay as replay_rejects
+from loaders.sources.offer import Offer
 from loaders.trace import trace as trace_key
 from loaders.warehouse import create_tables, open_landing
+from loaders.watch import repeat
 
 EXIT_HELD, EXIT_FAILED = 3, 4
 Settings = tuple[Paths, Path]  # the data folder and the feed settings file
 # A reader waits this many seconds for a landing or a build to end.
 PATIENCE = 5
+Offers = list[tuple[Feed, Offer]]
 
 
 class Commands(click.Group):
@@ -104,23 +112,97 @@ def land(
     sources: tuple[str, ...],
     as_of: datetime | None,
 ) -> None:
-    """Land deliveries: all new files of the inbox, of one FEED, or the SOURCEs named.
+    """Land deliveries: all that is new, or of one FEED, or the SOURCEs named.
 
-    A SOURCE is a file, a zip or gzip, a glob, or a folder.
+    A SOURCE is a file, a zip or gzip, a glob, a folder, https://..., s3://bucket/key,
+    s3://bucket/prefix/, or - for standard input.
     """
     with _writing(settings) as (warehouse, feeds):
-        chosen = [_feed(feeds, feed_name)] if feed_name else list(feeds.values())
+        chosen = _chosen(feeds, feed_name)
         if as_of and not sources:
             raise UsageError("--as-of goes with the SOURCEs that it is about")
-        todo, n_unchanged = _files(warehouse, chosen, sources)
-        statuses = [
-            entry.status
-            for feed, path in _progress(todo)
-            for entry in _land_and_tell(warehouse, feed, path, as_of)
-        ]
-    if n_unchanged:
+        if "-" in sources and not as_of and not chosen[0].as_of.newest:
+            raise UsageError("standard input has no name to date it by; give --as-of")
+        taken = []
+        for feed, offer in _progress(_offers(warehouse.paths, chosen, sources)):
+            # Who names a file wants it read; what is far away only if it is news.
+            anew = bool(sources) and (offer.is_local or as_of is not None)
+            taken.append(intake.take(warehouse, feed, offer, as_of, anew=anew))
+            _tell(taken[-1])
+    if n_unchanged := sum(not one.entries for one in taken):
         click.echo(f"unchanged   {n_unchanged} files that were dealt with before")
-    _exit_by(statuses)
+    _exit_by([entry.status for one in taken for entry in one.entries])
+
+
+@main.command()
+@click.argument("feed_name", metavar="[FEED]", required=False)
+@click.argument("sources", metavar="[SOURCE]...", nargs=-1)
+@click.option(
+    "--every",
+    default="60s",
+    show_default=True,
+    callback=lambda _context, _option, text: _seconds(text),
+    help="How often to look: 30s, 5m, 1h.",
+)
+@click.option("--build", "builds", is_flag=True, help="Build and publish what landed.")
+@click.pass_obj
+def watch(
+    settings: Settings,
+    feed_name: str | None,
+    sources: tuple[str, ...],
+    every: float,
+    builds: bool,
+) -> None:
+    """Land what is new, again and again, until SIGTERM or Ctrl-C.
+
+    FEED and SOURCEs are as for `land`. A file is taken when it is as it was at the poll
+    before. Between the polls the landing database is free.
+    """
+    paths, feeds_file = settings
+    feeds = load_feeds(feeds_file)
+    _offers(paths, _chosen(feeds, feed_name), sources, may_be_missing=True)
+    if "-" in sources:
+        raise UsageError("standard input comes once; use: eventmart land FEED -")
+    is_built = not builds
+    seen: dict[str, str | None] = {}
+
+    def poll() -> None:
+        nonlocal is_built, seen
+        with _writing(settings) as (warehouse, feeds):
+            chosen = _chosen(feeds, feed_name)
+            offers = _offers(paths, chosen, sources, may_be_missing=True)
+            # A file that was another at the poll before may still be written to.
+            taken = [
+                intake.take(warehouse, feed, offer)
+                for feed, offer in offers
+                if not offer.is_local or seen.get(offer.uri) == offer.stamp
+            ]
+            seen = {offer.uri: offer.stamp for _, offer in offers}
+        new = [entry for one in taken if one.is_new for entry in one.entries]
+        if new:
+            click.echo(poll_line(new))
+        for entry in new:
+            if entry.status not in ledger.SETTLED:
+                click.echo(result_line(entry), err=True)
+        if builds and new:
+            is_built = False
+        if not is_built:
+            published = build_landed(paths)
+            is_built = True
+            if published:
+                click.echo(_publication(paths, *published))
+
+    repeat(poll, every)
+
+
+@main.command()
+@click.pass_obj
+def build(settings: Settings) -> None:
+    """Build, test and publish what has landed, with its docs."""
+    paths, _ = settings
+    published = build_landed(paths)
+    if published:
+        click.echo(_publication(paths, *published))
 
 
 @main.command()
@@ -146,7 +228,7 @@ def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> N
         raise UsageError("--delivery goes with the FEED that it is of")
     entries = []
     with _writing(settings) as (warehouse, feeds):
-        for feed in [_feed(feeds, feed_name)] if feed_name else feeds.values():
+        for feed in _chosen(feeds, feed_name):
             for entry in replay_rejects(warehouse, feed, delivery):
                 click.echo(result_line(entry))
                 entries.append(entry)
@@ -165,10 +247,9 @@ def diff(
     """Say what the SOURCEs would change if they landed; nothing lands."""
     statuses = []
     with _writing(settings) as (warehouse, feeds):
-        feed = _feed(feeds, feed_name)
-        for path in fetch.named_files(sources, feed):
-            fetch.check_readable(path)
-            for rehearsal in rehearse(warehouse, feed, path, as_of):
+        (feed,) = _chosen(feeds, feed_name)
+        for offer in intake.named(feed, sources):
+            for rehearsal in rehearse(warehouse, feed, offer, as_of):
                 click.echo(_rehearsal_text(rehearsal))
                 statuses.append(rehearsal.entry.status)
     _exit_by(statuses)
@@ -194,20 +275,7 @@ def status(settings: Settings) -> None:
             order by feed
             """
         ).fetchall()
-        # Of deliveries that were tried again, or accepted since, only the last counts.
-        refused = landing.execute(
-            """
-            select status, delivery_seq, feed, uri, member, reason, detail
-            from raw.deliveries as refused
-            where status in ('held', 'failed') and not exists (
-                select 1 from raw.deliveries as later
-                where later.feed = refused.feed and later.uri = refused.uri
-                    and later.member is not distinct from refused.member
-                    and later.delivery_seq > refused.delivery_seq
-            )
-            order by delivery_seq
-            """
-        ).fetchall()
+        refused = ledger.refused(landing)
     click.echo(
         f"{'feed':<18}{'landed':>8}{'seen again':>12}{'rows':>12}{'rejected':>10}"
         "  newest as-of"
@@ -215,9 +283,10 @@ def status(settings: Settings) -> None:
     for feed, landed, seen, rows, rejected, as_of in feeds:
         newest = f"{as_of:%Y-%m-%d %H:%M}" if as_of else "-"
         click.echo(f"{feed:<18}{landed:>8,}{seen:>12,}{rows:>12,}{rejected:>10,}  {newest}")
-    for state, number, feed, uri, member, reason, detail in refused:
-        label = f"{uri}:{member}" if member else uri
-        click.echo(printable(f"{state} {number}: {feed} {label}: {reason}: {detail}"))
+    for entry in refused:
+        label = f"{entry.uri}:{entry.member}" if entry.member else entry.uri
+        start = f"{entry.status} {entry.delivery_seq}: {entry.feed} {label}"
+        click.echo(printable(f"{start}: {entry.reason}: {entry.detail}"))
     version = publishing.current_version(paths)
     served = paths.published / paths.build.name
     click.echo(
@@ -372,27 +441,14 @@ def demo(
 @click.option(
     "--run-results",
     type=click.Path(path_type=Path),
-    default=Path("target/run_results.json"),
-    show_default=True,
+    default=RUN_RESULTS,
     help="dbt's record of the build.",
 )
 @click.pass_obj
 def publish_build(settings: Settings, run_results: Path) -> None:
     """Publish the last `dbt build`, if it was whole and every test passed."""
     paths, _ = settings
-    version, is_new = publishing.publish(paths, run_results)
-    served = paths.published / paths.build.name
-    state = "published" if is_new else "nothing new, still published:"
-    click.echo(f"{state} version {version.number} ({version.n_bytes:,} bytes), {served}")
-
-
-@main.command("is-up-to-date")
-@click.pass_obj
-def is_up_to_date(settings: Settings) -> None:
-    """Exit with 0 if what is published was made of this very project and landing."""
-    paths, _ = settings
-    if not publishing.is_up_to_date(paths):
-        sys.exit(EventmartError.exit_code)
+    click.echo(_publication(paths, *publishing.publish(paths, run_results)))
 
 
 @main.command()
@@ -463,13 +519,29 @@ def _rehearsal_text(rehearsal: Rehearsal) -> str:
     return "\n".join(printable(line) for line in lines)
 
 
-def _land_and_tell(
-    warehouse: Warehouse, feed: Feed, path: Path, as_of: datetime | None
-) -> list[Entry]:
-    entries = land_file(warehouse, feed, path, as_of)
-    for entry in entries:
-        click.echo(result_line(entry), err=entry.status not in ledger.SETTLED)
-    return entries
+def poll_line(entries: list[Entry]) -> str:
+    """One line on what became of all deliveries of a poll."""
+    statuses = Counter(entry.status for entry in entries)
+    counts = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))
+    n_new = sum(entry.n_new for entry in entries if entry.status == "landed")
+    return (
+        f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {counts}; {n_new:,} new rows"
+    )
+
+
+def _tell(taken: Taken) -> None:
+    for entry in taken.entries:
+        line = result_line(entry)
+        click.echo(
+            line if taken.is_new else f"still {line}",
+            err=entry.status not in ledger.SETTLED,
+        )
+
+
+def _publication(paths: Paths, version: publishing.Version, is_new: bool) -> str:
+    served = paths.published / paths.build.name
+    state = "published" if is_new else "nothing new, still published:"
+    return f"{state} version {version.number} ({version.n_bytes:,} bytes), {served}"
 
 
 def _exit_by(statuses: list[str]) -> None:
@@ -480,39 +552,46 @@ def _exit_by(statuses: list[str]) -> None:
         sys.exit(EXIT_HELD)
 
 
-def _files(
-    warehouse: Warehouse, chosen: list[Feed], sources: tuple[str, ...]
-) -> tuple[list[tuple[Feed, Path]], int]:
-    """The files to land, and how many of the inbox are as they were when dealt with."""
+def _offers(
+    paths: Paths,
+    chosen: list[Feed],
+    sources: tuple[str, ...],
+    *,
+    may_be_missing: bool = False,
+) -> Offers:
+    """What there is to take: of the sources named, or of those that the feeds name."""
     if sources:
-        named = [(chosen[0], path) for path in fetch.named_files(sources, chosen[0])]
-        for _, path in named:
-            fetch.check_readable(path)
-        return named, 0
-    inbox = warehouse.paths.inbox
-    found = [(feed, path) for feed in chosen for path in fetch.inbox_files(inbox, feed)]
-    if not found:
+        feed = chosen[0]
+        found = [
+            (feed, offer)
+            for offer in intake.named(feed, sources, may_be_missing=may_be_missing)
+        ]
+        missing = f"{', '.join(sources)}: nothing is there"
+    else:
+        found = [
+            (feed, offer)
+            for feed in chosen
+            for offer in intake.configured(feed, paths.inbox)
+        ]
         names = ", ".join(feed.name for feed in chosen)
-        raise UsageError(
-            f"{inbox}: holds no file of {names}; name files, or set EVENTMART_INBOX"
+        missing = (
+            f"{paths.inbox}: holds no file of {names}; name files, or set EVENTMART_INBOX"
         )
-    todo = [
-        (feed, path)
-        for feed, path in found
-        if not ledger.is_stamped(warehouse.landing, feed.name, path, fetch.Stamp.of(path))
-    ]
-    return todo, len(found) - len(todo)
+    is_remote = not sources and any(feed.remote_sources or feed.query for feed in chosen)
+    if not found and not is_remote and not may_be_missing:
+        raise UsageError(missing)
+    return found
 
 
-def _progress(todo: list[tuple[Feed, Path]]) -> Iterator[tuple[Feed, Path]]:
-    """Go through the files with a progress bar, if somebody is watching."""
+def _progress(todo: Offers) -> Iterator[tuple[Feed, Offer]]:
+    """Go through the offers with a progress bar, if somebody is watching."""
     watched = sys.stderr.isatty() and len(todo) > 1
     with click.progressbar(
         todo,
         label="landing",
         file=sys.stderr,
         hidden=not watched,
-        item_show_func=lambda item: printable(item[1].name) if item else "",
+        item_show_func=lambda item: printable(item[1].uri[-60:]) if item else "",
     ) as bar:
         yield from bar
 
@@ -536,10 +615,19 @@ def _reading(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
         yield landing
 
 
-def _feed(feeds: dict[str, Feed], name: str) -> Feed:
+def _chosen(feeds: dict[str, Feed], name: str | None) -> list[Feed]:
+    if name is None:
+        return list(feeds.values())
     if name not in feeds:
         raise UsageError(f"no feed {name!r}; there are: {', '.join(feeds)}")
-    return feeds[name]
+    return [feeds[name]]
+
+
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d{1,5})([smh]?)", text)
+    if not found or int(found[1]) == 0:
+        raise click.BadParameter("expected a time such as 30s, 5m or 1h")
+    return int(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from loaders.errors import UsageError
+from loaders.sources import address
 
 FEEDS_FILE = Path(__file__).with_name("feeds.yml")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
@@ -109,6 +110,21 @@ class Layout(Settings):
     series: Name = "main"
 
 
+class Query(Settings):
+    """A query of PostgreSQL: which database, what to ask, by what to know new rows."""
+
+    dsn_env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    sql: str = Field(min_length=1)
+    cursor: Name
+
+    @field_validator("sql")
+    @classmethod
+    def _one_statement(cls, sql: str) -> str:
+        if sql.rstrip().endswith(";"):
+            raise ValueError("is put into another query: leave out the ; at its end")
+        return sql
+
+
 class Feed(Settings):
     """One feed: where it comes from, what it looks like, what absence means."""
 
@@ -117,6 +133,7 @@ class Feed(Settings):
     mode: Literal["increment", "window", "snapshot"]
     format: Literal["csv", "geojson"] = "csv"
     sources: tuple[str, ...] = ()
+    query: Query | None = None
     member: str = "*.csv"
     delimiter: str = Field(default=",", pattern=r"^[\t !#-~]$")
     encodings: tuple[Literal["utf-8", "cp1252-via-cp850", "cp1252", "latin-1"], ...] = (
@@ -145,11 +162,37 @@ class Feed(Settings):
             raise ValueError("a feed has a window if, and only if, its mode is window")
         if (self.as_of.newest or self.window) and not self.as_of.formats:
             raise ValueError("as_of: newest, or a window, needs formats to read dates by")
+        for source in self.remote_sources:
+            try:
+                address.check(source)
+            except UsageError as error:
+                raise ValueError(f"sources: {error}") from error
+        if self.query:
+            self._check_query(self.query)
         headers = [canonical(h) for c in self.columns.values() for h in c.aliases]
         headers += self.columns
         if twice := sorted({h for h in headers if headers.count(h) > 1}):
             raise ValueError(f"headers of more than one column: {', '.join(twice)}")
         return self
+
+    def _check_query(self, query: Query) -> None:
+        if self.mode != "increment":
+            raise ValueError("query: finds what is new, so the mode must be increment")
+        if self.format != "csv" or self.delimiter != "," or self.encodings[0] != "utf-8":
+            raise ValueError("query: its rows come as csv, with commas, in utf-8")
+        if query.cursor in self.volatile:
+            # Rows that differ only by it would count as one.
+            raise ValueError(f"query: its cursor {query.cursor} cannot be volatile")
+
+    @property
+    def inbox_globs(self) -> tuple[str, ...]:
+        """Those of its sources that are globs below the inbox."""
+        return tuple(source for source in self.sources if not address.scheme(source))
+
+    @property
+    def remote_sources(self) -> tuple[str, ...]:
+        """Those of its sources that are URLs."""
+        return tuple(source for source in self.sources if address.scheme(source))
 
     @property
     def by_header(self) -> dict[str, str]:

@@ -22,11 +22,11 @@ from loaders.doubt import hold_if_suspicious
 from loaders.drops import Drop, keep, kept, scratch
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
-from loaders.fetch import Stamp
 from loaders.ledger import Entry
 from loaders.parse import parse
 from loaders.paths import Paths
 from loaders.read import Body
+from loaders.sources.local import is_as_stamped, stamp_of
 from loaders.unpack import Member, members
 
 
@@ -39,7 +39,12 @@ class Warehouse:
 
 
 def land_file(
-    warehouse: Warehouse, feed: Feed, path: Path, given: datetime | None = None
+    warehouse: Warehouse,
+    feed: Feed,
+    path: Path,
+    given: datetime | None = None,
+    *,
+    uri: str | None = None,
 ) -> list[Entry]:
     """Land what a file delivers: each member in one transaction with its ledger row.
 
@@ -48,14 +53,16 @@ def land_file(
         feed: whose delivery it is.
         path: the file; a zip may hold several deliveries.
         given: the as-of by the caller's word, on the feed's clock.
+        uri: what the ledger calls it, if that is not its path.
 
     Returns:
         The ledger's entries, landed or not. A file that cannot be opened as what it
         says it is gets an entry of its own.
     """
-    entry = Entry(feed.name, feed.mode, str(path))
+    uri = uri or str(path)
+    entry = Entry(feed.name, feed.mode, uri)
     try:
-        stamp, found = Stamp.of(path), members(path, feed.member)
+        stamp, found = stamp_of(path), members(path, feed.member)
     except OSError as error:
         unreadable = DeliveryError("unreadable", f"{path}: {error.strerror}")
         _refuse(warehouse.landing, entry, unreadable)
@@ -68,12 +75,10 @@ def land_file(
         return [entry]
     entries = []
     for member in found:
-        entry = Entry(feed.name, feed.mode, str(path), member.name)
+        entry = Entry(feed.name, feed.mode, uri, member.name)
         entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
-        _land(warehouse, feed, entry, member)
+        _land(warehouse, feed, entry, member, stamp)
         entries.append(entry)
-    if all(entry.status in ledger.SETTLED for entry in entries):
-        ledger.put_stamp(warehouse.landing, feed.name, path, stamp)
     return entries
 
 
@@ -116,12 +121,25 @@ def accept(
 # ---------------------------------------------------------------- one delivery
 
 
-def _land(warehouse: Warehouse, feed: Feed, entry: Entry, member: Member) -> None:
+def _land(
+    warehouse: Warehouse,
+    feed: Feed,
+    entry: Entry,
+    member: Member,
+    stamp: str | None = None,
+) -> None:
     landing = warehouse.landing
     with scratch(warehouse.paths.spool) as spool:
         try:
             with member.open() as stream:
                 drop = keep(stream, warehouse.paths.drops, spool)
+            if stamp and not is_as_stamped(member.path, stamp):
+                entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
+                raise DeliveryError(
+                    "being_written",
+                    f"{member.label}: changed while it was read; it is taken when "
+                    "nobody writes to it any more",
+                )
             _land_drop(landing, feed, entry, drop)
         except DeliveryError as error:
             _refuse(landing, entry, error)

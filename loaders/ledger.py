@@ -9,7 +9,6 @@ import duckdb
 
 from loaders import __version__
 from loaders.errors import DeliveryError, DeliveryHeldError
-from loaders.fetch import Stamp
 
 # Statuses of deliveries that need nobody's attention.
 SETTLED = ("landed", "seen_again", "empty", "replayed")
@@ -165,26 +164,87 @@ def neighbour_sizes(
     return [int(size) for (size,) in rows]
 
 
-def is_stamped(
-    landing: duckdb.DuckDBPyConnection, feed: str, path: Path, stamp: Stamp
-) -> bool:
-    """Whether this very file, untouched since, has been dealt with."""
-    found = landing.execute(
-        "select 1 from raw.file_stamps where (feed, uri, size, modified_ns, changed_ns, "
-        "inode) = (?, ?, ?, ?, ?, ?)",
-        [feed, str(path), *dataclasses.astuple(stamp)],
+def refused(
+    landing: duckdb.DuckDBPyConnection, feed: str | None = None, uri: str | None = None
+) -> list[Entry]:
+    """Deliveries that are held or failed, of all feeds and places or of one.
+
+    Of those that were tried again, or accepted since, only the last word counts; a folder
+    that could not be listed is well again when something has come from it.
+    """
+    names = [spec.name for spec in dataclasses.fields(Entry)]
+    rows = landing.execute(
+        f"""
+        select {", ".join(names)}
+        from raw.deliveries as refused
+        where status in ('held', 'failed')
+            and feed = coalesce(?, feed) and uri = coalesce(?, uri)
+            and not exists (
+                select 1 from raw.deliveries as later
+                where later.feed = refused.feed
+                    and later.delivery_seq > refused.delivery_seq
+                    and (
+                        (
+                            later.uri = refused.uri
+                            and later.member is not distinct from refused.member
+                        )
+                        or (
+                            ends_with(refused.uri, '/')
+                            and starts_with(later.uri, refused.uri)
+                        )
+                    )
+            )
+        order by delivery_seq
+        """,  # noqa: S608
+        [feed, uri],
+    ).fetchall()
+    return [Entry(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def last_settled(landing: duckdb.DuckDBPyConnection, feed: str, uri: str) -> str | None:
+    """The SHA-256 of what landed last from a place that holds one delivery."""
+    row = landing.execute(
+        """
+        select sha256
+        from raw.deliveries
+        where feed = ? and uri = ? and member is null
+            and status in ('landed', 'seen_again')
+        order by delivery_seq desc
+        limit 1
+        """,
+        [feed, uri],
     ).fetchone()
-    return found is not None
+    return row[0] if row else None
+
+
+def stamps(
+    landing: duckdb.DuckDBPyConnection, feed: str, uri: str, judged_by: str
+) -> tuple[str | None, str | None]:
+    """The stamp of what was settled at a place, and of what was refused on these grounds.
+
+    A stamp tells a thing from what it was before, without reading it.
+    """
+    rows = landing.execute(
+        "select refused_by, stamp from raw.file_stamps where feed = ? and uri = ?",
+        [feed, uri],
+    ).fetchall()
+    found = dict(rows)
+    return found.get(None), found.get(judged_by)
 
 
 def put_stamp(
-    landing: duckdb.DuckDBPyConnection, feed: str, path: Path, stamp: Stamp
+    landing: duckdb.DuckDBPyConnection,
+    feed: str,
+    uri: str,
+    stamp: str,
+    refused_by: str | None = None,
 ) -> None:
-    """Remember that this very file has been dealt with."""
+    """Remember what was dealt with: settled, or refused on these grounds."""
     landing.execute(
-        "delete from raw.file_stamps where feed = ? and uri = ?", [feed, str(path)]
+        "delete from raw.file_stamps where feed = ? and uri = ? "
+        "and (refused_by is not null or cast(? as varchar) is null)",
+        [feed, uri, refused_by],
     )
     landing.execute(
-        "insert into raw.file_stamps values (?, ?, ?, ?, ?, ?)",
-        [feed, str(path), *dataclasses.astuple(stamp)],
+        "insert into raw.file_stamps values (?, ?, ?, ?)", [feed, uri, stamp, refused_by]
     )

@@ -35,6 +35,11 @@ class Paths:
         return self.data / "spool"
 
     @property
+    def fetched(self) -> Path:
+        """Scratch files of what is fetched from elsewhere, to be landed at once."""
+        return self.data / "fetched"
+
+    @property
     def build(self) -> Path:
         """The database that dbt builds."""
         return self.data / "build" / "eventmart.duckdb"

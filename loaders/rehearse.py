@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 
@@ -14,6 +13,7 @@ from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed
 from loaders.landing import Warehouse, prepare, transaction, write
 from loaders.ledger import Entry
+from loaders.sources.offer import Offer
 from loaders.unpack import Member, members
 
 N_EXAMPLES = 5
@@ -47,9 +47,9 @@ class _TakenBackError(Exception):
 
 
 def rehearse(
-    warehouse: Warehouse, feed: Feed, path: Path, given: datetime | None = None
+    warehouse: Warehouse, feed: Feed, offer: Offer, given: datetime | None = None
 ) -> list[Rehearsal]:
-    """Land what a file delivers, look at what changed, and roll it back.
+    """Land what an offer delivers, look at what changed, and roll it back.
 
     The numbers are those of a landing, because it is one. The ledger and the kept bytes
     do not remember it.
@@ -57,22 +57,25 @@ def rehearse(
     Args:
         warehouse: where it would land.
         feed: whose delivery it is.
-        path: the file; a zip may hold several deliveries.
+        offer: what a source has; a zip may hold several deliveries.
         given: the as-of by the caller's word.
 
     Raises:
-        DeliveryError: if the file is not the archive that it says it is.
+        DeliveryError: if it cannot be fetched, or is not the archive that it says it is.
     """
     found = []
-    for member in members(path, feed.member):
-        rehearsal = Rehearsal(Entry(feed.name, feed.mode, str(path), member.name))
-        entry = rehearsal.entry
-        entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
-        try:
-            _rehearse(warehouse, feed, rehearsal, member)
-        except DeliveryError as error:
-            entry.refuse(error)
-        found.append(rehearsal)
+    with scratch(warehouse.paths.fetched) as folder:
+        # Without a stamp of what was dealt with before, there is always something.
+        fetched = offer.fetch(folder, None)
+        for member in members(fetched.path, feed.member) if fetched else ():
+            rehearsal = Rehearsal(Entry(feed.name, feed.mode, offer.uri, member.name))
+            entry = rehearsal.entry
+            entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
+            try:
+                _rehearse(warehouse, feed, rehearsal, member)
+            except DeliveryError as error:
+                entry.refuse(error)
+            found.append(rehearsal)
     return found
 
 

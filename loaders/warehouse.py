@@ -98,14 +98,13 @@ where not exists (
         and later.delivery_seq > placed.delivery_seq
 );
 
--- Files of the inbox that were dealt with: a poll reads only what is not here.
+-- What was dealt with, by what tells it unread from what comes later: settled, or refused
+-- on grounds that are still the same. A cache: without it, more is read, and known.
 create table if not exists raw.file_stamps (
     feed varchar not null,
     uri varchar not null,
-    size bigint not null,
-    modified_ns bigint not null,
-    changed_ns bigint not null,
-    inode bigint not null
+    stamp varchar not null,
+    refused_by varchar
 );
 """
 
@@ -116,6 +115,9 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
     A column that a feed has gained since is added and filled from `_extra`, where
     earlier deliveries' values of it were kept.
     """
+    if "size" in _columns(connection, "file_stamps"):
+        # Of an earlier version, which knew of files only.
+        connection.execute("drop table raw.file_stamps")
     connection.execute(_LEDGER)
     for feed in feeds.values():
         columns = "".join(
@@ -129,17 +131,20 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
             "_delivery_seq bigint not null, _change_seq bigint not null, "
             "_line bigint not null)"
         )
-        known = {
-            str(row[0])
-            for row in connection.execute(
-                "select column_name from duckdb_columns() "
-                "where schema_name = 'raw' and table_name = ?",
-                [feed.name],
-            ).fetchall()
-        }
+        known = _columns(connection, feed.name)
         for name in feed.columns:
             if name not in known:
                 _promote(connection, feed.name, name)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    rows = connection.execute(
+        "select column_name from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'raw' "
+        "and table_name = ?",
+        [table],
+    ).fetchall()
+    return {str(name) for (name,) in rows}
 
 
 def _promote(connection: duckdb.DuckDBPyConnection, feed: str, column: str) -> None:

@@ -144,6 +144,7 @@ def test_a_bad_delivery_does_not_keep_the_good_ones_out(run: Run, paths: Paths) 
     assert ledger(paths) == [("held",), ("landed",), ("failed",), ("landed",)]
 
 
+@pytest.mark.fault("hostile.terminal")
 def test_what_a_terminal_obeys_is_not_printed(run: Run, tmp_path: Path) -> None:
     evil = "\x1b[31mred\x07\u202e"
     write(
@@ -164,6 +165,7 @@ def test_what_a_terminal_obeys_is_not_printed(run: Run, tmp_path: Path) -> None:
     assert "\\x1b[31mred\\x07\\u202e" in outputs[0]
 
 
+@pytest.mark.fault("hostile.terminal")
 def test_a_name_cannot_add_a_line(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "x\nlanded everything.csv", GOOD + "1,2\n")
     run("land", "purchases", "x\nlanded everything.csv")
@@ -172,6 +174,7 @@ def test_a_name_cannot_add_a_line(run: Run, tmp_path: Path) -> None:
     assert lines[0].startswith("purchases x\\nlanded everything.csv (delivery 1) line 4")
 
 
+@pytest.mark.fault("process.unwritable")
 def test_a_data_folder_that_is_none_is_said(run: Run, paths: Paths) -> None:
     write(paths.data, "a file")
     output = run("land", code=1).output
@@ -179,6 +182,46 @@ def test_a_data_folder_that_is_none_is_said(run: Run, paths: Paths) -> None:
     assert str(paths.data) in output
 
 
+@pytest.mark.fault("process.unwritable")
+@pytest.mark.parametrize("name", ["drops", "spool", "fetched"])
+def test_a_place_that_cannot_be_written_to_is_said_and_lands_nothing(
+    run: Run, paths: Paths, tmp_path: Path, name: str
+) -> None:
+    write(tmp_path / "x.csv", GOOD)
+    run("init")
+    write(paths.data / name, "a file")
+    assert str(paths.data / name) in run("land", "purchases", "x.csv", code=1).output
+    assert ledger(paths) == []
+    (paths.data / name).unlink()
+    assert run("land", "purchases", "x.csv").output.startswith("landed ")
+
+
+@pytest.mark.fault("process.unwritable")
+def test_a_file_that_may_not_be_read_is_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path / "x.csv", GOOD)
+    # Nothing is forbidden to root.
+    honest = os.access
+    monkeypatch.setattr("os.access", lambda path, mode: path != file and honest(path, mode))
+    output = run("land", "purchases", "x.csv", code=2).output
+    assert output == f"error: {file}: no permission to read it\n"
+
+
+@pytest.mark.fault("process.unwritable")
+def test_folders_may_be_called_anything(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = Paths(tmp_path / "my 'dätä' %20#;", tmp_path / "in [x] ü")
+    monkeypatch.setenv("EVENTMART_DATA", str(strange.data))
+    monkeypatch.setenv("EVENTMART_INBOX", str(strange.inbox))
+    write(strange.inbox / "purchases" / "x.csv", GOOD + "1,2\n")
+    assert run("land").output.startswith("landed ")
+    assert run("land").output.startswith("unchanged   1 ")
+    assert "1 rejected records" in run("rejects").output
+
+
+@pytest.mark.fault("hostile.terminal")
 def test_printable_leaves_honest_text_alone() -> None:
     assert printable("naïve “x” 日本 \\n") == "naïve “x” 日本 \\n"
     assert printable("a\nb\x9b\u2066") == "a\\nb\\x9b\\u2066"
@@ -207,6 +250,7 @@ def test_a_result_is_one_line_with_its_counts(run: Run, tmp_path: Path) -> None:
     assert again.endswith("(as delivery 1)\n")
 
 
+@pytest.mark.fault("hostile.glob")
 def test_sources_are_files_globs_and_folders(
     run: Run, paths: Paths, tmp_path: Path
 ) -> None:
@@ -264,15 +308,73 @@ def test_an_inbox_is_read_once_and_again_where_touched(run: Run, paths: Paths) -
     assert run("land", "products").output.startswith("landed ")
 
 
-def test_a_held_file_is_tried_again_until_it_is_settled(run: Run, paths: Paths) -> None:
+def test_a_refused_file_is_still_refused_and_enters_the_ledger_once(
+    run: Run, paths: Paths
+) -> None:
     file = write(paths.inbox / "purchases" / "x.csv", GOOD + "1,2")
-    run("land", code=3)
-    run("land", code=3)
-    run("accept", "2", "--by", "ann", "--why", "two lines will do")
+    write(paths.inbox / "purchases" / "y.csv", GOOD)
+    write(paths.inbox / "purchases" / "z.zip", "no zip")
+    assert run("land", code=4).output.startswith("held ")
+    again = run("land", code=4).output
+    assert "still held        purchases         x.csv  delivery 1: cut_mid" in again
+    assert "still failed      purchases         z.zip  delivery 3: archive" in again
+    assert ledger(paths) == [("held",), ("landed",), ("failed",)]
+    write(paths.inbox / "purchases" / "z.zip", "no zip, again")
+    assert "\nfailed " in run("land", code=4).output
+    run("accept", "1", "--by", "ann", "--why", "two lines will do")
+    (paths.inbox / "purchases" / "z.zip").unlink()
     assert run("land").output.startswith("seen_again")
-    assert "unchanged   1 files" in run("land").output
-    write(file, GOOD)
+    assert "unchanged   2 files" in run("land").output
+    write(file, GOOD + "5,6,c,2017-12-08 00:00:00-08,20\n")
     assert run("land").output.startswith("landed ")
+
+
+def test_a_refused_file_is_tried_again_when_it_may_be_judged_otherwise(
+    run: Run, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(paths.inbox / "purchases" / "x.csv", "kiosk,other\n1,2\n")
+    settings = yaml.safe_load(FEEDS_FILE.read_text())
+    ours = str(write(tmp_path / "feeds.yml", yaml.safe_dump(settings)))
+    run("--feeds", ours, "land", "purchases", code=3)
+    assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("still")
+    columns = settings["feeds"]["purchases"]["columns"]
+    columns["kiosk_id"]["aliases"] = ["kiosk"]
+    write(tmp_path / "feeds.yml", yaml.safe_dump(settings))
+    assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("held ")
+    monkeypatch.setattr("loaders.intake.__version__", "9.9.9")
+    assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("held ")
+    assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("still")
+    assert ledger(paths) == [("held",)] * 3
+
+
+def test_a_whole_delivery_is_judged_again_after_its_neighbours_changed(
+    run: Run, paths: Paths
+) -> None:
+    for day in "1234":
+        write(paths.inbox / "products" / f"2024-01-0{day}.csv", PRODUCTS)
+    write(paths.inbox / "products" / "2024-01-05.csv", PRODUCTS[:28])
+    assert "shrunk" in run("land", code=3).output
+    # The other ones landed before it, so nothing has changed since.
+    assert run("land", code=3).output.startswith("still held")
+    write(paths.inbox / "products" / "2024-01-06.csv", PRODUCTS + "5,Tea\n")
+    run("land", code=3)
+    assert run("land", code=3).output.startswith("held ")
+
+
+def test_stamps_of_an_earlier_version_are_forgotten(run: Run, paths: Paths) -> None:
+    run("init")
+    with open_landing(paths.landing) as landing:
+        landing.execute("drop table raw.file_stamps")
+        landing.execute(
+            "create table raw.file_stamps (feed varchar not null, uri varchar not null, "
+            "size bigint not null, modified_ns bigint not null, "
+            "changed_ns bigint not null, inode bigint not null)"
+        )
+        landing.execute("insert into raw.file_stamps values ('x', 'y', 1, 2, 3, 4)")
+    write(paths.inbox / "purchases" / "x.csv", GOOD)
+    assert run("land").output.startswith("landed ")
+    assert "unchanged   1 files" in run("land").output
+    assert n_rows(paths, "file_stamps") == 1
 
 
 def test_accepting_lands_and_says_so(run: Run, paths: Paths, tmp_path: Path) -> None:
@@ -448,6 +550,7 @@ def holder(run: Run, paths: Paths) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.fault("process.two_loaders")
 def test_a_busy_warehouse_is_said_with_its_holder(
     run: Run, paths: Paths, holder: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -458,6 +561,7 @@ def test_a_busy_warehouse_is_said_with_its_holder(
     assert "try again" in output
 
 
+@pytest.mark.fault("process.two_loaders", "process.reader_during_landing")
 def test_a_reader_waits_for_a_landing_to_end(
     run: Run, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ VALID = {
     "layouts": [{"name": "only", "has": ["a"]}],
     "columns": {"a": {}, "b": {}},
 }
+QUERY = {"dsn_env": "SALES_DSN", "sql": "select 1 as b", "cursor": "b"}
 
 
 def complaint(path: Path, text: str | bytes) -> str:
@@ -91,6 +92,22 @@ def test_every_shipped_feed_can_date_its_deliveries() -> None:
         ({"as_of": {"newest": ["b"]}}, "as a whole", "needs formats"),
         ({"as_of": {"newest": ["q"], "formats": ["%Y"]}}, "as a whole", "columns: q"),
         ({"as_of": {"newest": ["b"], "formats": ["%Q"]}}, "as_of.formats", "%Q"),
+        ({"sources": ["ftp://h.org/x"]}, "as a whole", "sources: ftp://h.org/x: ftp:// is"),
+        ({"sources": ["https://a:b@h.org/"]}, "as a whole", "https://h.org/: holds cred"),
+        ({"sources": ["s3://bucket"]}, "as a whole", "expected s3://bucket/key"),
+        ({"query": {"sql": "select 1"}}, "query.dsn_env", "required"),
+        ({"query": QUERY | {"dsn_env": "host=x"}}, "query.dsn_env", "match"),
+        ({"query": QUERY | {"cursor": "A"}}, "query.cursor", "match"),
+        ({"query": QUERY | {"sql": "select 1; "}}, "query.sql", "leave out the ;"),
+        (
+            {"query": QUERY, "mode": "snapshot"},
+            "as a whole",
+            "the mode must be increment",
+        ),
+        ({"query": QUERY, "delimiter": ";"}, "as a whole", "with commas"),
+        ({"query": QUERY, "encodings": ["latin-1"]}, "as a whole", "in utf-8"),
+        ({"query": QUERY, "format": "geojson"}, "as a whole", "as csv"),
+        ({"query": QUERY, "volatile": ["b"]}, "as a whole", "cursor b cannot be"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_feed_and_key(
@@ -144,6 +161,12 @@ def test_a_broken_file_is_one_clear_message(
 def test_a_missing_file_is_one_clear_message(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         load_feeds(tmp_path / "feeds.yml")
+
+
+def test_sources_are_globs_or_urls() -> None:
+    feed = make_feed(sources=("x/*.csv", "https://h.org/x", "y:z.csv", "s3://b/p/"))
+    assert feed.inbox_globs == ("x/*.csv", "y:z.csv")
+    assert feed.remote_sources == ("https://h.org/x", "s3://b/p/")
 
 
 @pytest.mark.parametrize(

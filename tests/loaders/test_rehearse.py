@@ -2,15 +2,22 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from conftest import Lab
 
 from loaders.errors import DeliveryError
 from loaders.landing import land_file
-from loaders.rehearse import rehearse
+from loaders.rehearse import Rehearsal, rehearse
+from loaders.sources import local
 
 Labs = Callable[..., Lab]
+
+
+def trial(things: Lab, path: Path, given: datetime | None = None) -> list[Rehearsal]:
+    (offer,) = local.named(str(path), things.feed)
+    return rehearse(things.warehouse, things.feed, offer, given)
 
 
 @pytest.mark.parametrize("mode", ["increment", "window", "snapshot"])
@@ -20,7 +27,7 @@ def test_a_rehearsal_finds_what_the_landing_finds(lab: Labs, mode: str) -> None:
     path = things.file("a,b,c\n1,x,\n3,y,\n4,z\n\n3,y,\n", "next.csv")
     state = things.ledger(), things.counts(), list(things.warehouse.paths.drops.iterdir())
     given = datetime(2024, 1, 2)
-    (found,) = rehearse(things.warehouse, things.feed, path, given)
+    (found,) = trial(things, path, given)
     assert state == (
         things.ledger(),
         things.counts(),
@@ -44,7 +51,7 @@ def test_a_held_delivery_says_what_it_would_change_if_accepted(lab: Labs) -> Non
         things.land(
             "a,b,c\n" + "".join(f"{n},,\n" for n in range(9)), as_of=f"2024-01-{day}"
         )
-    (found,) = rehearse(things.warehouse, things.feed, things.file("a,b,c\n0,,\n"))
+    (found,) = trial(things, things.file("a,b,c\n0,,\n"))
     assert (found.entry.status, found.entry.reason) == ("held", "shrunk")
     assert (found.entry.n_new, found.entry.n_known, found.gone[0]) == (0, 1, 8)
     assert len(found.gone[1]) == 5
@@ -57,7 +64,7 @@ def test_a_held_delivery_says_what_it_would_change_if_accepted(lab: Labs) -> Non
 def test_what_has_nothing_to_land_says_so(lab: Labs, data: str, status: str) -> None:
     things = lab()
     things.land("a,b,c\n1,,\n")
-    (found,) = rehearse(things.warehouse, things.feed, things.file(data, "x.csv"))
+    (found,) = trial(things, things.file(data, "x.csv"))
     assert (found.entry.status, found.come) == (status, (0, []))
     assert len(things.ledger()) == 1
 
@@ -65,5 +72,5 @@ def test_what_has_nothing_to_land_says_so(lab: Labs, data: str, status: str) -> 
 def test_a_file_that_is_no_archive_is_said(lab: Labs) -> None:
     things = lab()
     with pytest.raises(DeliveryError, match=r"x\.zip"):
-        rehearse(things.warehouse, things.feed, things.file("no zip", "x.zip"))
+        trial(things, things.file("no zip", "x.zip"))
     assert things.ledger() == []

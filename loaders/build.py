@@ -1,0 +1,50 @@
+"""Build, test and publish what has landed, with its docs: dbt, and then our own part."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from loaders import publish as publishing
+from loaders.errors import EventmartError
+from loaders.paths import Paths
+from loaders.publish import PROJECT, Version
+
+RUN_RESULTS = PROJECT / "target" / "run_results.json"
+
+
+def build(paths: Paths) -> tuple[Version, bool] | None:
+    """Build and publish; None if what is published was made of this very landing.
+
+    Raises:
+        EventmartError: if dbt fails; readers keep the version before.
+    """
+    if publishing.is_up_to_date(paths):
+        # What was tested is what is there: dbt finds that no row is to be written.
+        _dbt(paths, "run")
+        return None
+    # Unit tests prove the logic and not the data: `make test` runs them.
+    _dbt(paths, "build", "--exclude-resource-type", "unit_test")
+    published = publishing.publish(paths, RUN_RESULTS)
+    _dbt(paths, "docs", "generate", "--static", "--no-compile")
+    partial = paths.published / ".docs.html"
+    shutil.copyfile(PROJECT / "target" / "static_index.html", partial)
+    partial.replace(paths.published / "docs.html")
+    return published
+
+
+def _dbt(paths: Paths, command: str, *arguments: str) -> None:
+    """Run dbt on this project, with its own output to the terminal."""
+    dbt = Path(sys.executable).with_name("dbt")
+    environment = os.environ | {
+        "EVENTMART_DATA": str(paths.data),
+        "DBT_PROFILES_DIR": str(PROJECT),
+    }
+    call = [str(dbt), "--quiet", "--no-use-colors", command, *arguments]
+    done = subprocess.run(call, cwd=PROJECT, env=environment, check=False)  # noqa: S603
+    if done.returncode:
+        raise EventmartError(
+            f"dbt {command} failed; what it said stands above and in "
+            f"{PROJECT / 'logs' / 'dbt.log'}"
+        )

@@ -1,0 +1,178 @@
+"""Take what sources offer: fetch what is new, land it, remember that it is done."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from loaders import __version__, ledger
+from loaders.drops import scratch
+from loaders.errors import DeliveryError
+from loaders.feeds import Feed
+from loaders.landing import Warehouse, land_file
+from loaders.ledger import Entry
+from loaders.sources import address, http, local, postgres, s3
+from loaders.sources.offer import Fetched, Offer
+
+
+def named(
+    feed: Feed, sources: Iterable[str], *, may_be_missing: bool = False
+) -> list[Offer]:
+    """What the caller named: files, globs, folders, URLs, or `-` for standard input.
+
+    Args:
+        feed: whose deliveries they are.
+        sources: as written on the command line.
+        may_be_missing: whether a file that is not there is no mistake, but yet to come.
+
+    Raises:
+        UsageError: if one of them names nothing, or nothing that can be fetched.
+    """
+    found: list[Offer] = []
+    for source in sources:
+        if source == "-":
+            found.append(local.standard_input())
+        elif address.scheme(source):
+            found += remote(source)
+        else:
+            try:
+                found += local.named(source, feed)
+            except local.NothingThereError:
+                if not may_be_missing:
+                    raise
+    return found
+
+
+def configured(feed: Feed, inbox: Path) -> list[Offer]:
+    """What the settings of a feed name: inbox files by name, then URLs, then a query."""
+    found = list(local.inbox(inbox, feed))
+    for source in feed.remote_sources:
+        found += remote(source)
+    if feed.query:
+        found.append(postgres.offer(feed.query))
+    return list({offer.uri: offer for offer in found}.values())
+
+
+def remote(source: str) -> Iterator[Offer]:
+    """What there is behind a URL.
+
+    Raises:
+        UsageError: if it is none that can be fetched.
+    """
+    address.check(source)
+    if address.scheme(source) == "s3":
+        yield from s3.offers(source)
+    else:
+        yield http.Resource(source).offer()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of an offer.
+
+    Attributes:
+        entries: its entries in the ledger: new ones, or those of an offer that was
+            refused before and is the same; none if it was dealt with before.
+        is_new: whether the entries are new ones.
+    """
+
+    entries: list[Entry]
+    is_new: bool
+
+
+def take(
+    warehouse: Warehouse,
+    feed: Feed,
+    offer: Offer,
+    given: datetime | None = None,
+    *,
+    anew: bool = False,
+) -> Taken:
+    """Fetch and land an offer, unless it is as it was when it was dealt with.
+
+    What was refused is tried again when it has changed, when it might be judged in
+    another way, and on another day; not at every poll.
+
+    Args:
+        warehouse: where to.
+        feed: whose delivery it is.
+        offer: what a source has.
+        given: the as-of by the caller's word, on the feed's clock.
+        anew: whether to land it even if it was dealt with before.
+    """
+    landing = warehouse.landing
+    judged_by = _judged_by(warehouse, feed)
+    settled, refused = (
+        (None, None) if anew else ledger.stamps(landing, feed.name, offer.uri, judged_by)
+    )
+    if offer.stamp and offer.stamp == settled:
+        return Taken([], is_new=False)
+    still = ledger.refused(landing, feed.name, offer.uri) if refused else []
+    if still and offer.stamp == refused:
+        return Taken(still, is_new=False)
+    with scratch(warehouse.paths.fetched) as folder:
+        try:
+            fetched = offer.fetch(folder, settled)
+        except DeliveryError as error:
+            return _fail(warehouse, feed, offer, error)
+        if fetched is None:
+            return _well_again(warehouse, feed, offer)
+        if still and fetched.stamp == refused:
+            return Taken(still, is_new=False)
+        entries = land_file(warehouse, feed, fetched.path, given, uri=offer.uri)
+    _remember(warehouse, feed, offer, fetched, entries, judged_by)
+    return Taken(entries, is_new=True)
+
+
+def _remember(
+    warehouse: Warehouse,
+    feed: Feed,
+    offer: Offer,
+    fetched: Fetched,
+    entries: list[Entry],
+    judged_by: str,
+) -> None:
+    if fetched.stamp is None:
+        return
+    is_settled = all(entry.status in ledger.SETTLED for entry in entries)
+    ledger.put_stamp(
+        warehouse.landing,
+        feed.name,
+        offer.uri,
+        fetched.stamp,
+        refused_by=None if is_settled else judged_by,
+    )
+
+
+def _fail(warehouse: Warehouse, feed: Feed, offer: Offer, error: DeliveryError) -> Taken:
+    """Enter a failure to fetch, unless the ledger's last word on it is the same."""
+    for last in ledger.refused(warehouse.landing, feed.name, offer.uri):
+        if (last.reason, last.detail) == (error.reason, error.detail):
+            return Taken([last], is_new=False)
+    entry = Entry(feed.name, feed.mode, offer.uri)
+    entry.reason, entry.detail = error.reason, error.detail
+    ledger.enter(warehouse.landing, entry)
+    return Taken([entry], is_new=True)
+
+
+def _well_again(warehouse: Warehouse, feed: Feed, offer: Offer) -> Taken:
+    """What has not changed is not entered, but where the last word on it was a failure."""
+    landing = warehouse.landing
+    refused = ledger.refused(landing, feed.name, offer.uri)
+    sha256 = ledger.last_settled(landing, feed.name, offer.uri)
+    entry = Entry(feed.name, feed.mode, offer.uri, sha256=sha256)
+    is_failed = any(last.member is None for last in refused)
+    if not is_failed or not sha256 or not ledger.copy_if_seen(landing, entry):
+        return Taken([], is_new=False)
+    ledger.enter(landing, entry)
+    return Taken([entry], is_new=True)
+
+
+def _judged_by(warehouse: Warehouse, feed: Feed) -> str:
+    """All that a refusal may hang on, beside the delivery itself."""
+    grounds = [feed.model_dump_json(), __version__, f"{ledger.now():%Y-%m-%d}"]
+    if feed.mode != "increment":
+        # These are judged by their neighbours, too.
+        grounds.append(str(ledger.next_numbers(warehouse.landing)[1]))
+    return hashlib.sha256("\0".join(grounds).encode()).hexdigest()[:16]

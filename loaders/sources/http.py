@@ -1,0 +1,407 @@
+"""One resource behind http:// or https://, fetched with care.
+
+What is kept are the bytes of the wire: whole, by the server's own count, or nothing.
+"""
+
+import hashlib
+import ipaddress
+import json
+import random
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import urllib3
+from requests.utils import get_netrc_auth, requote_uri
+from urllib3.response import BaseHTTPResponse
+
+from loaders import __version__
+from loaders.errors import DeliveryError, UsageError
+from loaders.sources import address
+from loaders.sources.offer import Fetched, Offer, scratch_file
+
+CHUNK = 1 << 18
+MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_AGAIN = (408, 429, 500, 502, 503, 504)
+# A server's clock ticks in seconds: a resource that changed this recently may change
+# again without its Last-Modified saying so.
+_TICK = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How patient a fetch is: seconds, bytes, tries."""
+
+    read_timeout: float = 60
+    deadline: float = 3600
+    max_bytes: int = 20 << 30
+    tries: int = 5
+    # The first wait; each one is twice as long as the one before.
+    backoff: float = 1
+    max_wait: float = 60
+
+
+LIMITS = Limits()
+
+
+class _TryAgainError(Exception):
+    """What may go better the next time."""
+
+    def __init__(self, reason: str, detail: str, wait: float | None = None) -> None:
+        super().__init__(detail)
+        self.reason, self.detail, self.wait = reason, detail, wait
+
+
+@dataclass
+class _Partial:
+    """What has arrived so far, and the ETag that says of what."""
+
+    path: Path
+    n_bytes: int = 0
+    etag: str | None = None
+
+
+@dataclass(frozen=True)
+class _Hop:
+    """One address on the way to the resource, and who answers there."""
+
+    url: str
+    host: str
+    port: int
+    addresses: tuple[str, ...]
+
+    @property
+    def is_private(self) -> bool:
+        return any(is_private(found) for found in self.addresses)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource, by its URL, which `address.check` finds right."""
+
+    url: str
+    limits: Limits = LIMITS
+
+    @property
+    def uri(self) -> str:
+        """The URL, fit to be shown."""
+        return address.masked(self.url)
+
+    def offer(self) -> Offer:
+        """What it has; only the server can tell whether that is new."""
+        return Offer(self.uri, None, self.fetch)
+
+    def fetch(self, folder: Path, last: str | None) -> Fetched | None:
+        """Fetch it whole into a folder, or return None if it has not changed.
+
+        Args:
+            folder: a scratch folder.
+            last: the stamp of what was fetched and dealt with before.
+
+        Raises:
+            DeliveryError: if it cannot be had, or is no file of data.
+        """
+        known = json.loads(last) if last else {}
+        partial = _Partial(scratch_file(folder, unquote(urlsplit(self.url).path)))
+        deadline = time.monotonic() + self.limits.deadline
+        for tried in range(self.limits.tries):
+            try:
+                headers = self._get(partial, known, deadline, tried)
+            except _TryAgainError as error:
+                self._wait(error, tried, deadline)
+            else:
+                return self._fetched(partial, headers, known) if headers else None
+        raise AssertionError("the last try raises")
+
+    def _fetched(
+        self, partial: _Partial, headers: Mapping[str, str], known: dict[str, str]
+    ) -> Fetched | None:
+        self._check_content(partial.path, headers)
+        with partial.path.open("rb") as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        if sha256 == known.get("sha256"):
+            return None
+        return Fetched(
+            partial.path, json.dumps({"sha256": sha256, **self._validators(headers)})
+        )
+
+    def _validators(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """By what to ask the server next time whether the resource has changed."""
+        # URLs that differ only in what is not shown share a stamp, but no validators.
+        if self.uri != self.url.partition("#")[0]:
+            return {}
+        if etag := headers.get("ETag"):
+            return {"etag": etag}
+        modified, sent = (_moment(headers.get(n)) for n in ("Last-Modified", "Date"))
+        if modified and sent and sent - modified >= _TICK:
+            return {"modified": headers["Last-Modified"]}
+        return {}
+
+    # ------------------------------------------------------------ one try
+
+    def _get(
+        self, partial: _Partial, known: dict[str, str], deadline: float, tried: int
+    ) -> Mapping[str, str] | None:
+        """Fetch what is missing; return the headers, or None if nothing has changed."""
+        hop = self._hop(self.url, None)
+        for _ in range(MAX_REDIRECTS + 1):
+            with self._answer(hop, self._headers(partial, known), tried) as answer:
+                if answer.status not in _REDIRECTS:
+                    return self._take(answer, partial, known, deadline)
+                target = answer.headers.get("Location", "")
+            hop = self._hop(requote_uri(urljoin(hop.url, target)), hop)
+        raise DeliveryError(
+            "http_redirect", f"{self.uri}: more than {MAX_REDIRECTS} redirects"
+        )
+
+    def _hop(self, url: str, before: _Hop | None) -> _Hop:
+        """Where a URL leads to, if it may lead there from the hop before."""
+        shown = address.masked(url)
+        try:
+            address.check(url)
+        except UsageError as error:
+            raise DeliveryError(
+                "http_redirect", f"{self.uri}: redirects: {error}"
+            ) from error
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https"):
+            raise DeliveryError("http_redirect", f"{self.uri}: redirects to {shown}")
+        if before and before.url.startswith("https:") and parts.scheme == "http":
+            raise DeliveryError(
+                "http_redirect", f"{self.uri}: redirects to unencrypted {shown}"
+            )
+        host = parts.hostname or ""
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        hop = _Hop(url, host, port, _resolve(host, port))
+        # Whoever named a private address meant it; a server that sends us there does not
+        # get our place in that network.
+        at_home = (
+            before and before.is_private and (before.host, before.port) == (host, port)
+        )
+        if before and hop.is_private and not at_home:
+            raise DeliveryError(
+                "http_redirect",
+                f"{self.uri}: redirects to {shown}, inside a private network; if that "
+                "is right, name it yourself",
+            )
+        return hop
+
+    @contextmanager
+    def _answer(
+        self, hop: _Hop, headers: dict[str, str], tried: int
+    ) -> Iterator[BaseHTTPResponse]:
+        """The answer of the very address that was checked, by the name of its host."""
+        parts = urlsplit(hop.url)
+        where = hop.addresses[tried % len(hop.addresses)]
+        patience = self.limits.read_timeout
+        timeout = urllib3.Timeout(connect=min(20, patience), read=patience)
+        pool: urllib3.HTTPConnectionPool
+        if parts.scheme == "https":
+            pool = urllib3.HTTPSConnectionPool(
+                where, hop.port, server_hostname=hop.host, assert_hostname=hop.host
+            )
+        else:
+            pool = urllib3.HTTPConnectionPool(where, hop.port)
+        headers = {"Host": parts.netloc, **headers}
+        is_named = hop.host == urlsplit(self.url).hostname
+        if is_named and (login := get_netrc_auth(hop.url)):
+            headers |= urllib3.make_headers(basic_auth=":".join(login))
+        query = f"?{parts.query}" if parts.query else ""
+        with pool:
+            try:
+                answer = pool.urlopen(
+                    "GET",
+                    requote_uri(f"{parts.path or '/'}{query}"),
+                    headers=headers,
+                    timeout=timeout,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                    # The length is checked below, where it counts what came before.
+                    enforce_content_length=False,
+                )
+                yield answer
+            except urllib3.exceptions.HTTPError as error:
+                raise _TryAgainError(*self._complaint(error)) from error
+
+    def _headers(self, partial: _Partial, known: dict[str, str]) -> dict[str, str]:
+        # Any encoding on the way would make bytes of it that nobody has counted.
+        headers = {
+            "User-Agent": f"eventmart/{__version__}",
+            "Accept-Encoding": "identity",
+        }
+        if partial.n_bytes and partial.etag:
+            return headers | {
+                "Range": f"bytes={partial.n_bytes}-",
+                "If-Range": partial.etag,
+            }
+        if "etag" in known:
+            headers["If-None-Match"] = known["etag"]
+        elif "modified" in known:
+            headers["If-Modified-Since"] = known["modified"]
+        return headers
+
+    def _take(
+        self,
+        answer: BaseHTTPResponse,
+        partial: _Partial,
+        known: dict[str, str],
+        deadline: float,
+    ) -> Mapping[str, str] | None:
+        resumed = f"bytes {partial.n_bytes}-"
+        if answer.status == 304 and ("etag" in known or "modified" in known):
+            return None
+        if answer.status == 206 and partial.n_bytes:
+            if not answer.headers.get("Content-Range", "").startswith(resumed):
+                partial.etag = None
+                raise _TryAgainError(
+                    "http_truncated", f"{self.uri}: sends another part than asked for"
+                )
+        elif answer.status == 200:
+            partial.n_bytes = 0
+            # A weak one does not promise the same bytes.
+            etag = answer.headers.get("ETag", "")
+            partial.etag = etag if etag.startswith('"') else None
+        elif answer.status == 416 and partial.n_bytes:
+            partial.etag = None
+            raise _TryAgainError("http_truncated", f"{self.uri}: cannot be resumed")
+        else:
+            detail = f"{self.uri}: HTTP {answer.status} {answer.reason or ''}".rstrip()
+            if answer.status in _AGAIN:
+                raise _TryAgainError("http_status", detail, _retry_after(answer.headers))
+            raise DeliveryError("http_status", detail)
+        encoding = answer.headers.get("Content-Encoding", "identity").lower()
+        # A gzip is landed as what it is; of others the file inside is not known.
+        if encoding not in ("identity", "", "gzip", "x-gzip"):
+            raise DeliveryError(
+                "http_encoding", f"{self.uri}: is sent as {encoding}, unasked"
+            )
+        self._read(answer, partial, deadline)
+        return answer.headers
+
+    def _read(self, answer: BaseHTTPResponse, partial: _Partial, deadline: float) -> None:
+        """Append the body to what has arrived, as far as it comes."""
+        length = answer.headers.get("Content-Length", "")
+        # In chunks, the body says by itself where it ends.
+        is_chunked = "Transfer-Encoding" in answer.headers
+        is_counted = length.isdigit() and not is_chunked
+        expected = partial.n_bytes + int(length) if is_counted else None
+        with partial.path.open("r+b" if partial.n_bytes else "wb") as target:
+            target.seek(partial.n_bytes)
+            # As it comes, not in full chunks: else a drip would never meet the deadline.
+            while chunk := answer.read1(CHUNK):
+                target.write(chunk)
+                partial.n_bytes += len(chunk)
+                if partial.n_bytes > self.limits.max_bytes:
+                    raise DeliveryError(
+                        "http_too_large",
+                        f"{self.uri}: more than {self.limits.max_bytes:,} bytes",
+                    )
+                if time.monotonic() > deadline:
+                    raise DeliveryError("http_too_slow", self._too_slow())
+        if expected is not None and partial.n_bytes != expected:
+            raise _TryAgainError(
+                "http_truncated",
+                f"{self.uri}: breaks off after {partial.n_bytes:,} of {expected:,} bytes",
+            )
+
+    def _check_content(self, path: Path, headers: Mapping[str, str]) -> None:
+        """Raise DeliveryError for a page of HTML, whatever it calls itself."""
+        with path.open("rb") as stream:
+            start = stream.read(1024)
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+        if start and (
+            kind in ("text/html", "application/xhtml+xml")
+            or text.startswith((b"<!doctype html", b"<html"))
+        ):
+            raise DeliveryError(
+                "http_not_csv",
+                f"{self.uri}: answers with a page of HTML instead of a file; open it in "
+                "a browser to see what it says",
+            )
+
+    # ------------------------------------------------------------ trying again
+
+    def _wait(self, error: _TryAgainError, tried: int, deadline: float) -> None:
+        """Sleep before the next try; raise DeliveryError if there is to be none."""
+        # Not all at once again, when many wait for one server.
+        wait = self.limits.backoff * 2**tried * random.uniform(0.5, 1)  # noqa: S311
+        wait = min(wait, self.limits.max_wait) if error.wait is None else error.wait
+        detail = error.detail
+        if tried + 1 >= self.limits.tries:
+            detail = f"{detail} ({self.limits.tries} tries)"
+        elif wait > self.limits.max_wait:
+            detail = f"{detail}; it asks to wait {wait:.0f} seconds"
+        elif time.monotonic() + wait > deadline:
+            detail = f"{detail}; {self._too_slow()}"
+        else:
+            time.sleep(wait)
+            return
+        raise DeliveryError(error.reason, detail) from error
+
+    def _too_slow(self) -> str:
+        return f"{self.uri}: takes more than {self.limits.deadline:g} seconds"
+
+    def _complaint(self, error: urllib3.exceptions.HTTPError) -> tuple[str, str]:
+        """A reason and a message, without what a URL may hide."""
+        match error:
+            case urllib3.exceptions.ReadTimeoutError():
+                return "http_timeout", (
+                    f"{self.uri}: sent nothing for {self.limits.read_timeout:g} seconds"
+                )
+            case urllib3.exceptions.ProtocolError():
+                return "http_truncated", f"{self.uri}: the connection broke off"
+            case urllib3.exceptions.SSLError():
+                why = re.sub(r"\s+", " ", str(error))[:200]
+                return "http_unreachable", f"{self.uri}: no secure connection: {why}"
+        return "http_unreachable", f"{self.uri}: cannot be reached"
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def is_private(where: str) -> bool:
+    """Whether an IP address is any but a public one, also in a wrapping."""
+    found = ipaddress.ip_address(where)
+    if isinstance(found, ipaddress.IPv6Address):
+        inside = found.ipv4_mapped or found.sixtofour
+        if found in ipaddress.ip_network("64:ff9b::/96"):
+            inside = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inside:
+            return is_private(str(inside))
+    return not found.is_global or found.is_multicast
+
+
+def _resolve(host: str, port: int) -> tuple[str, ...]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise _TryAgainError("http_unreachable", f"{host}: no such host") from error
+    return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A date of a header, in UTC."""
+    try:
+        return parsedate_to_datetime(text or "").astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a server asks to be left alone for."""
+    text = headers.get("Retry-After", "")
+    if text.isdigit():
+        return float(text)
+    moment = _moment(text)
+    return max(0, (moment - datetime.now(UTC)).total_seconds()) if moment else None

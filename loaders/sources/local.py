@@ -1,0 +1,105 @@
+"""Files on a disk of ours, and standard input."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from glob import glob, has_magic
+from pathlib import Path
+
+import click
+
+from loaders.errors import UsageError
+from loaders.feeds import Feed
+from loaders.sources.offer import Fetched, Offer
+
+
+class NothingThereError(UsageError):
+    """What was named is not there."""
+
+
+def stamp_of(path: Path) -> str:
+    """What tells, without reading it, that a file is the one we read before.
+
+    The change time is in it, which no tool that keeps modification times can set.
+    """
+    stat = path.stat()
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
+
+
+def is_as_stamped(path: Path, stamp: str) -> bool:
+    """Whether a file is there, and as it was when its stamp was taken."""
+    try:
+        return stamp_of(path) == stamp
+    except FileNotFoundError:
+        return False
+
+
+def named(source: str, feed: Feed) -> list[Offer]:
+    """A file, the files of a glob, or those in a folder that look like the feed's.
+
+    An existing path is taken as it is, even if its name looks like a glob. What is
+    found is absolute, so that the ledger can say where it was.
+
+    Raises:
+        NothingThereError: if it names nothing.
+        UsageError: if a file cannot be read.
+    """
+    path = Path(source).absolute()
+    if path.is_dir():
+        hits = sorted(p for p in path.iterdir() if _matches(p, feed))
+        missing = f"{source}: no file here looks like {_patterns(feed)}"
+    elif path.exists():
+        hits, missing = [path], ""
+    elif has_magic(source):
+        # Path.glob cannot start from an absolute pattern.
+        names = glob(str(path), recursive=True)  # noqa: PTH207
+        hits = sorted(path for path in map(Path, names) if path.is_file())
+        missing = f"{source}: matches no file"
+    else:
+        hits, missing = [], f"{source}: no such file"
+    if not hits:
+        raise NothingThereError(missing)
+    for hit in hits:
+        if not hit.is_file():
+            raise UsageError(f"{hit}: is not a regular file")
+        if not os.access(hit, os.R_OK):
+            raise UsageError(f"{hit}: no permission to read it")
+    return [_offer(hit) for hit in hits]
+
+
+def inbox(folder: Path, feed: Feed) -> Iterator[Offer]:
+    """The feed's files in the inbox, by name."""
+    for pattern in feed.inbox_globs:
+        for path in sorted(p for p in folder.glob(pattern) if p.is_file()):
+            yield _offer(path)
+
+
+def standard_input() -> Offer:
+    """What is piped in, to its end."""
+
+    def fetch(folder: Path, _last: str | None) -> Fetched:
+        path = folder / "stdin"
+        with path.open("wb") as target:
+            shutil.copyfileobj(click.get_binary_stream("stdin"), target)
+        return Fetched(path, None)
+
+    return Offer("stdin", None, fetch)
+
+
+def _offer(path: Path) -> Offer:
+    try:
+        stamp = stamp_of(path)
+    except OSError:
+        # Gone since it was listed: the landing will say so.
+        return Offer(str(path), None, lambda *_: Fetched(path, None), is_local=True)
+    return Offer(str(path), stamp, lambda *_: Fetched(path, stamp), is_local=True)
+
+
+def _matches(path: Path, feed: Feed) -> bool:
+    names = {Path(pattern).name for pattern in feed.inbox_globs} | {feed.member}
+    return path.is_file() and any(path.match(name) for name in names)
+
+
+def _patterns(feed: Feed) -> str:
+    names = {Path(pattern).name for pattern in feed.inbox_globs} | {feed.member}
+    return " or ".join(sorted(names))

@@ -1,0 +1,406 @@
+"""A query of PostgreSQL: each row once, whatever comes between two landings."""
+
+import gzip
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from click.testing import CliRunner
+from conftest import Lab, make_feed
+
+from loaders import intake
+from loaders.__main__ import main
+from loaders.feeds import Feed, Query
+from loaders.intake import Taken
+from loaders.ledger import Entry
+from loaders.paths import Paths
+from loaders.sources import postgres
+
+Labs = Callable[..., Lab]
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+def as_nobody_special(*command: object) -> list[str]:
+    """A command as it may run: PostgreSQL refuses to be started by root."""
+    words = [str(word) for word in command]
+    if os.geteuid() == 0:
+        return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *words]
+    return words
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A throw-away PostgreSQL, reached by a socket in a folder of its own."""
+    if not BINARIES:
+        pytest.skip("no PostgreSQL in /usr/lib/postgresql; apt-get install postgresql")
+    binaries = BINARIES[-1].parent
+    # Short, for the path of a socket; and not below a folder of root's.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    data = folder / "data"
+    flags = f"-c listen_addresses= -k {folder} -c fsync=off -c max_connections=10"
+
+    def control(*arguments: object) -> None:
+        call = as_nobody_special(*arguments)
+        subprocess.run(call, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    control(binaries / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8")
+    control(
+        binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", flags, "start"
+    )
+    yield f"host={folder} user=test dbname=postgres"
+    control(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg.Connection]:
+    """An empty table `sales` in it, and $SALES_DSN that leads there."""
+    monkeypatch.setenv("SALES_DSN", server)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("drop table if exists sales")
+        connection.execute("create table sales (a int, b text, c timestamptz)")
+        yield connection
+
+
+def feed_of(sql: str = "select * from sales", cursor: str = "a", **other: Any) -> Feed:
+    query = {"dsn_env": "SALES_DSN", "sql": sql, "cursor": cursor}
+    return make_feed(query=query, **other)
+
+
+@pytest.fixture
+def sales(lab: Labs, database: psycopg.Connection) -> Lab:
+    return lab(feed_of())
+
+
+def take(things: Lab, **other: Any) -> Taken:
+    feed = feed_of(**other) if other else things.feed
+    assert feed.query
+    return intake.take(things.warehouse, feed, postgres.offer(feed.query))
+
+
+def only(taken: Taken) -> Entry:
+    (entry,) = taken.entries
+    return entry
+
+
+def insert(database: psycopg.Connection, *rows: tuple[Any, ...]) -> None:
+    with database.cursor() as cursor:
+        cursor.executemany("insert into sales values (%s, %s, %s)", rows)
+
+
+def refusal(things: Lab, **other: Any) -> tuple[str | None, str]:
+    taken = take(things, **other)
+    assert (only(taken).status, things.counts()) == ("failed", (0, 0, 0))
+    assert take(things, **other).is_new is False
+    assert len(things.ledger()) == 1
+    return only(taken).reason, str(only(taken).detail)
+
+
+def test_each_landing_takes_what_is_new(sales: Lab, database: psycopg.Connection) -> None:
+    assert take(sales) == Taken([], is_new=False)
+    insert(database, (2, "two", None), (1, "one", None))
+    first = only(take(sales))
+    assert (first.status, first.n_records, first.n_new) == ("landed", 2, 2)
+    assert first.header == "a,b,c"
+    assert first.uri.startswith("postgres:SALES_DSN/query-")
+    assert take(sales) == Taken([], is_new=False)
+    insert(database, (3, "three", None))
+    again = only(take(sales))
+    assert (again.n_records, again.n_new, again.n_known) == (2, 1, 1)
+    assert [row[0] for row in sales.rows()] == ["1", "2", "3"]
+    assert len(sales.ledger()) == 2
+    sales.check_laws()
+
+
+def test_rows_that_join_the_newest_value_later_are_not_lost(
+    sales: Lab, database: psycopg.Connection
+) -> None:
+    insert(database, (1, "x", None), (5, "x", None))
+    take(sales)
+    insert(database, (5, "y", None))
+    entry = only(take(sales))
+    assert (entry.n_new, entry.n_known) == (1, 1)
+    # An equal row is another one: there are two of it now.
+    insert(database, (5, "y", None))
+    entry = only(take(sales))
+    assert (entry.n_new, entry.n_known) == (1, 2)
+    assert take(sales) == Taken([], is_new=False)
+    assert sorted(sales.rows()) == [
+        ("1", "x", None),
+        ("5", "x", None),
+        ("5", "y", None),
+        ("5", "y", None),
+    ]
+
+
+def test_a_newest_row_that_is_corrected_is_read_again(
+    sales: Lab, database: psycopg.Connection
+) -> None:
+    insert(database, (5, "x", None))
+    take(sales)
+    database.execute("update sales set b = 'y'")
+    assert only(take(sales)).n_new == 1
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_steps_end_with_all_rows_once(
+    sales: Lab, database: psycopg.Connection, seed: int
+) -> None:
+    rng, newest = random.Random(seed), 0
+    for _ in range(12):
+        for _ in range(rng.randrange(3)):
+            newest += rng.randrange(2)
+            insert(database, (newest, rng.choice("xy"), None))
+        take(sales)
+    inserted = database.execute("select a::text, b, c from sales order by 1, 2").fetchall()
+    assert sorted(sales.rows()) == sorted(inserted)
+    sales.check_laws()
+
+
+def test_a_crash_before_the_stamp_changes_nothing(
+    sales: Lab, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    insert(database, (1, "x", None), (2, "y", None))
+    monkeypatch.setattr("loaders.ledger.put_stamp", crash)
+    with pytest.raises(KeyboardInterrupt):
+        take(sales)
+    monkeypatch.undo()
+    monkeypatch.setenv("SALES_DSN", database.info.dsn)
+    entry = only(take(sales))
+    assert (entry.status, entry.n_new) == ("seen_again", 2)
+    assert len(sales.rows()) == 2
+    assert take(sales) == Taken([], is_new=False)
+
+
+def test_a_refused_query_is_asked_again_from_where_it_was(
+    lab: Labs, database: psycopg.Connection
+) -> None:
+    things = lab(feed_of(columns={"a": {"required": True}, "b": {}, "c": {}}))
+    insert(database, (1, "x", None))
+    take(things)
+    database.execute("alter table sales rename b to a2")
+    database.execute("alter table sales add x int")
+    narrow = make_feed(
+        query=things.feed.query.model_dump() if things.feed.query else None,
+        columns={"a": {}, "b": {"required": True}, "c": {}},
+    )
+    things.feed = narrow
+    insert_x = "insert into sales values (2, 'y', null, 7)"
+    database.execute(insert_x)
+    assert only(take(things)).status == "held"
+    assert take(things).is_new is False
+    database.execute("alter table sales rename a2 to b")
+    database.execute("alter table sales drop x")
+    assert only(take(things)).n_new == 1
+    assert [row[0] for row in things.rows()] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("int", ["9", "10", "11"]),
+        ("numeric", ["0.1", "0.10000000000000000001", "2"]),
+        ("double precision", ["0.1", "0.30000000000000004", "1e300"]),
+        ("text", ["a'b", "a\\b", 'b\u20ac,\n"']),
+        ("date", ["0099-01-02", "2024-02-29", "2024-03-01"]),
+        ("timestamp", ["2024-01-01 00:00:00", "2024-01-01 00:00:00.000001", "2024-05-01"]),
+        (
+            "timestamptz",
+            ["2024-01-01 00:00:00+02", "2024-01-01 00:00:00+00", "2024-05-01 00:00:00+00"],
+        ),
+    ],
+)
+def test_a_cursor_may_be_of_any_type_that_has_an_order(
+    sales: Lab, database: psycopg.Connection, kind: str, values: list[str]
+) -> None:
+    database.execute("drop table sales")
+    database.execute(f"create table sales (a {kind})")
+    # Whatever the server thinks of dates, values are read as they are stored.
+    database.execute("alter database postgres set datestyle = 'German'")
+    database.execute("alter database postgres set timezone = 'Asia/Tokyo'")
+    database.execute("alter database postgres set extra_float_digits = -5")
+    for number, value in enumerate(values):
+        database.execute("insert into sales values (%s)", [value])
+        entry = only(take(sales))
+        assert (entry.status, entry.n_new, entry.n_known) == ("landed", 1, min(number, 1))
+        assert take(sales) == Taken([], is_new=False)
+    database.execute("alter database postgres reset all")
+
+
+def test_values_are_what_the_database_holds(
+    sales: Lab, database: psycopg.Connection
+) -> None:
+    values = [
+        'say "hi", ann',
+        "line\nbreak\r\n",
+        "naïve \u20ac",
+        "\\.",
+        "\\N",
+        " x ",
+        "007",
+    ]
+    insert(database, *((n, value, None) for n, value in enumerate(values)))
+    take(sales)
+    assert [row[1] for row in sales.rows()] == values
+
+
+def test_nothing_and_an_empty_text_are_one_but_for_the_kept_bytes(
+    sales: Lab, database: psycopg.Connection
+) -> None:
+    insert(database, (1, "", None), (2, None, None))
+    entry = only(take(sales))
+    assert [row[1] for row in sales.rows()] == [None, None]
+    drop = sales.warehouse.paths.drops / f"{entry.sha256}.gz"
+    assert gzip.decompress(drop.read_bytes()) == b'a,b,c\n1,"",\n2,,\n'
+
+
+def test_another_query_is_read_from_its_start(
+    sales: Lab, database: psycopg.Connection
+) -> None:
+    insert(database, (1, "x", None), (2, "y", None))
+    take(sales, sql="select * from sales where b = 'y'")
+    entry = only(take(sales))
+    assert (entry.n_new, entry.n_known) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from sales -- the end",
+        "select a, '100%' as b, '{x}' as c from sales",
+        "with s as (select * from sales) select * from s",
+        "select * from sales order by a desc limit 5",
+    ],
+)
+def test_a_query_may_be_any(sales: Lab, database: psycopg.Connection, sql: str) -> None:
+    insert(database, (1, "x", None))
+    assert only(take(sales, sql=sql)).n_new == 1
+
+
+def test_rows_without_a_cursor_are_refused(
+    sales: Lab, database: psycopg.Connection
+) -> None:
+    insert(database, (1, "x", None), (None, "y", None))
+    reason, detail = refusal(sales)
+    assert (reason, "finds rows without a" in detail) == ("cursor_null", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("timestamptz", "9999-12-31"),
+        ("timestamp", "infinity"),
+        ("date", "2999-01-01"),
+        ("float", "Infinity"),
+        ("numeric", "NaN"),
+    ],
+)
+def test_a_cursor_ahead_of_all_that_will_come_is_refused(
+    sales: Lab, database: psycopg.Connection, kind: str, value: str
+) -> None:
+    database.execute("drop table sales")
+    database.execute(f"create table sales (a {kind})")
+    database.execute("insert into sales values (%s)", [value])
+    reason, detail = refusal(sales)
+    assert (reason, f"a of {value}" in detail) == ("cursor_in_the_future", True)
+
+
+def test_the_database_is_only_read(sales: Lab, database: psycopg.Connection) -> None:
+    insert(database, (1, "x", None))
+    database.execute(
+        "create or replace function spoil() returns int language sql "
+        "as 'delete from sales returning 1'"
+    )
+    reason, detail = refusal(sales, sql="select spoil() as a")
+    assert (reason, "read-only transaction" in detail) == ("postgres_failed", True)
+    assert database.execute("select count(*) from sales").fetchone() == (1,)
+
+
+def test_all_is_read_from_one_moment(
+    sales: Lab, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that comes while the rows are read lands the next time."""
+    insert(database, (1, "x", None))
+    honest = psycopg.Cursor.copy
+
+    def copy(cursor: Any, statement: Any) -> Any:
+        insert(database, (1, "late", None), (2, "late", None))
+        return honest(cursor, statement)
+
+    monkeypatch.setattr(psycopg.Cursor, "copy", copy)
+    assert only(take(sales)).n_new == 1
+    monkeypatch.undo()
+    monkeypatch.setenv("SALES_DSN", database.info.dsn)
+    assert only(take(sales)).n_new == 2
+
+
+@pytest.mark.fault("hostile.secrets")
+@pytest.mark.parametrize(
+    ("dsn", "reason"),
+    [
+        (None, "postgres_not_set"),
+        ("", "postgres_not_set"),
+        ("hunter2 is no dsn", "postgres_not_set"),
+        ("host=/nonexistent user=ann password=hunter2", "postgres_failed"),
+        ("postgresql://ann:hunter2@127.0.0.1:9/x", "postgres_failed"),
+    ],
+)
+def test_a_database_that_is_not_there_is_said_without_its_password(
+    lab: Labs, monkeypatch: pytest.MonkeyPatch, dsn: str | None, reason: str
+) -> None:
+    if dsn is None:
+        monkeypatch.delenv("SALES_DSN", raising=False)
+    else:
+        monkeypatch.setenv("SALES_DSN", dsn)
+    things = lab(feed_of())
+    found, detail = refusal(things)
+    assert found == reason
+    assert detail.startswith("postgres:SALES_DSN/query-")
+    assert "hunter2" not in str(things.ledger())
+
+
+def test_a_query_that_is_wrong_is_said(sales: Lab) -> None:
+    reason, detail = refusal(sales, sql="select * from nowhere")
+    assert (reason, 'relation "nowhere" does not' in detail) == ("postgres_failed", True)
+
+
+def test_land_takes_queries_too(
+    database: psycopg.Connection,
+    paths: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
+    monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
+    settings = feed_of().model_dump(mode="json", exclude_none=True, exclude={"name"})
+    file = tmp_path / "feeds.yml"
+    file.write_text(yaml.safe_dump({"feeds": {"things": settings}}))
+    insert(database, (1, "x", None))
+    outputs = [CliRunner().invoke(main, ["--feeds", str(file), "land"]) for _ in range(2)]
+    assert [result.exit_code for result in outputs] == [0, 0]
+    assert outputs[0].output.startswith("landed      things")
+    assert outputs[1].output.startswith("unchanged   1 ")
+
+
+def test_a_query_is_no_data() -> None:
+    """What is shown of a query tells one from another, and no more."""
+    uris = {
+        postgres.offer(Query(dsn_env="X", sql=sql, cursor=cursor)).uri
+        for sql in ("select 1", "select 2")
+        for cursor in ("a", "b")
+    }
+    assert len(uris) == 4
+    assert not any("select" in uri for uri in uris)

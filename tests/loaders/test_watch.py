@@ -1,0 +1,234 @@
+"""Watching: it survives what goes wrong, and builds what has landed."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import test_publish
+import yaml
+from click.testing import CliRunner, Result
+from conftest import make_feed
+
+from loaders import build as building
+from loaders import watch
+from loaders.__main__ import _seconds, main
+from loaders.build import build
+from loaders.errors import BusyError, EventmartError
+from loaders.paths import Paths
+
+project = test_publish.project
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Nobody sleeps; the pauses are noted."""
+    pauses: list[float] = []
+    monkeypatch.setattr(watch.time, "sleep", pauses.append)  # type: ignore[attr-defined]
+    monkeypatch.setattr(watch.time, "monotonic", lambda: 0.0)  # type: ignore[attr-defined]
+    return pauses
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def steps(*todo: Callable[[], None]) -> Callable[[], None]:
+    left = iter([*todo, stop])
+    return lambda: next(left)()
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_a_step_is_taken_at_each_time(clock: list[float]) -> None:
+    taken: list[int] = []
+    watch.repeat(steps(lambda: taken.append(1), lambda: taken.append(2)), 60)
+    assert (taken, clock) == ([1, 2], [60, 60])
+
+
+def test_failures_are_said_and_slow_it_down(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    fail = failing(OSError("no disk"))
+    watch.repeat(steps(fail, fail, lambda: None, *[fail] * 6), 60)
+    assert clock == [120, 240, 60, 120, 240, 480, 900, 900, 900]
+    assert caplog.messages[:2] == ["failed: no disk", "next try in 120 seconds"]
+
+
+def test_a_busy_warehouse_is_no_failure(
+    clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    watch.repeat(steps(failing(BusyError("in use"))), 60)
+    assert (clock, caplog.messages) == ([60], ["in use"])
+
+
+def test_a_mistake_of_ours_is_not_hidden(clock: list[float]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        watch.repeat(steps(lambda: print(1 / 0)), 60)
+
+
+@pytest.mark.fault("process.sigterm")
+@pytest.mark.parametrize("error", [RuntimeError("Query interrupted"), OSError("cut off")])
+def test_a_signal_stops_it_whatever_it_turns_into(
+    clock: list[float], error: Exception
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def step() -> None:
+        try:
+            stop()
+        except KeyboardInterrupt:
+            # A second signal does not disturb the way out.
+            stop()
+            raise error from None
+
+    watch.repeat(step, 60)
+    assert clock == []
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("5m", 300), ("1h", 3600), ("7", 7)]
+)
+def test_times_are_read(text: str, seconds: int) -> None:
+    assert _seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0s", "1d", "-5s", "1.5s", "s"])
+def test_times_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        _seconds(text)
+
+
+# ---------------------------------------------------------------- building
+
+
+@pytest.fixture
+def dbt(
+    project: Path, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[list[str]]]:
+    """A dbt that notes how it was called, and leaves what a build leaves."""
+    binaries, target = tmp_path / "bin", project / "target"
+    binaries.mkdir()
+    target.mkdir()
+    calls = tmp_path / "calls"
+    calls.touch()
+    script = binaries / "dbt"
+    script.write_text(
+        "#!/bin/sh\n"
+        f'echo "$EVENTMART_DATA $DBT_PROFILES_DIR $PWD $@" >> {calls}\n'
+        f"echo docs > {target}/static_index.html\n"
+        f"exit $(cat {tmp_path}/code)\n"
+    )
+    script.chmod(0o755)
+    (tmp_path / "code").write_text("0")
+    monkeypatch.setattr("sys.executable", str(binaries / "python"))
+    monkeypatch.setattr(building, "PROJECT", project)
+    monkeypatch.setattr(building, "RUN_RESULTS", target / "run_results.json")
+    test_publish.build(paths, "built")
+    record: dict[str, Any] = {
+        "metadata": {"generated_at": datetime.now(UTC).isoformat()},
+        "elapsed_time": 0.0,
+        "args": {"which": "build"},
+        "results": test_publish.PASSED,
+    }
+    (target / "run_results.json").write_text(json.dumps(record))
+    where = f"{paths.data} {project} {project} --quiet --no-use-colors "
+
+    def called() -> list[list[str]]:
+        lines = calls.read_text().splitlines()
+        calls.write_text("")
+        assert all(line.startswith(where) for line in lines)
+        return [line.removeprefix(where).split() for line in lines]
+
+    return called
+
+
+WHOLE = [
+    ["build", "--exclude-resource-type", "unit_test"],
+    ["docs", "generate", "--static", "--no-compile"],
+]
+
+
+def test_a_build_is_tested_published_and_documented(
+    paths: Paths, dbt: Callable[..., list[list[str]]]
+) -> None:
+    published = build(paths)
+    assert published
+    assert (published[0].number, published[1]) == (1, True)
+    assert dbt() == WHOLE
+    assert (paths.published / "docs.html").read_text() == "docs\n"
+    assert test_publish.content(test_publish.served(paths)) == "built"
+    assert build(paths) is None
+    assert dbt() == [["run"]]
+
+
+def test_a_build_that_fails_publishes_nothing(
+    paths: Paths, dbt: Callable[..., list[list[str]]], tmp_path: Path
+) -> None:
+    (tmp_path / "code").write_text("1")
+    with pytest.raises(EventmartError, match="dbt build failed"):
+        build(paths)
+    assert dbt() == WHOLE[:1]
+    assert not paths.published.exists()
+
+
+def watched(paths: Paths, monkeypatch: pytest.MonkeyPatch, *between: Any) -> Result:
+    """Run `watch --build`, with something done after each poll, and then a stop."""
+    feed = make_feed(sources=("*.csv",))
+    entry = feed.model_dump(mode="json", exclude_none=True, exclude={"name"})
+    file = paths.data / "feeds.yml"
+    file.write_text(yaml.safe_dump({"feeds": {"things": entry}}))
+    monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
+    monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
+    step = steps(*between)
+    monkeypatch.setattr(watch.time, "sleep", lambda _: step())  # type: ignore[attr-defined]
+    return CliRunner().invoke(main, ["--feeds", str(file), "watch", "--build"])
+
+
+def test_what_a_watch_lands_is_built_once(
+    paths: Paths,
+    dbt: Callable[..., list[list[str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    paths.inbox.mkdir()
+    seen: list[list[list[str]]] = []
+
+    def note() -> None:
+        seen.append(dbt())
+
+    def drop() -> None:
+        note()
+        (paths.inbox / "x.csv").write_text("a,b,c\n1,,\n")
+
+    def fail() -> None:
+        note()
+        (paths.inbox / "y.csv").write_text("nothing\n1\n")
+        (tmp_path / "code").write_text("1")
+
+    def mend() -> None:
+        note()
+        (tmp_path / "code").write_text("0")
+
+    result = watched(paths, monkeypatch, drop, note, fail, note, mend, note, note)
+    assert (result.exit_code, result.exception) == (0, None)
+    # Polls: nothing yet but the first build; x is new; x is settled and lands; ...
+    assert seen == [WHOLE, [], WHOLE, [], WHOLE[:1], WHOLE, []]
+    lines = [line.split("  ")[-1].split(" (")[0] for line in result.stdout.splitlines()]
+    again = "nothing new, still published: version 1"
+    landed, held = "1 landed; 1 new rows", "1 held; 0 new rows"
+    assert lines == ["published version 1", landed, again, held, again]
+    assert result.stderr.startswith("held        things            y.csv  delivery 2: ")
