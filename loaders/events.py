@@ -38,7 +38,7 @@ def handle_event(event: Mapping[str, Any], feeds_file: Path = FEEDS_FILE) -> lis
         (feed, source)
         for feed in feeds.values()
         for source in feed.remote_sources
-        if any(_holds(source, uri) for uri in objects)
+        if any(uri.startswith(source) for uri in objects)
     ]
     if not wanted:
         return []
@@ -81,7 +81,3 @@ def objects_of(event: Mapping[str, Any]) -> Iterator[str]:
             return
         case _:
             raise UsageError(f"not an event of S3: {', '.join(map(str, event))[:200]}")
-
-
-def _holds(source: str, uri: str) -> bool:
-    return uri == source or (source.endswith("/") and uri.startswith(source))

@@ -127,7 +127,6 @@ def _connection(query: Query, uri: str) -> "Iterator[Connection]":
             connection.execute("set local extra_float_digits to 1")
             yield connection
     except psycopg.Error as error:
-        why = " ".join(str(error).split())
-        secret = settings.get("password")
-        why = why.replace(str(secret), "***") if secret else why
-        raise DeliveryError("postgres_failed", f"{uri}: {why[:300]}") from error
+        # libpq names host and user, and never the password.
+        why = " ".join(str(error).split())[:300]
+        raise DeliveryError("postgres_failed", f"{uri}: {why}") from error

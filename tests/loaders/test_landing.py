@@ -774,7 +774,7 @@ def test_a_file_without_rows_is_empty_and_retires_nothing(
 
 STEPS = [
     *("keep", "parse", "hold_if_suspicious", "write", "write_deltas", "_write_delta"),
-    *("ledger.copy_if_seen", "ledger.next_numbers", "ledger.enter", "ledger.put_stamp"),
+    *("ledger.copy_if_seen", "ledger.next_numbers", "ledger.enter"),
 ]
 
 
@@ -800,14 +800,10 @@ def test_a_crash_leaves_nothing_half_and_the_next_run_lands_it(
         patch.setattr(target, name, crash)
         with pytest.raises(KeyboardInterrupt):
             things.land(csv_of(["2,,", "x,y"]), as_of="2024-01-02")
-    if step == "ledger.put_stamp":
-        expected = "seen_again"
-    else:
-        now = things.counts(), things.ledger(), things.all("from raw.presence order by all")
-        assert now == state
-        expected = "landed"
+    now = things.counts(), things.ledger(), things.all("from raw.presence order by all")
+    assert now == state
     again = things.land(csv_of(["2,,", "x,y"]), as_of="2024-01-02")
-    assert again.status == expected
+    assert again.status == "landed"
     assert things.present() == {
         1: bag(["1,,", "2,,"]),
         2: bag(["3,,"]),
@@ -828,8 +824,8 @@ def test_a_killed_landing_is_made_up_for_by_the_next(tmp_path: Path, moment: str
         "from loaders import landing\n"
         "from loaders.__main__ import main\n"
         f"real = landing.{moment}\n"
-        "def kill(*args):\n"
-        "    real(*args)\n"
+        "def kill(*args, **more):\n"
+        "    real(*args, **more)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         f"landing.{moment} = kill\n"
         "main(['land', 'products'])\n"

@@ -136,6 +136,29 @@ def test_whoever_writes_on_while_we_read_loses_nothing(lab: Labs) -> None:
     things.check_laws()
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_between_landing_and_stamp_is_harmless(
+    lab: Labs, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    things = lab(sources=("*.csv",))
+    things.file(csv(1))
+    honest = intake.ledger.put_stamp
+
+    def crash(*arguments: Any, **more: Any) -> None:
+        if after:
+            honest(*arguments, **more)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("loaders.ledger.put_stamp", crash)
+        with pytest.raises(KeyboardInterrupt):
+            take(things)
+    statuses = [entry.status for taken in take(things) for entry in taken.entries]
+    assert statuses == ([] if after else ["seen_again"])
+    assert things.rows() == [("1", None, None)]
+    assert not list(things.warehouse.paths.data.glob("fetched/*"))
+
+
 # ---------------------------------------------------------------- many
 
 

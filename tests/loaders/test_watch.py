@@ -85,6 +85,7 @@ def test_a_signal_stops_it_whatever_it_turns_into(
     clock: list[float], error: Exception
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
+    cleaned: list[bool] = []
 
     def step() -> None:
         try:
@@ -92,10 +93,11 @@ def test_a_signal_stops_it_whatever_it_turns_into(
         except KeyboardInterrupt:
             # A second signal does not disturb the way out.
             stop()
+            cleaned.append(True)
             raise error from None
 
     watch.repeat(step, 60)
-    assert clock == []
+    assert (clock, cleaned) == ([], [True])
     assert signal.getsignal(signal.SIGTERM) is before
 
 
