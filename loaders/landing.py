@@ -58,7 +58,7 @@ def land_file(
     """
     entry = Entry(feed.name, feed.mode, str(path))
     try:
-        stamp, found = Stamp.of(path), members(path, feed.member)
+        stamp, found = Stamp.of(path), members(path, feed.member, feed.limits)
     except OSError as error:
         unreadable = DeliveryError("unreadable", f"{path}: {error.strerror}")
         _refuse(warehouse.landing, entry, unreadable)
@@ -71,6 +71,7 @@ def land_file(
     entries = []
     for member in found:
         entry = Entry(feed.name, feed.mode, str(path), member.name)
+        entry.detail = f"not read: {member.beside}" if member.beside else None
         entry.as_of, entry.as_of_source = _stated_as_of(feed, entry, given)
         _land(warehouse, feed, entry, member)
         entries.append(entry)

@@ -22,6 +22,7 @@ from conftest import REPOSITORY, Lab, make_feed, short
 
 from loaders import landing as landing_module
 from loaders.errors import DeliveryError, UsageError
+from loaders.feeds import Limits
 from loaders.landing import accept, land_file
 from loaders.unpack import members
 from loaders.warehouse import create_tables, open_landing
@@ -671,7 +672,7 @@ def test_damage_anywhere_in_an_archive_fails_or_changes_nothing(
         data[at] ^= rng.randrange(1, 256)
         path.write_bytes(data)
         try:
-            (member,) = members(path, "*.csv")
+            (member,) = members(path, "*.csv", Limits())
             with member.open() as stream:
                 assert stream.read() == SAME.encode() * 20
             outcomes["whole"] += 1
