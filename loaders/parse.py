@@ -3,6 +3,8 @@
 Names of unknown columns are data: they are bound, never written into a query.
 """
 
+import csv
+import io
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +13,14 @@ import duckdb
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
-from loaders.read import MAX_RECORD_BYTES, Body, Head, read_csv, read_geojson
+from loaders.read import (
+    MAX_RECORD_BYTES,
+    Body,
+    Head,
+    header_words,
+    read_csv,
+    read_geojson,
+)
 
 
 def parse(
@@ -33,14 +42,25 @@ def parse(
         DeliveryError: if it cannot be read, or DuckDB's count is not ours.
         DeliveryHeldError: if the header is not the feed's, see `map_header`.
     """
+    notice = entry.detail
     if feed.format == "geojson":
-        return _parse(landing, feed, entry, *read_geojson(plain, plain.parent))
-    prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=False)
+        return _parse(landing, feed, entry, notice, *read_geojson(plain, plain.parent))
+
+    def read(strict: bool) -> tuple[Head, str, Body]:
+        return read_csv(
+            plain,
+            feed.encodings,
+            feed.delimiter,
+            plain.parent,
+            strict,
+            lambda names: _fits(feed, names),
+            feed.max_preamble_lines,
+        )
+
     with suppress(ParseError):
-        return _parse(landing, feed, entry, *prepared)
+        return _parse(landing, feed, entry, notice, *read(strict=False))
     # DuckDB refuses a whole file for one bad record: judge each of them here.
-    prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=True)
-    return _parse(landing, feed, entry, *prepared)
+    return _parse(landing, feed, entry, notice, *read(strict=True))
 
 
 class ParseError(DeliveryError):
@@ -51,17 +71,23 @@ def _parse(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     entry: Entry,
+    notice: str | None,
     head: Head,
     encoding: str,
     body: Body,
 ) -> Body:
-    entry.encoding, entry.header = encoding, ",".join(head.names)
+    entry.encoding, entry.header = encoding, csv_record(head.names)
     entry.n_header_lines, entry.n_records = head.n_lines, body.n_records
     entry.n_rejected, entry.n_blank = body.n_rejected, body.n_blank
-    columns, layout = map_header(feed, head.names)
+    columns, layout = map_header(feed, head.names, head.opening)
     entry.layout, entry.series = layout.name, layout.series
     unknown = sorted(set(columns) - set(feed.columns))
-    entry.detail = f"unknown columns kept: {', '.join(unknown)}" if unknown else None
+    notes = [notice] if notice else []
+    if unknown:
+        notes.append(f"unknown columns kept: {', '.join(unknown)}")
+    if head.preamble:
+        notes.append(f"lines before the header: {head.preamble[:1000]!r}")
+    entry.detail = "; ".join(notes) or None
     try:
         n_parsed = _load(landing, feed, columns, body)
     except duckdb.InvalidInputException as error:
@@ -72,12 +98,28 @@ def _parse(
             f"{body.n_records} records by our count, {body.n_rejected} rejected, "
             f"{body.n_blank} blank, but {n_parsed} parsed; nothing was landed",
         )
+    if not body.numbered and _may_hold_headers(landing, feed, columns, head):
+        raise ParseError("repeated_header", "a record may be a header")
     _number(landing, head, body)
     return body
 
 
-def map_header(feed: Feed, names: list[str]) -> tuple[dict[str, int], Layout]:
+def csv_record(names: list[str]) -> str:
+    """Names as one record of CSV, whatever stands in them."""
+    target = io.StringIO()
+    csv.writer(target, lineterminator="").writerow(names)
+    return target.getvalue()
+
+
+def map_header(
+    feed: Feed, names: list[str], opening: str = ""
+) -> tuple[dict[str, int], Layout]:
     """Map column names, the feed's own and unknown ones, to their positions.
+
+    Args:
+        feed: whose columns and layouts they may be.
+        names: as sent.
+        opening: the first lines of the file, to tell what else the header might be.
 
     Raises:
         DeliveryHeldError: if a required column is missing, one comes twice, or the
@@ -90,25 +132,93 @@ def map_header(feed: Feed, names: list[str]) -> tuple[dict[str, int], Layout]:
         if name in columns:
             raise DeliveryHeldError(
                 "duplicate_column",
-                f"line 1: columns {columns[name] + 1} and {position + 1} are both "
+                f"the header's columns {columns[name] + 1} and {position + 1} are both "
                 f"{name!r}; ask for a file with one of them",
             )
         columns[name] = position
     sent_names = ", ".join(names)[:300]
     missing = [n for n, c in feed.columns.items() if c.required and n not in columns]
-    if missing:
-        raise DeliveryHeldError(
-            "required_column_missing",
-            f"line 1: no column {', '.join(missing)} among: {sent_names}; if it was "
-            "renamed, add the new name to its aliases in feeds.yml",
-        )
     layout = feed.layout_of(list(columns))
-    if layout is None:
+    if missing or layout is None:
+        if hint := _hint(feed, columns, opening):
+            raise hint
+        if missing:
+            raise DeliveryHeldError(
+                "required_column_missing",
+                f"the header has no column {', '.join(missing)} among: {sent_names}; if "
+                "it was renamed, add the new name to its aliases in feeds.yml",
+            )
         raise DeliveryHeldError(
             "unknown_layout",
-            f"line 1: of no known layout: {sent_names}; describe it in feeds.yml",
+            f"the header is of no known layout: {sent_names}; describe it in feeds.yml",
         )
     return columns, layout
+
+
+def _fits(feed: Feed, names: list[str]) -> bool:
+    try:
+        map_header(feed, names)
+    except DeliveryHeldError:
+        return False
+    return True
+
+
+def _hint(feed: Feed, columns: dict[str, int], opening: str) -> DeliveryHeldError | None:
+    """What a header that is none might be, by the first lines of its file."""
+    lines = opening.splitlines()[:50]
+    for number, line in enumerate(lines, start=1):
+        if _fits(feed, _split(line, feed.delimiter)):
+            return DeliveryHeldError(
+                "preamble",
+                f"line {number} looks like the header, behind {number - 1} other lines; if "
+                f"that is usual, set max_preamble_lines: {number - 1} for the feed in "
+                "feeds.yml and accept it",
+            )
+    for number, line in enumerate(lines, start=1):
+        for delimiter in set(",;\t|") - {feed.delimiter}:
+            if _fits(feed, _split(line, delimiter)):
+                return DeliveryHeldError(
+                    "other_delimiter",
+                    f"line {number} is a header divided by {delimiter!r}, and not by "
+                    f"{feed.delimiter!r}; ask for that, or set the feed's delimiter in "
+                    "feeds.yml and accept it",
+                )
+    if columns.keys().isdisjoint(feed.columns):
+        first = lines[0][:300] if lines else ""
+        return DeliveryHeldError(
+            "no_header",
+            f"line 1 names no column of the feed: {first}; ask for a file with its header",
+        )
+    return None
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _may_hold_headers(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, columns: dict[str, int], head: Head
+) -> bool:
+    """Whether a row of `hashed` begins like a header: the reader judges by more."""
+    words = sorted(header_words(head.names))
+    among = ", ".join("?" for _ in words)
+    tests, values = [], []
+    for name in list(columns)[:2]:
+        if name in feed.columns:
+            column = f'"{name}"'
+        else:
+            column = "json_extract_string(_extra, ?)"
+            values.append(f'$."{name}"')
+        tests.append(f"lower(trim({column}, ' \ufeff')) in ({among})")
+        values += words
+    row = landing.execute(
+        f"select exists (from hashed where {' or '.join(tests)})",
+        values,
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _load(
