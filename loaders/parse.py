@@ -5,6 +5,7 @@ Names of unknown columns are data: they are bound, never written into a query.
 
 import csv
 import io
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from loaders.read import (
     MAX_RECORD_BYTES,
     Body,
     Head,
+    HeaderError,
     header_words,
     read_csv,
     read_geojson,
@@ -47,15 +49,18 @@ def parse(
         return _parse(landing, feed, entry, notice, *read_geojson(plain, plain.parent))
 
     def read(strict: bool) -> tuple[Head, str, Body]:
-        return read_csv(
-            plain,
-            feed.encodings,
-            feed.delimiter,
-            plain.parent,
-            strict,
-            lambda names: _fits(feed, names),
-            feed.max_preamble_lines,
-        )
+        try:
+            return read_csv(
+                plain,
+                feed.encodings,
+                feed.delimiter,
+                plain.parent,
+                strict,
+                lambda names: _fits(feed, names),
+                feed.max_preamble_lines,
+            )
+        except HeaderError as error:
+            raise _hint(feed, error.opening) or error from error
 
     with suppress(ParseError):
         return _parse(landing, feed, entry, notice, *read(strict=False))
@@ -140,8 +145,14 @@ def map_header(
     missing = [n for n, c in feed.columns.items() if c.required and n not in columns]
     layout = feed.layout_of(list(columns))
     if missing or layout is None:
-        if hint := _hint(feed, columns, opening):
+        if hint := _hint(feed, opening):
             raise hint
+        if columns.keys().isdisjoint(feed.columns):
+            raise DeliveryHeldError(
+                "no_header",
+                f"line 1 names no column of the feed: {sent_names}; ask for a file with "
+                "its header",
+            )
         if missing:
             raise DeliveryHeldError(
                 "required_column_missing",
@@ -163,9 +174,9 @@ def _fits(feed: Feed, names: list[str]) -> bool:
     return True
 
 
-def _hint(feed: Feed, columns: dict[str, int], opening: str) -> DeliveryHeldError | None:
+def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
     """What a header that is none might be, by the first lines of its file."""
-    lines = opening.splitlines()[:50]
+    lines = re.split(r"\r\n|\r|\n", opening)[:50]
     for number, line in enumerate(lines, start=1):
         if _fits(feed, _split(line, feed.delimiter)):
             return DeliveryHeldError(
@@ -175,7 +186,7 @@ def _hint(feed: Feed, columns: dict[str, int], opening: str) -> DeliveryHeldErro
                 "feeds.yml and accept it",
             )
     for number, line in enumerate(lines, start=1):
-        for delimiter in set(",;\t|") - {feed.delimiter}:
+        for delimiter in ",;\t|":
             if _fits(feed, _split(line, delimiter)):
                 return DeliveryHeldError(
                     "other_delimiter",
@@ -183,12 +194,6 @@ def _hint(feed: Feed, columns: dict[str, int], opening: str) -> DeliveryHeldErro
                     f"{feed.delimiter!r}; ask for that, or set the feed's delimiter in "
                     "feeds.yml and accept it",
                 )
-    if columns.keys().isdisjoint(feed.columns):
-        first = lines[0][:300] if lines else ""
-        return DeliveryHeldError(
-            "no_header",
-            f"line 1 names no column of the feed: {first}; ask for a file with its header",
-        )
     return None
 
 

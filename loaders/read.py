@@ -385,7 +385,7 @@ def read_head(
         max_preamble_lines: how many lines may stand before it.
 
     Raises:
-        DeliveryError: if it is no well-formed record.
+        HeaderError: if it is no well-formed record.
     """
     start = position = 3 if data[:3] == codecs.BOM_UTF8 else 0
     opening = _text(data[start : start + _OPENING], encoding)
@@ -400,28 +400,32 @@ def read_head(
         if not position:
             break
     first = _head_at(data, start, grammar, encoding)
-    if isinstance(first, Head):
-        return replace(first, opening=opening)
-    raise first
+    if isinstance(first, str):
+        raise HeaderError(first, opening)
+    return replace(first, opening=opening)
 
 
-def _head_at(
-    data: mmap.mmap, position: int, grammar: Grammar, encoding: str
-) -> Head | DeliveryError:
+class HeaderError(DeliveryError):
+    """A file does not begin with a record; its opening may show what it begins with."""
+
+    def __init__(self, fault: str, opening: str) -> None:
+        super().__init__("header_unreadable", f"line 1 {fault}")
+        self.opening = opening
+
+
+def _head_at(data: mmap.mmap, position: int, grammar: Grammar, encoding: str) -> Head | str:
+    """The header that a record is, or why it can be none."""
     found = grammar.record.match(data, position)
     if not found:
         line = data[position : position + 80].splitlines()[:1]
-        fault = f"is no CSV header: {line[0] if line else b''!r}"
-    elif b"\0" in found.group(1):
-        fault = "holds a NUL: is it text?"
-    else:
-        try:
-            names = grammar.fields(found.group(1), encoding)
-            n_lines = found.group().count(grammar.newline) or 1
-            return Head(names, found.end(), n_lines)
-        except (UnicodeDecodeError, csv.Error) as error:
-            fault = str(error)
-    return DeliveryError("header_unreadable", f"line 1 {fault}")
+        return f"is no CSV header: {line[0] if line else b''!r}"
+    if b"\0" in found.group(1):
+        return "holds a NUL: is it text?"
+    try:
+        names = grammar.fields(found.group(1), encoding)
+    except (UnicodeDecodeError, csv.Error) as error:
+        return f"is no CSV header: {error}"
+    return Head(names, found.end(), found.group().count(grammar.newline) or 1)
 
 
 def _text(raw: bytes, encoding: str) -> str:
@@ -719,7 +723,7 @@ def read_csv(
         max_preamble_lines: how many lines may stand before the header.
 
     Raises:
-        DeliveryError: if the header cannot be read.
+        HeaderError: if the header cannot be read.
         DeliveryHeldError: for an encoding that the feed does not expect, or a second
             header other than the first.
     """
@@ -747,7 +751,7 @@ def _text_file(
         if text.is_copied:
             copy = _copy_of_utf16(path, text.encoding, spool)
             if copy.stat().st_size == 0:
-                raise DeliveryError("header_unreadable", "line 1 is empty, as is the file")
+                raise HeaderError("is empty, as is the file", "")
             with copy.open("rb") as copied, _mapped(copied.fileno()) as data:
                 yield sent, data, copy
         else:
