@@ -130,10 +130,38 @@ def map_header(
         DeliveryHeldError: if a required column is missing, one comes twice, or the
             header is of no layout of the feed.
     """
+    columns = _positions(feed, names)
+    sent_names = ", ".join(names)[:300]
+    missing = _missing(feed, columns)
+    layout = feed.layout_of(list(columns))
+    if layout and not missing:
+        return columns, layout
+    if hint := _hint(feed, opening):
+        raise hint
+    if columns.keys().isdisjoint(feed.columns):
+        raise DeliveryHeldError(
+            "no_header",
+            f"line 1 names no column of the feed: {sent_names}; ask for a file with its "
+            "header",
+        )
+    if missing:
+        raise DeliveryHeldError(
+            "required_column_missing",
+            f"the header has no column {', '.join(missing)} among: {sent_names}; if it "
+            "was renamed, add the new name to its aliases in feeds.yml",
+        )
+    raise DeliveryHeldError(
+        "unknown_layout",
+        f"the header is of no known layout: {sent_names}; describe it in feeds.yml",
+    )
+
+
+def _positions(feed: Feed, names: list[str]) -> dict[str, int]:
     columns: dict[str, int] = {}
+    by_header = feed.by_header
     for position, sent in enumerate(names):
         header = canonical(sent) or f"unnamed_{position + 1}"
-        name = feed.by_header.get(header, header)
+        name = by_header.get(header, header)
         if name in columns:
             raise DeliveryHeldError(
                 "duplicate_column",
@@ -141,37 +169,20 @@ def map_header(
                 f"{name!r}; ask for a file with one of them",
             )
         columns[name] = position
-    sent_names = ", ".join(names)[:300]
-    missing = [n for n, c in feed.columns.items() if c.required and n not in columns]
-    layout = feed.layout_of(list(columns))
-    if missing or layout is None:
-        if hint := _hint(feed, opening):
-            raise hint
-        if columns.keys().isdisjoint(feed.columns):
-            raise DeliveryHeldError(
-                "no_header",
-                f"line 1 names no column of the feed: {sent_names}; ask for a file with "
-                "its header",
-            )
-        if missing:
-            raise DeliveryHeldError(
-                "required_column_missing",
-                f"the header has no column {', '.join(missing)} among: {sent_names}; if "
-                "it was renamed, add the new name to its aliases in feeds.yml",
-            )
-        raise DeliveryHeldError(
-            "unknown_layout",
-            f"the header is of no known layout: {sent_names}; describe it in feeds.yml",
-        )
-    return columns, layout
+    return columns
+
+
+def _missing(feed: Feed, columns: dict[str, int]) -> list[str]:
+    return [n for n, c in feed.columns.items() if c.required and n not in columns]
 
 
 def _fits(feed: Feed, names: list[str]) -> bool:
+    """Whether names are a header of the feed."""
     try:
-        map_header(feed, names)
+        columns = _positions(feed, names)
     except DeliveryHeldError:
         return False
-    return True
+    return not _missing(feed, columns) and feed.layout_of(list(columns)) is not None
 
 
 def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:

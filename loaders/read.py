@@ -94,9 +94,11 @@ def _mended_table() -> dict[int, int]:
 _MENDED = _mended_table()
 # An apostrophe within an English word, mangled: what tells this text from plain latin-1.
 _MANGLED_WORD = re.compile(rb"[A-Za-z]\xc6(?:s|t|re|ll|ve|d|m)(?=\W)")
-# A character of several bytes in UTF-8, near enough to tell it from other encodings.
+# A character of several bytes in UTF-8.
 _SEQUENCE = re.compile(
-    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+    rb"[\xc2-\xdf][\x80-\xbf]"
+    rb"|(?:\xe0[\xa0-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]|\xed[\x80-\x9f])[\x80-\xbf]"
+    rb"|(?:\xf0[\x90-\xbf]|[\xf1-\xf3][\x80-\xbf]|\xf4[\x80-\x8f])[\x80-\xbf]{2}"
 )
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -113,7 +115,7 @@ class Text:
     Attributes:
         encoding: by which they are decoded, see `decode`.
         is_whole: every byte of them can be.
-        is_doubtful: records may be in UTF-8 although the file as a whole is not.
+        is_doubtful: it holds characters in UTF-8, although it is not as a whole.
     """
 
     encoding: str
@@ -337,9 +339,12 @@ class Grammar:
         return next(csv.reader([text], delimiter=self.delimiter.decode()), [])
 
     def first_two(self, record: bytes) -> tuple[bytes, ...]:
-        """The first two fields of a well-formed record, quotes and all."""
+        """The first two fields of a well-formed record."""
         found = self._first_two.match(record)
-        return found.groups(b"") if found else ()
+        return tuple(
+            field[1:-1].replace(b'""', b'"') if field.startswith(b'"') else field
+            for field in (found.groups(b"") if found else ())
+        )
 
     def unambiguous(self, record: bytes) -> bytes:
         """A well-formed record with fields such as `5" pipe` or ` "x"` put in quotes.
@@ -632,7 +637,7 @@ class _Judge:
         names, words = self.head.names, self.words
         # Nearly every record is told by a look at two fields.
         if not any(
-            header_word(decode(field.strip(b'"'), self.text.codec)) in words
+            header_word(decode(field, self.text.codec)) in words
             for field in self.grammar.first_two(body)
         ):
             return None
@@ -694,8 +699,9 @@ def _misread(body: bytes, text: Text) -> Fault | None:
         return None
     if not _reads(body, text.codec):
         return Fault("invalid_encoding", f"not {text.encoding}")
-    if text.is_doubtful and _reads(body, "utf-8"):
-        return Fault("mixed_encoding", f"reads in utf-8, the file is in {text.encoding}")
+    if text.is_doubtful and (found := _SEQUENCE.search(body)):
+        char = found.group().decode()
+        return Fault("mixed_encoding", f"U+{ord(char):04X} in utf-8, not {text.encoding}")
     return None
 
 
