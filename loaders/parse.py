@@ -112,8 +112,8 @@ def _parse(
 def csv_record(names: list[str]) -> str:
     """Names as one record of CSV, whatever stands in them."""
     target = io.StringIO()
-    csv.writer(target, lineterminator="").writerow(names)
-    return target.getvalue()
+    csv.writer(target).writerow(names)
+    return target.getvalue().removesuffix("\r\n")
 
 
 def map_header(
@@ -188,7 +188,7 @@ def _fits(feed: Feed, names: list[str]) -> bool:
 def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
     """What a header that is none might be, by the first lines of its file."""
     lines = re.split(r"\r\n|\r|\n", opening)[:50]
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines[1:], start=2):
         if _fits(feed, _split(line, feed.delimiter)):
             return DeliveryHeldError(
                 "preamble",
@@ -197,7 +197,7 @@ def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
                 "feeds.yml and accept it",
             )
     for number, line in enumerate(lines, start=1):
-        for delimiter in ",;\t|":
+        for delimiter in ",;\t|".replace(feed.delimiter, ""):
             if _fits(feed, _split(line, delimiter)):
                 return DeliveryHeldError(
                     "other_delimiter",
@@ -210,7 +210,7 @@ def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
 
 def _split(line: str, delimiter: str) -> list[str]:
     try:
-        return next(csv.reader([line], delimiter=delimiter), [])
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
     except csv.Error:
         return []
 

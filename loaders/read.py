@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -192,11 +191,11 @@ def _wide_encoding(opening: bytes) -> str | None:
     for mark, encoding in _MARKS.items():
         if opening.startswith(mark):
             return encoding
-    # Without a mark: nothing but ASCII in units of two bytes, sixteen times in a row.
-    units = opening[: min(len(opening), 32) // 2 * 2]
+    # Without a mark: a first line of nothing but ASCII in units of two bytes.
     for encoding, high, low in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
-        is_wide = not any(units[high::2]) and units[low::2].isascii()
-        if len(units) >= 4 and is_wide and 0 not in units[low::2]:
+        line = opening[low::2].partition(b"\n")[0]
+        is_wide = not any(opening[high::2][: len(line)])
+        if len(line) >= 2 and is_wide and line.isascii() and 0 not in line:
             return encoding
     return None
 
@@ -223,9 +222,10 @@ def _survey(path: Path) -> _Survey:
                 found.is_mangled |= _MANGLED_WORD.search(tail + chunk) is not None
                 # A character that the chunk cuts is counted with the next one.
                 whole = rest + chunk
-                end = len(whole)
-                while end > len(whole) - 4 and end and whole[end - 1] >= 0x80:
+                end = len(whole) - 1
+                while end > len(whole) - 4 and 0x80 <= whole[end] < 0xC0:
                     end -= 1
+                end = max(end, 0)
                 rest = whole[end:]
                 _count_sequences(whole[:end], found)
             tail = chunk[-8:]
@@ -321,12 +321,9 @@ class Grammar:
         self._first_two = re.compile(rb"(%s)(?:%s(%s))?" % (field, mark, field))
         self._beginning = re.compile(rb"%s(?:%s%s)*+" % (field, mark, field))
 
-    def n_fields(self, record: bytes) -> int:
-        """Fields of a well-formed record."""
-        if b'"' not in record:
-            return record.count(self.delimiter) + 1
-        bare = self.quoted.sub(b"", record)
-        return bare.count(self.delimiter) + 1
+    def bare(self, record: bytes) -> bytes:
+        """A well-formed record without its quoted fields."""
+        return self.quoted.sub(b"", record) if b'"' in record else record
 
     def fields(self, record: bytes, encoding: str) -> list[str]:
         """The fields of a well-formed record, decoded.
@@ -351,8 +348,6 @@ class Grammar:
 
         DuckDB would take a quote behind a blank for the start of a quoted field.
         """
-        if b'"' not in record:
-            return record
         return self._field.sub(
             lambda field: b'"%s"' % field[2].replace(b'"', b'""')
             if field[2] and b'"' in field[2]
@@ -506,17 +501,17 @@ def split_strictly(
         DeliveryHeldError: for a second header other than the first.
     """
     clean, rejects = spool / "clean.csv", spool / "rejects.csv"
-    judge = _Judge(data, head, grammar, text)
+    judge = _Judge(head, grammar, text)
     n_records = n_blank = n_rejected = longest = 0
     is_cut = False
     offset = head.offset
     if data is not sent:
         offset = _mark_length(sent[:2]) + _length_in_utf16(data, 0, head.offset)
     with clean.open("wb") as good, rejects.open("w") as bad:
-        for line, start, end, well_formed in _records(data, head, grammar):
+        for line, start, end, raw, well_formed in _records(data, head, grammar):
             n_records += 1
             n_sent = end - start if data is sent else _length_in_utf16(data, start, end)
-            judged = judge(line, start, end, well_formed)
+            judged = judge(line, raw, well_formed) if raw else _too_large(end - start)
             if judged == b"":
                 n_blank += 1
             elif isinstance(judged, bytes):
@@ -565,8 +560,10 @@ def _breaks_off(data: mmap.mmap, grammar: Grammar, text: Text, last: Fault) -> b
 
 def _records(
     data: mmap.mmap, head: Head, grammar: Grammar
-) -> Iterator[tuple[int, int, int, bool]]:
-    """Each record's line, its start and end with the line end, and if well-formed.
+) -> Iterator[tuple[int, int, int, bytes, bool]]:
+    """Each record's line, start, end, bytes with the line end, and if well-formed.
+
+    Of a record that is too large there are no bytes.
 
     Where a record is not well-formed, one physical line of it is, so that the next can
     be. Lines that the failed try went through inside quotes are tried on their own only:
@@ -592,73 +589,92 @@ def _records(
                 end = size if newline < 0 else newline + 1
                 failure = grammar.failure(data, position)
                 doomed = data.rfind(grammar.newline, position, failure) + 1
-        yield line, position, end, well_formed
-        line += sum(piece.count(grammar.newline) for piece in _pieces(data, position, end))
+        if end - position <= MAX_RECORD_BYTES + 2:
+            raw = data[position:end]
+            yield line, position, end, raw, well_formed
+            line += raw.count(grammar.newline)
+        else:
+            yield line, position, end, b"", well_formed
+            for piece in _pieces(data, position, end):
+                line += piece.count(grammar.newline)
         position = end
 
 
-@dataclass(frozen=True)
 class _Judge:
     """Says of each record of a text whether it is good."""
 
-    data: mmap.mmap
-    head: Head
-    grammar: Grammar
-    text: Text
+    def __init__(self, head: Head, grammar: Grammar, text: Text) -> None:
+        self.names, self.header_line = head.names, head.n_lines
+        self.grammar, self.text, self.codec = grammar, text, text.codec
+        self.words = header_words(head.names)
+        # The same as they may stand in a record: up to a delimiter, without quotes.
+        self.starts = {
+            word.encode().split(grammar.delimiter)[0].strip(_AROUND_WORDS).lower()
+            for word in self.words
+        }
 
-    def __call__(self, line: int, start: int, end: int, well_formed: bool) -> bytes | Fault:
+    def __call__(self, line: int, raw: bytes, well_formed: bool) -> bytes | Fault:
         """A record as DuckDB is to read it, empty if it is blank, or why it is not good.
 
         Raises:
             DeliveryHeldError: for a second header other than the first.
         """
-        if end - start > MAX_RECORD_BYTES + 2:
-            return _too_large(end - start)
-        record = self.data[start:end]
-        body = record.rstrip(b"\r\n") if well_formed else record
+        body = raw.rstrip(b"\r\n") if well_formed else raw
         if not body.rstrip(b"\r\n"):
             return b""
         if fault := _malformed(body, well_formed):
             return fault
-        n_fields, n_expected = self.grammar.n_fields(body), len(self.head.names)
+        bare = self.grammar.bare(body)
+        n_fields, n_expected = bare.count(self.grammar.delimiter) + 1, len(self.names)
         if n_fields != n_expected:
             return Fault(
                 "too_few_fields" if n_fields < n_expected else "too_many_fields",
                 f"{n_fields} fields, the header has {n_expected}",
             )
-        if fault := _misread(body, self.text) or self._second_header(body, line):
+        if fault := _misread(body, self.text):
             return fault
-        body = self.grammar.unambiguous(body)
-        if self.text.codec != "utf-8":
-            body = decode(body, self.text.codec).encode()
+        if self._may_be_header(body) and (fault := self._second_header(body, line)):
+            return fault
+        if b'"' in bare:
+            body = self.grammar.unambiguous(body)
+        if self.codec != "utf-8":
+            body = decode(body, self.codec).encode()
         return body if len(body) <= MAX_RECORD_BYTES else _too_large(len(body))
 
+    def _may_be_header(self, body: bytes) -> bool:
+        """A quick look at the beginning of two fields, where nearly all records end."""
+        if not body.isascii():
+            return True
+        first, *rest = body.split(self.grammar.delimiter, 2)
+        if first.startswith(b'"') and not first.endswith(b'"'):
+            return True  # there is a delimiter in the first field
+        second = rest[0] if rest else b""
+        return (
+            first.strip(_AROUND_WORDS).lower() in self.starts
+            or second.strip(_AROUND_WORDS).lower() in self.starts
+        )
+
     def _second_header(self, body: bytes, line: int) -> Fault | None:
-        names, words = self.head.names, self.words
-        # Nearly every record is told by a look at two fields.
-        if not any(
-            header_word(decode(field, self.text.codec)) in words
-            for field in self.grammar.first_two(body)
-        ):
+        first_two = (decode(field, self.codec) for field in self.grammar.first_two(body))
+        if not any(header_word(field) in self.words for field in first_two):
             return None
         try:
-            fields = self.grammar.fields(body, self.text.codec)
+            fields = self.grammar.fields(body, self.codec)
         except csv.Error:
             return None  # a field longer than any name
-        if sum(header_word(field) in words for field in fields) <= len(names) / 2:
+        if sum(header_word(field) in self.words for field in fields) <= len(fields) / 2:
             return None
-        if [*map(canonical, fields)] == [*map(canonical, names)]:
-            return Fault("repeated_header", f"the header of line {self.head.n_lines} again")
+        if [*map(canonical, fields)] == [*map(canonical, self.names)]:
+            return Fault("repeated_header", f"the header of line {self.header_line} again")
         raise DeliveryHeldError(
             "second_header",
             f"line {line} is a header of other columns, or in another order, than the "
             "first: are these two files in one? Ask for them one by one",
         )
 
-    @cached_property
-    def words(self) -> set[str]:
-        """See `header_words`."""
-        return header_words(self.head.names)
+
+# Blanks, quotes and byte order marks.
+_AROUND_WORDS = b' "' + codecs.BOM_UTF8
 
 
 def header_word(field: str) -> str:
