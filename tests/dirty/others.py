@@ -6,6 +6,8 @@ tables, holds no rows that can be told. The names of columns count where they ar
 unequal. A number, date or truth value may be spelled in any way that means the same,
 where it was written as a plain one: `007`, ` 5 ` and `1e3` were not.
 
+What is a matter of taste is not counted: a record with a NUL, or one beyond our limit of
+size, is right if its values are; an archive without CSV holds nothing to be corrupted.
 DuckDB is not tried on zip archives, which it does not claim to read.
 """
 
@@ -71,11 +73,14 @@ def is_silently_corrupt(read: Callable[[Path], Table], case: Case, folder: Path)
         names, rows = read(path)
     except Exception:
         return False
+    if case.reason == "archive_without_member":
+        return False
     if case.reason in _REFUSED:
         return True
+    reading = replace(case.reading, nulls=(), max_bytes=1 << 40, allows_nul=True)
     expected: list[tuple[str, ...]] = []
     for sent in case.members.values():
-        file = read_strictly(sent, replace(case.reading, nulls=()))
+        file = read_strictly(sent, reading)
         if file.of("bad") or not _same_names(file.names, names):
             return True
         expected += [_texts(record.values) for record in file.of("good")]

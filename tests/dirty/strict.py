@@ -32,6 +32,7 @@ class Reading:
     is_doubtful: bool = False
     nulls: tuple[str, ...] = ()
     max_bytes: int = 16 << 20
+    allows_nul: bool = False
 
 
 @dataclass
@@ -185,7 +186,8 @@ class StrictReader:
         is_last_odd = bool(self.n_odd) and end == self.n_units and not self.is_closed
         if stop == start and not is_last_odd:
             return "blank", ()
-        if fields is None or is_last_odd or 0 in self.units[start:end]:
+        has_nul = 0 in self.units[start:end] and not self.reading.allows_nul
+        if fields is None or is_last_odd or has_nul:
             return "bad", ()
         n_columns = len(file.names) or len(fields)
         values = self.values(fields)
