@@ -223,9 +223,8 @@ def _survey(path: Path) -> _Survey:
                 # A character that the chunk cuts is counted with the next one.
                 whole = rest + chunk
                 end = len(whole) - 1
-                while end > len(whole) - 4 and 0x80 <= whole[end] < 0xC0:
+                while end > max(len(whole) - 4, 0) and 0x80 <= whole[end] < 0xC0:
                     end -= 1
-                end = max(end, 0)
                 rest = whole[end:]
                 _count_sequences(whole[:end], found)
             tail = chunk[-8:]

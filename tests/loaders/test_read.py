@@ -642,6 +642,13 @@ def test_a_file_cut_in_a_character_or_a_line_end_is_held(
     assert lab().land(b"a,b,c\n1,2,\xff").reason is None
 
 
+@pytest.mark.fault("text.mixed_encoding")
+@pytest.mark.parametrize("data", [b"\x80", b"\x80\x80", b"\xe9", b"\xff\xff\xff\xff"])
+def test_a_file_of_a_few_odd_bytes_is_refused(lab: Callable[..., Lab], data: bytes) -> None:
+    assert lab(encodings=["utf-8", "cp1252"]).land(data).reason == "no_header"
+    assert lab().land(data).reason == "header_unreadable"
+
+
 # ---------------------------------------------------------------- headers
 
 
