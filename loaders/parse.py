@@ -15,6 +15,7 @@ from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
 from loaders.read import (
+    HEADER_PADDING,
     MAX_RECORD_BYTES,
     Body,
     Head,
@@ -220,15 +221,24 @@ def _may_hold_headers(
 ) -> bool:
     """Whether a row of `hashed` begins like a header: the reader judges by more."""
     words = sorted(header_words(head.names))
+    lengths = [len(word.encode()) for word in words]
     among = ", ".join("?" for _ in words)
-    tests, values = [], []
+    tests: list[str] = []
+    values: list[str | int] = []
     for name in list(columns)[:2]:
         if name in feed.columns:
             column = f'"{name}"'
         else:
             column = "json_extract_string(_extra, ?)"
             values.append(f'$."{name}"')
-        tests.append(f"lower(trim({column}, ' \ufeff')) in ({among})")
+        # Lengths rule out most values at almost no cost.
+        tests.append(
+            f"strlen({column}) between ? and ? and lower(trim({column}, ' \ufeff')) in "
+            f"({among})"
+        )
+        values += [min(lengths), max(lengths) + HEADER_PADDING]
+        if name not in feed.columns:
+            values.append(f'$."{name}"')
         values += words
     row = landing.execute(
         f"select exists (from hashed where {' or '.join(tests)})",

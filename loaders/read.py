@@ -94,7 +94,7 @@ _MENDED = _mended_table()
 # An apostrophe within an English word, mangled: what tells this text from plain latin-1.
 _MANGLED_WORD = re.compile(rb"[A-Za-z]\xc6(?:s|t|re|ll|ve|d|m)(?=\W)")
 # A character of several bytes in UTF-8.
-_SEQUENCE = re.compile(
+_CHARACTER = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]"
     rb"|(?:\xe0[\xa0-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]|\xed[\x80-\x9f])[\x80-\xbf]"
     rb"|(?:\xf0[\x90-\xbf]|[\xf1-\xf3][\x80-\xbf]|\xf4[\x80-\x8f])[\x80-\xbf]{2}"
@@ -176,9 +176,12 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> Text:
             "to the feed's encodings in feeds.yml and accept it",
         )
     survey = _survey(path)
-    is_mixed = survey.n_sequences > 0 and survey.n_loose > 0 and "utf-8" in narrow
-    if is_mixed and survey.n_sequences >= survey.n_loose:
-        return Text("utf-8", is_whole=False)
+    is_mixed = False
+    if not survey.is_utf8 and "utf-8" in narrow:
+        n_characters, n_loose = _count_characters(path)
+        if n_characters and n_characters >= n_loose:
+            return Text("utf-8", is_whole=False)
+        is_mixed = n_characters > 0
     for name in narrow:
         fits = {"utf-8": survey.is_utf8, "cp1252-via-cp850": survey.is_mangled}
         if fits.get(name, True) and (name == "utf-8" or _reads(survey.high, name)):
@@ -204,40 +207,42 @@ def _wide_encoding(opening: bytes) -> str | None:
 class _Survey:
     """What a file's bytes beyond ASCII are."""
 
-    high: bytes = b""
-    is_utf8: bool = True
-    is_mangled: bool = False
-    n_sequences: int = 0
-    n_loose: int = 0
+    high: bytes
+    is_utf8: bool
+    is_mangled: bool
 
 
 def _survey(path: Path) -> _Survey:
-    found, high, rest, tail = _Survey(), set[int](), b"", b""
+    high: set[int] = set()
+    is_utf8, is_mangled, tail = True, False, b""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
-            found.is_utf8 = found.is_utf8 and _continues(decoder, chunk)
-            if high or not chunk.isascii():
+            if not chunk.isascii():
                 high.update(chunk.translate(None, _ASCII))
-                found.is_mangled |= _MANGLED_WORD.search(tail + chunk) is not None
-                # A character that the chunk cuts is counted with the next one.
-                whole = rest + chunk
-                end = len(whole) - 1
-                while end > max(len(whole) - 4, 0) and 0x80 <= whole[end] < 0xC0:
-                    end -= 1
-                rest = whole[end:]
-                _count_sequences(whole[:end], found)
+            is_mangled = is_mangled or bool(high and _MANGLED_WORD.search(tail + chunk))
             tail = chunk[-8:]
-    _count_sequences(rest, found)
-    found.is_utf8 = found.is_utf8 and _continues(decoder, b"", final=True)
-    found.high = bytes(sorted(high))
-    return found
+            is_utf8 = is_utf8 and _continues(decoder, chunk)
+    is_utf8 = is_utf8 and _continues(decoder, b"", final=True)
+    return _Survey(bytes(sorted(high)), is_utf8, is_mangled)
 
 
-def _count_sequences(raw: bytes, found: _Survey) -> None:
-    loose, n_sequences = _SEQUENCE.subn(b"", raw)
-    found.n_sequences += n_sequences
-    found.n_loose += len(loose.translate(None, _ASCII))
+def _count_characters(path: Path) -> tuple[int, int]:
+    """Characters of several bytes in UTF-8, and bytes beyond ASCII that are in none."""
+    n_characters, n_loose, rest = 0, 0, b""
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            # A character that the chunk cuts is counted with the next one.
+            whole = rest + chunk
+            end = len(whole) - 1
+            while end > max(len(whole) - 4, 0) and 0x80 <= whole[end] < 0xC0:
+                end -= 1
+            rest = whole[end:]
+            loose, n_found = _CHARACTER.subn(b"", whole[:end])
+            n_characters += n_found
+            n_loose += len(loose.translate(None, _ASCII))
+    loose, n_found = _CHARACTER.subn(b"", rest)
+    return n_characters + n_found, n_loose + len(loose.translate(None, _ASCII))
 
 
 def _continues(
@@ -606,6 +611,8 @@ class _Judge:
         self.names, self.header_line = head.names, head.n_lines
         self.grammar, self.text, self.codec = grammar, text, text.codec
         self.words = header_words(head.names)
+        lengths = [len(word.encode()) for word in self.words]
+        self.longest = max(lengths, default=0) + HEADER_PADDING
         # The same as they may stand in a record: up to a delimiter, without quotes.
         self.starts = {
             word.encode().split(grammar.delimiter)[0].strip(_AROUND_WORDS).lower()
@@ -654,8 +661,11 @@ class _Judge:
         )
 
     def _second_header(self, body: bytes, line: int) -> Fault | None:
-        first_two = (decode(field, self.codec) for field in self.grammar.first_two(body))
-        if not any(header_word(field) in self.words for field in first_two):
+        if not any(
+            header_word(decode(field, self.codec)) in self.words
+            for field in self.grammar.first_two(body)
+            if len(field) <= self.longest
+        ):
             return None
         try:
             fields = self.grammar.fields(body, self.codec)
@@ -672,6 +682,8 @@ class _Judge:
         )
 
 
+# A name may stand with so many bytes more around it in a second header.
+HEADER_PADDING = 16
 # Blanks, quotes and byte order marks.
 _AROUND_WORDS = b' "' + codecs.BOM_UTF8
 
@@ -714,7 +726,7 @@ def _misread(body: bytes, text: Text) -> Fault | None:
         return None
     if not _reads(body, text.codec):
         return Fault("invalid_encoding", f"not {text.encoding}")
-    if text.is_doubtful and (found := _SEQUENCE.search(body)):
+    if text.is_doubtful and (found := _CHARACTER.search(body)):
         char = found.group().decode()
         return Fault("mixed_encoding", f"U+{ord(char):04X} in utf-8, not {text.encoding}")
     return None

@@ -228,8 +228,12 @@ def is_header_again(values: list[str], names: list[str]) -> bool:
         return {text.strip(" \ufeff").lower(), "_".join(words), " ".join(words)}
 
     known = set().union(*map(spellings, names)) - {""}
+    longest = max((len(name.encode()) for name in known), default=0) + 16
     hits = [value.strip(" \ufeff").lower() in known for value in values]
-    is_header = any(hits[:2]) and 2 * sum(hits) > len(names)
+    is_short = [len(value.encode()) <= longest for value in values]
+    is_header = any(h and s for h, s in zip(hits[:2], is_short, strict=False)) and 2 * sum(
+        hits
+    ) > len(names)
     return is_header and [*map(letters, values)] == [*map(letters, names)]
 
 
