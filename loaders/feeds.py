@@ -21,6 +21,7 @@ from loaders.errors import UsageError
 from loaders.sources import address
 
 FEEDS_FILE = Path(__file__).with_name("feeds.yml")
+Encoding = Literal["utf-8", "utf-16", "cp1252-via-cp850", "cp1252", "latin-1"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
 # Tables of the loader's own, beside those of the feeds.
 RESERVED = ("deliveries", "presence", "rejects", "file_stamps")
@@ -125,6 +126,19 @@ class Query(Settings):
         return sql
 
 
+class Limits(Settings):
+    """What an archive may unpack to, in bytes really read; beyond it is a bomb.
+
+    Real CSV shrinks 5 to 50 times and repetitive CSV some more; deflate ends at 1,032.
+    What unpacks to little harms nobody, however well it shrank.
+    """
+
+    total_bytes: int = Field(default=100 << 30, gt=0)
+    ratio: int = Field(default=200, gt=0)
+    ratio_above_bytes: int = Field(default=64 << 20, ge=0)
+    entries: int = Field(default=100_000, gt=0)
+
+
 class Feed(Settings):
     """One feed: where it comes from, what it looks like, what absence means."""
 
@@ -136,9 +150,9 @@ class Feed(Settings):
     query: Query | None = None
     member: str = "*.csv"
     delimiter: str = Field(default=",", pattern=r"^[\t !#-~]$")
-    encodings: tuple[Literal["utf-8", "cp1252-via-cp850", "cp1252", "latin-1"], ...] = (
-        Field(default=("utf-8",), min_length=1)
-    )
+    encodings: tuple[Encoding, ...] = Field(default=("utf-8",), min_length=1)
+    max_preamble_lines: int = Field(default=0, ge=0, le=1000)
+    limits: Limits = Limits()
     null_markers: tuple[str, ...] = ()
     as_of: AsOf
     window: Window | None = None

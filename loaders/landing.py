@@ -62,7 +62,7 @@ def land_file(
     uri = uri or str(path)
     entry = Entry(feed.name, feed.mode, uri)
     try:
-        stamp, found = stamp_of(path), members(path, feed.member)
+        stamp, found = stamp_of(path), members(path, feed.member, feed.limits)
     except OSError as error:
         unreadable = DeliveryError("unreadable", f"{path}: {error.strerror}")
         _refuse(warehouse.landing, entry, unreadable)
@@ -76,6 +76,7 @@ def land_file(
     entries = []
     for member in found:
         entry = Entry(feed.name, feed.mode, uri, member.name)
+        entry.detail = f"not read: {member.beside}" if member.beside else None
         entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
         _land(warehouse, feed, entry, member, stamp)
         entries.append(entry)

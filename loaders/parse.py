@@ -3,6 +3,9 @@
 Names of unknown columns are data: they are bound, never written into a query.
 """
 
+import csv
+import io
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +14,16 @@ import duckdb
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
-from loaders.read import MAX_RECORD_BYTES, Body, Head, read_csv, read_geojson
+from loaders.read import (
+    HEADER_PADDING,
+    MAX_RECORD_BYTES,
+    Body,
+    Head,
+    HeaderError,
+    header_words,
+    read_csv,
+    read_geojson,
+)
 
 
 def parse(
@@ -33,14 +45,28 @@ def parse(
         DeliveryError: if it cannot be read, or DuckDB's count is not ours.
         DeliveryHeldError: if the header is not the feed's, see `map_header`.
     """
+    notice = entry.detail
     if feed.format == "geojson":
-        return _parse(landing, feed, entry, *read_geojson(plain, plain.parent))
-    prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=False)
+        return _parse(landing, feed, entry, notice, *read_geojson(plain, plain.parent))
+
+    def read(strict: bool) -> tuple[Head, str, Body]:
+        try:
+            return read_csv(
+                plain,
+                feed.encodings,
+                feed.delimiter,
+                plain.parent,
+                strict,
+                lambda names: _fits(feed, names),
+                feed.max_preamble_lines,
+            )
+        except HeaderError as error:
+            raise _hint(feed, error.opening) or error from error
+
     with suppress(ParseError):
-        return _parse(landing, feed, entry, *prepared)
+        return _parse(landing, feed, entry, notice, *read(strict=False))
     # DuckDB refuses a whole file for one bad record: judge each of them here.
-    prepared = read_csv(plain, feed.encodings, feed.delimiter, plain.parent, strict=True)
-    return _parse(landing, feed, entry, *prepared)
+    return _parse(landing, feed, entry, notice, *read(strict=True))
 
 
 class ParseError(DeliveryError):
@@ -51,17 +77,23 @@ def _parse(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     entry: Entry,
+    notice: str | None,
     head: Head,
     encoding: str,
     body: Body,
 ) -> Body:
-    entry.encoding, entry.header = encoding, ",".join(head.names)
+    entry.encoding, entry.header = encoding, csv_record(head.names)
     entry.n_header_lines, entry.n_records = head.n_lines, body.n_records
     entry.n_rejected, entry.n_blank = body.n_rejected, body.n_blank
-    columns, layout = map_header(feed, head.names)
+    columns, layout = map_header(feed, head.names, head.opening)
     entry.layout, entry.series = layout.name, layout.series
     unknown = sorted(set(columns) - set(feed.columns))
-    entry.detail = f"unknown columns kept: {', '.join(unknown)}" if unknown else None
+    notes = [notice] if notice else []
+    if unknown:
+        notes.append(f"unknown columns kept: {', '.join(unknown)}")
+    if head.preamble:
+        notes.append(f"lines before the header: {head.preamble[:1000]!r}")
+    entry.detail = "; ".join(notes) or None
     try:
         n_parsed = _load(landing, feed, columns, body)
     except duckdb.InvalidInputException as error:
@@ -72,43 +104,147 @@ def _parse(
             f"{body.n_records} records by our count, {body.n_rejected} rejected, "
             f"{body.n_blank} blank, but {n_parsed} parsed; nothing was landed",
         )
+    if not body.numbered and _may_hold_headers(landing, feed, columns, head):
+        raise ParseError("repeated_header", "a record may be a header")
     _number(landing, head, body)
     return body
 
 
-def map_header(feed: Feed, names: list[str]) -> tuple[dict[str, int], Layout]:
+def csv_record(names: list[str]) -> str:
+    """Names as one record of CSV, whatever stands in them."""
+    target = io.StringIO()
+    csv.writer(target).writerow(names)
+    return target.getvalue().removesuffix("\r\n")
+
+
+def map_header(
+    feed: Feed, names: list[str], opening: str = ""
+) -> tuple[dict[str, int], Layout]:
     """Map column names, the feed's own and unknown ones, to their positions.
+
+    Args:
+        feed: whose columns and layouts they may be.
+        names: as sent.
+        opening: the first lines of the file, to tell what else the header might be.
 
     Raises:
         DeliveryHeldError: if a required column is missing, one comes twice, or the
             header is of no layout of the feed.
     """
-    columns: dict[str, int] = {}
-    for position, sent in enumerate(names):
-        header = canonical(sent) or f"unnamed_{position + 1}"
-        name = feed.by_header.get(header, header)
-        if name in columns:
-            raise DeliveryHeldError(
-                "duplicate_column",
-                f"line 1: columns {columns[name] + 1} and {position + 1} are both "
-                f"{name!r}; ask for a file with one of them",
-            )
-        columns[name] = position
+    columns = _positions(feed, names)
     sent_names = ", ".join(names)[:300]
-    missing = [n for n, c in feed.columns.items() if c.required and n not in columns]
+    missing = _missing(feed, columns)
+    layout = feed.layout_of(list(columns))
+    if layout and not missing:
+        return columns, layout
+    if hint := _hint(feed, opening):
+        raise hint
+    if columns.keys().isdisjoint(feed.columns):
+        raise DeliveryHeldError(
+            "no_header",
+            f"line 1 names no column of the feed: {sent_names}; ask for a file with its "
+            "header",
+        )
     if missing:
         raise DeliveryHeldError(
             "required_column_missing",
-            f"line 1: no column {', '.join(missing)} among: {sent_names}; if it was "
-            "renamed, add the new name to its aliases in feeds.yml",
+            f"the header has no column {', '.join(missing)} among: {sent_names}; if it "
+            "was renamed, add the new name to its aliases in feeds.yml",
         )
-    layout = feed.layout_of(list(columns))
-    if layout is None:
-        raise DeliveryHeldError(
-            "unknown_layout",
-            f"line 1: of no known layout: {sent_names}; describe it in feeds.yml",
+    raise DeliveryHeldError(
+        "unknown_layout",
+        f"the header is of no known layout: {sent_names}; describe it in feeds.yml",
+    )
+
+
+def _positions(feed: Feed, names: list[str]) -> dict[str, int]:
+    columns: dict[str, int] = {}
+    by_header = feed.by_header
+    for position, sent in enumerate(names):
+        header = canonical(sent) or f"unnamed_{position + 1}"
+        name = by_header.get(header, header)
+        if name in columns:
+            raise DeliveryHeldError(
+                "duplicate_column",
+                f"the header's columns {columns[name] + 1} and {position + 1} are both "
+                f"{name!r}; ask for a file with one of them",
+            )
+        columns[name] = position
+    return columns
+
+
+def _missing(feed: Feed, columns: dict[str, int]) -> list[str]:
+    return [n for n, c in feed.columns.items() if c.required and n not in columns]
+
+
+def _fits(feed: Feed, names: list[str]) -> bool:
+    """Whether names are a header of the feed."""
+    try:
+        columns = _positions(feed, names)
+    except DeliveryHeldError:
+        return False
+    return not _missing(feed, columns) and feed.layout_of(list(columns)) is not None
+
+
+def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
+    """What a header that is none might be, by the first lines of its file."""
+    lines = re.split(r"\r\n|\r|\n", opening)[:50]
+    for number, line in enumerate(lines[1:], start=2):
+        if _fits(feed, _split(line, feed.delimiter)):
+            return DeliveryHeldError(
+                "preamble",
+                f"line {number} looks like the header, behind {number - 1} other lines; if "
+                f"that is usual, set max_preamble_lines: {number - 1} for the feed in "
+                "feeds.yml and accept it",
+            )
+    for number, line in enumerate(lines, start=1):
+        for delimiter in ",;\t|".replace(feed.delimiter, ""):
+            if _fits(feed, _split(line, delimiter)):
+                return DeliveryHeldError(
+                    "other_delimiter",
+                    f"line {number} is a header divided by {delimiter!r}, and not by "
+                    f"{feed.delimiter!r}; ask for that, or set the feed's delimiter in "
+                    "feeds.yml and accept it",
+                )
+    return None
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _may_hold_headers(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, columns: dict[str, int], head: Head
+) -> bool:
+    """Whether a row of `hashed` begins like a header: the reader judges by more."""
+    words = sorted(header_words(head.names))
+    lengths = [len(word.encode()) for word in words]
+    among = ", ".join("?" for _ in words)
+    tests: list[str] = []
+    values: list[str | int] = []
+    for name in list(columns)[:2]:
+        if name in feed.columns:
+            column = f'"{name}"'
+        else:
+            column = "json_extract_string(_extra, ?)"
+            values.append(f'$."{name}"')
+        # Lengths rule out most values at almost no cost.
+        tests.append(
+            f"strlen({column}) between ? and ? and lower(trim({column}, ' \ufeff')) in "
+            f"({among})"
         )
-    return columns, layout
+        values += [min(lengths), max(lengths) + HEADER_PADDING]
+        if name not in feed.columns:
+            values.append(f'$."{name}"')
+        values += words
+    row = landing.execute(
+        f"select exists (from hashed where {' or '.join(tests)})",
+        values,
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _load(

@@ -67,7 +67,7 @@ def rehearse(
     with scratch(warehouse.paths.fetched) as folder:
         # Without a stamp of what was dealt with before, there is always something.
         fetched = offer.fetch(folder, None)
-        for member in members(fetched.path, feed.member) if fetched else ():
+        for member in members(fetched.path, feed.member, feed.limits) if fetched else ():
             rehearsal = Rehearsal(Entry(feed.name, feed.mode, offer.uri, member.name))
             entry = rehearsal.entry
             entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)

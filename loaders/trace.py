@@ -11,7 +11,7 @@ from loaders.drops import kept, restore
 from loaders.errors import EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.paths import Paths
-from loaders.read import decode, record_at
+from loaders.read import record_at
 from loaders.warehouse import open_landing
 
 
@@ -23,7 +23,7 @@ class Origin:
         fact: the fact table.
         uri: the file as it was delivered; `member` the file inside, if it was a zip.
         line: the physical line on which the record starts, header = 1.
-        header: the file's header, columns as sent.
+        header: the file's header, columns as sent, as a record of CSV.
         text: the record as sent, decoded; None if the kept bytes have expired.
     """
 
@@ -64,7 +64,8 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
     if drop and feeds[feed].format == "csv":
         with TemporaryDirectory() as folder:
             plain = restore(drop, Path(folder) / "plain")
-            text = decode(record_at(plain, line, feeds[feed].delimiter), encoding)
+            delimiter = feeds[feed].delimiter
+            text = record_at(plain, line, delimiter, encoding, Path(folder))
     return Origin(fact, feed, uri, member, delivery_seq, line, header, text)
 
 

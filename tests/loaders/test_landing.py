@@ -22,6 +22,7 @@ from conftest import REPOSITORY, Lab, make_feed, short
 
 from loaders import landing as landing_module
 from loaders.errors import DeliveryError, UsageError
+from loaders.feeds import Limits
 from loaders.landing import accept, land_file
 from loaders.unpack import members
 from loaders.warehouse import create_tables, open_landing
@@ -126,6 +127,7 @@ def test_the_same_bytes_with_another_stated_date_are_a_new_observation(lab: Labs
 # ---------------------------------------------------------------- identical rows
 
 
+@pytest.mark.fault("delivery.duplicates")
 def test_identical_lines_stay_as_many_as_they_are(lab: Labs) -> None:
     things = lab()
     entry = things.land(SAME)
@@ -283,6 +285,7 @@ def hashes(things: Lab) -> list[tuple[Any, ...]]:
     return things.all("select _row_hash from raw.things order by all")
 
 
+@pytest.mark.fault("text.order", "text.renamed_column")
 def test_a_row_is_the_same_whatever_the_order_and_spelling_of_its_columns(
     lab: Labs,
 ) -> None:
@@ -323,6 +326,7 @@ def test_a_volatile_column_is_kept_but_makes_no_version(lab: Labs) -> None:
     assert things.rows() == [("1", "2", "77")]
 
 
+@pytest.mark.fault("text.added_column", "hostile.sql")
 def test_unknown_columns_are_kept_and_announced(lab: Labs) -> None:
     things = lab()
     sql = '"; drop table raw.things; --'
@@ -361,6 +365,7 @@ def test_a_promoted_column_changes_no_hash(lab: Labs) -> None:
     assert hashes(things) == before
 
 
+@pytest.mark.fault("text.renamed_column")
 def test_aliases_hold_in_each_layout(lab: Labs) -> None:
     layouts = [
         {"name": "wide", "has": ["a", "c"]},
@@ -442,6 +447,7 @@ def test_a_window_reaches_back_from_its_date(lab: Labs) -> None:
 # ---------------------------------------------------------------- held
 
 
+@pytest.mark.fault("text.removed_column", "text.duplicate_column", "delivery.cut_mid_row")
 @pytest.mark.parametrize(
     ("data", "reason", "detail"),
     [
@@ -663,6 +669,7 @@ ENCRYPTED[ZIP.index(b"PK\x01\x02") + 8] |= 1
 GZIP = gzip.compress(csv_of(["1,2,3"] * 50).encode(), mtime=0)
 
 
+@pytest.mark.fault("archive.truncated", "archive.encrypted", "archive.members")
 @pytest.mark.parametrize(
     ("data", "name", "reason"),
     [
@@ -693,6 +700,7 @@ def test_an_archive_that_is_none_fails_and_is_kept(
     assert not list(things.warehouse.paths.data.glob("spool/*"))
 
 
+@pytest.mark.fault("archive.truncated")
 @pytest.mark.parametrize(
     "method", [None, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 )
@@ -713,7 +721,7 @@ def test_damage_anywhere_in_an_archive_fails_or_changes_nothing(
         data[at] ^= rng.randrange(1, 256)
         path.write_bytes(data)
         try:
-            (member,) = members(path, "*.csv")
+            (member,) = members(path, "*.csv", Limits())
             with member.open() as stream:
                 assert stream.read() == SAME.encode() * 20
             outcomes["whole"] += 1
@@ -722,6 +730,7 @@ def test_damage_anywhere_in_an_archive_fails_or_changes_nothing(
     assert outcomes["failed"] > outcomes["whole"] / 3
 
 
+@pytest.mark.fault("archive.names")
 def test_two_members_of_one_name_are_ambiguous(lab: Labs) -> None:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
@@ -731,6 +740,7 @@ def test_two_members_of_one_name_are_ambiguous(lab: Labs) -> None:
     assert lab().land(target.getvalue(), "x.zip").reason == "archive_ambiguous"
 
 
+@pytest.mark.fault("archive.members")
 def test_a_good_member_lands_beside_a_bad_one(lab: Labs) -> None:
     things = lab()
     path = things.file(zip_of(**{"2.csv": csv_of(["1,,"]), "1.csv": "b\n1\n"}), "x.zip")
@@ -749,6 +759,7 @@ def test_a_file_that_goes_away_fails(lab: Labs) -> None:
     assert "gone.csv: No such file" in str(entry.detail)
 
 
+@pytest.mark.fault("delivery.empty")
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -905,7 +916,7 @@ def test_names_of_files_are_only_names(lab: Labs, name: str) -> None:
     assert things.rows() == [("1", "2", "3"), ("4", "5", "6")]
 
 
-@pytest.mark.fault("hostile.sql")
+@pytest.mark.fault("archive.names", "hostile.sql")
 def test_a_members_name_is_only_a_name(lab: Labs, tmp_path: Path) -> None:
     things = lab()
     name = "../../x'); drop table raw.things;--.csv"
