@@ -26,6 +26,7 @@ from loaders.parse import literal, parse
 from loaders.paths import Paths
 from loaders.read import Body
 from loaders.unpack import Member, members
+from loaders.warehouse import check_space
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
 # where there are this many of the same layout.
@@ -125,14 +126,13 @@ def _land(warehouse: Warehouse, feed: Feed, entry: Entry, member: Member) -> Non
             with member.open() as stream:
                 drop = keep(stream, warehouse.paths.drops, spool)
             _describe(entry, drop)
-            _land_drop(landing, feed, entry, drop)
+            _land_drop(warehouse, feed, entry, drop)
         except DeliveryError as error:
             _refuse(landing, entry, error)
 
 
-def _land_drop(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, drop: Drop
-) -> None:
+def _land_drop(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> None:
+    landing = warehouse.landing
     if ledger.copy_if_seen(landing, entry):
         ledger.enter(landing, entry)
         return
@@ -140,6 +140,8 @@ def _land_drop(
         entry.status, entry.reason = "empty", "no_bytes"
         ledger.enter(landing, entry)
         return
+    # Its rows, or a copy of its text, take about as much again.
+    check_space(warehouse.paths.data, drop.n_bytes)
     body = parse(landing, feed, entry, drop.plain)
     if body.n_records == body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"
@@ -216,7 +218,7 @@ def _found_as_of(
         if row and row[0]:
             return row[0], "newest"
     if feed.as_of.arrival:
-        return entry.started_at, "arrival"
+        return ledger.arrival(landing, entry), "arrival"
     raise DeliveryError(
         "no_as_of",
         "no date to place it by: none given, none in the file's name, none readable in "
@@ -235,7 +237,8 @@ def _hold_if_suspicious(
             f"the last of its {body.n_records} records breaks off: the file was cut; "
             "ask for it again",
         )
-    if entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
+    is_stated = entry.as_of_source != "arrival"
+    if is_stated and entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
         raise DeliveryHeldError(
             "as_of_in_the_future",
             f"its as-of {entry.as_of} is later than now: look at the newest dates in it; "

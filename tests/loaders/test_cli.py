@@ -170,6 +170,7 @@ def test_a_name_cannot_add_a_line(run: Run, tmp_path: Path) -> None:
     assert lines[0].startswith("purchases x\\nlanded everything.csv (delivery 1) line 4")
 
 
+@pytest.mark.fault("process.unwritable")
 def test_a_data_folder_that_is_none_is_said(run: Run, paths: Paths) -> None:
     write(paths.data, "a file")
     output = run("land", code=1).output
@@ -385,22 +386,24 @@ def holder(run: Run, paths: Paths) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+@pytest.mark.fault("process.two_loaders")
 def test_a_busy_warehouse_is_said_with_its_holder(
     run: Run, paths: Paths, holder: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     write(tmp_path / "x.csv", GOOD)
     output = run("land", "purchases", "x.csv", code=5).output
-    assert "is in use by" in output
-    assert str(holder.pid) in output
-    assert "try again" in output
+    assert f"{paths.landing} is held by `python" in output
+    assert f"(pid {holder.pid})" in output
+    assert "try again when it is done, or let a landing wait with --wait" in output
 
 
+@pytest.mark.fault("process.reader_during_landing")
 def test_a_reader_waits_for_a_landing_to_end(
     run: Run, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loaders.__main__.PATIENCE", 0.2)
     start = time.monotonic()
-    assert "is in use by" in run("status", code=5).output
+    assert "is held by" in run("status", code=5).output
     assert time.monotonic() - start >= 0.2
     monkeypatch.setattr("loaders.__main__.PATIENCE", 60)
     assert holder.stdin
