@@ -37,7 +37,7 @@ ifndef EVENTMART_INBOX
 	@$(EVENTMART) demo --if-missing --scale $(SCALE)
 endif
 	@landed=0
-	$(EVENTMART) land || landed=$$?
+	$(EVENTMART) land --wait 60 || landed=$$?
 	# 3, 4: a delivery was refused. The good ones are built and published all the same.
 	[[ $$landed =~ ^[034]$$ ]] || exit $$landed
 	$(EVENTMART) build

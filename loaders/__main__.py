@@ -1,19 +1,23 @@
 """The command line: `eventmart`, or `python -m loaders`.
 
 Exit codes: 0 all well; 1 something failed; 2 the call or the settings are wrong;
-3 a delivery is held; 4 a delivery cannot be read; 5 the warehouse is busy.
+3 a delivery is held; 4 a delivery cannot be read; 5 the warehouse is busy; 130, 143
+interrupted by Ctrl-C or SIGTERM.
 """
 
 import csv
 import logging
 import re
+import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from types import FrameType
+from typing import NamedTuple, NoReturn
 
 import click
 import duckdb
@@ -47,9 +51,20 @@ class Commands(click.Group):
     """A group whose expected failures are one clear message and an exit code."""
 
     def invoke(self, context: click.Context) -> object:
-        """Run a command; say what went wrong, without a stack, if it was foreseen."""
+        """Run a command; say what went wrong, without a stack, if it was foreseen.
+
+        SIGTERM ends it as Ctrl-C does: what is open is rolled back and cleaned up.
+        """
+        before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             return super().invoke(context)
+        except KeyboardInterrupt as error:
+            _leave_interrupted(context, error)
+        except RuntimeError as error:
+            # So says DuckDB of an interrupt that comes during a statement.
+            if not isinstance(error.__cause__, KeyboardInterrupt):
+                raise
+            _leave_interrupted(context, error.__cause__)
         except EventmartError as error:
             click.echo(f"error: {printable(str(error))}", err=True)
             context.exit(error.exit_code)
@@ -61,6 +76,17 @@ class Commands(click.Group):
         except OSError as error:
             click.echo(f"error: {printable(str(error))}", err=True)
             context.exit(EventmartError.exit_code)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
+
+
+def _leave_interrupted(context: click.Context, interrupt: KeyboardInterrupt) -> NoReturn:
+    click.echo("interrupted: what was not finished has left no trace", err=True)
+    context.exit(128 + (interrupt.args[0] if interrupt.args else signal.SIGINT))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,13 +106,27 @@ def main(context: click.Context, feeds_file: Path) -> None:
     deliveries arrive, default the demo data in it).
 
     Exit codes: 0 all well, 1 something failed, 2 wrong call or settings, 3 a delivery
-    is held, 4 a delivery cannot be read, 5 the warehouse is busy.
+    is held, 4 a delivery cannot be read, 5 the warehouse is busy, 130 or 143
+    interrupted.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     context.obj = (Paths.from_environment(), feeds_file)
 
 
+# Of the commands that write: how long to wait for another one that does.
+waits = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0,
+    metavar="SECONDS",
+    help="Wait so long for another process to let go of the warehouse.",
+    expose_value=False,
+    callback=lambda context, _, seconds: context.meta.update(wait=seconds),
+)
+
+
 @main.command()
+@waits
 @click.pass_obj
 def init(settings: Settings) -> None:
     """Create the landing database, with an empty table per feed, and dbt's folder."""
@@ -105,6 +145,7 @@ def init(settings: Settings) -> None:
     type=click.DateTime(),
     help="The date that the delivery speaks for, if neither it nor its name says so.",
 )
+@waits
 @click.pass_obj
 def land(
     settings: Settings,
@@ -209,6 +250,7 @@ def build(settings: Settings) -> None:
 @click.argument("delivery", type=int)
 @click.option("--by", required=True, help="Who accepts it.")
 @click.option("--why", required=True, help="On what grounds.")
+@waits
 @click.pass_obj
 def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
     """Land a held DELIVERY (its number in the ledger) by your word."""
@@ -221,6 +263,7 @@ def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
 @main.command()
 @click.argument("feed_name", metavar="[FEED]", required=False)
 @click.option("--delivery", type=int, help="Only of this delivery of FEED.")
+@waits
 @click.pass_obj
 def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> None:
     """Land rejected records that pass now, after a fix of the feed, from kept bytes."""
@@ -240,6 +283,7 @@ def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> N
 @click.argument("feed_name", metavar="FEED")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--as-of", type=click.DateTime(), help="As for land.")
+@waits
 @click.pass_obj
 def diff(
     settings: Settings, feed_name: str, sources: tuple[str, ...], as_of: datetime | None
@@ -602,7 +646,12 @@ def _writing(
 ) -> Iterator[tuple[Warehouse, dict[str, Feed]]]:
     paths, feeds_file = settings
     feeds = load_feeds(feeds_file)
-    with open_landing(paths.landing) as landing:
+    context = click.get_current_context()
+    with open_landing(
+        paths.landing, patience=context.meta.get("wait", 0), command=context.command_path
+    ) as landing:
+        # What a killed landing left is of no use, and may be large.
+        shutil.rmtree(paths.spool, ignore_errors=True)
         create_tables(landing, feeds)
         yield Warehouse(landing, paths), feeds
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from loaders import ledger
 from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
@@ -45,7 +46,7 @@ def found_as_of(
         if row and row[0]:
             return row[0], "newest"
     if feed.as_of.arrival:
-        return entry.started_at, "arrival"
+        return ledger.arrival(landing, entry), "arrival"
     raise DeliveryError(
         "no_as_of",
         "no date to place it by: none given, none in the file's name, none readable in "

@@ -11,6 +11,8 @@ from typing import IO
 
 from isal import igzip
 
+from loaders.paths import sync
+
 CHUNK = 1 << 20
 
 
@@ -26,7 +28,8 @@ class Drop:
 def keep(stream: IO[bytes], drops: Path, spool: Path) -> Drop:
     """Copy a stream to the spool and, compressed, to the drops under its SHA-256.
 
-    The compressed copy is on disk (fsync) before its name exists.
+    The compressed copy is on disk (fsync) before its name exists, and so is its name
+    before anything is made of it.
 
     Args:
         stream: the member's plain bytes; read to its end, so that archives are checked.
@@ -48,6 +51,7 @@ def keep(stream: IO[bytes], drops: Path, spool: Path) -> Drop:
         target.flush()
         os.fsync(target.fileno())
     (spool / "kept.gz").replace(drops / f"{digest.hexdigest()}.gz")
+    sync(drops)
     return Drop(digest.hexdigest(), n_bytes, plain)
 
 

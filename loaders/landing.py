@@ -28,6 +28,7 @@ from loaders.paths import Paths
 from loaders.read import Body
 from loaders.sources.local import is_as_stamped, stamp_of
 from loaders.unpack import Member, members
+from loaders.warehouse import check_space
 
 
 @dataclass(frozen=True)
@@ -141,15 +142,14 @@ def _land(
                     f"{member.label}: changed while it was read; it is taken when "
                     "nobody writes to it any more",
                 )
-            _land_drop(landing, feed, entry, drop)
+            _land_drop(warehouse, feed, entry, drop)
         except DeliveryError as error:
             _refuse(landing, entry, error)
 
 
-def _land_drop(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, drop: Drop
-) -> None:
-    body = prepare(landing, feed, entry, drop)
+def _land_drop(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> None:
+    landing = warehouse.landing
+    body = prepare(warehouse, feed, entry, drop)
     if body is None:
         ledger.enter(landing, entry)
         return
@@ -160,20 +160,21 @@ def _land_drop(
         ledger.enter(landing, entry)
 
 
-def prepare(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, drop: Drop
-) -> Body | None:
+def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Body | None:
     """Parse a delivery and give it its place; None if it has nothing to land.
 
     Raises:
         DeliveryError: if it cannot be read.
     """
+    landing = warehouse.landing
     entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
     if ledger.copy_if_seen(landing, entry):
         return None
     if drop.n_bytes == 0:
         entry.status, entry.reason = "empty", "no_bytes"
         return None
+    # Its rows, or a copy of its text, take about as much again.
+    check_space(warehouse.paths.data, drop.n_bytes)
     body = parse(landing, feed, entry, drop.plain)
     if body.n_records == body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"

@@ -88,10 +88,17 @@ def next_numbers(landing: duckdb.DuckDBPyConnection) -> tuple[int, int]:
 
 
 def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Write an entry into the ledger, in the open transaction."""
+    """Write an entry into the ledger, in the open transaction.
+
+    Its end is no earlier than that of the entry before it, though the clock goes back.
+    """
     entry.delivery_seq = entry.delivery_seq or next_numbers(landing)[0]
+    row = landing.execute(
+        "select greatest(?, ?, max(finished_at)) from raw.deliveries",
+        [now(), entry.started_at],
+    ).fetchone()
     values = dataclasses.asdict(entry) | {
-        "finished_at": now(),
+        "finished_at": row and row[0],
         "loader_version": __version__,
         "duckdb_version": duckdb.__version__,
     }
@@ -111,6 +118,19 @@ def entry_of(landing: duckdb.DuckDBPyConnection, delivery_seq: int) -> Entry:
         [delivery_seq],
     ).fetchone()
     return Entry(**dict(zip(names, row or (), strict=True)))
+
+
+def arrival(landing: duckdb.DuckDBPyConnection, entry: Entry) -> datetime:
+    """When an entry arrived: not before those that did, though the clock goes back."""
+    row = landing.execute(
+        """
+        select greatest(?, max(as_of))
+        from raw.deliveries
+        where feed = ? and series = ? and status = 'landed' and as_of_source = 'arrival'
+        """,
+        [entry.started_at, entry.feed, entry.series],
+    ).fetchone()
+    return row[0] if row else entry.started_at
 
 
 def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:

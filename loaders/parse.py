@@ -293,7 +293,8 @@ def _load(
             ?, auto_detect = false, header = false, skip = {body.skip},
             columns = {{{declared}}}, delim = {literal(feed.delimiter)},
             {line_end} quote = '"', escape = '"', nullstr = [{nulls}], strict_mode = true,
-            null_padding = false, max_line_size = {2 * MAX_RECORD_BYTES}
+            null_padding = false, max_line_size = {2 * MAX_RECORD_BYTES},
+            buffer_size = {2 * MAX_RECORD_BYTES}
         )
         """,  # noqa: S608
         [*(f"\0{name}\0" for name in hashed), *extras, str(body.path)],

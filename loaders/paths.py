@@ -53,3 +53,12 @@ class Paths:
     def published(self) -> Path:
         """The folder that readers see."""
         return self.data / "published"
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would outlast a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

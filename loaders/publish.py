@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.paths import Paths
+from loaders.paths import Paths, sync
 from loaders.warehouse import open_landing
 
 PROJECT = Path(__file__).parents[1]
@@ -70,14 +70,14 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
     file = partial / paths.build.name
     shutil.copyfile(paths.build, file)
     _strip(file)
-    _sync(file)
+    sync(file)
     version = Version(number, _sha256(file), file.stat().st_size, content)
     manifest = partial / "manifest.json"
     manifest.write_text(json.dumps(asdict(version), indent=2) + "\n")
-    _sync(manifest)
-    _sync(partial)
+    sync(manifest)
+    sync(partial)
     partial.rename(folder)
-    _sync(folder.parent)
+    sync(folder.parent)
     _serve(paths, version)
     for old in versions(paths)[:-KEEP]:
         shutil.rmtree(_folder(paths, old.number))
@@ -220,7 +220,7 @@ def _serve(paths: Paths, version: Version) -> None:
     fresh.unlink(missing_ok=True)
     os.link(_folder(paths, version.number) / paths.build.name, fresh)
     fresh.replace(served)
-    _sync(paths.published)
+    sync(paths.published)
 
 
 def _is_sound(paths: Paths, version: Version) -> bool:
@@ -235,11 +235,3 @@ def _folder(paths: Paths, number: int) -> Path:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -86,7 +86,7 @@ def _rehearse(
     with scratch(warehouse.paths.spool) as spool:
         with member.open() as stream:
             drop = keep(stream, spool / "drops", spool)
-        body = prepare(landing, feed, entry, drop)
+        body = prepare(warehouse, feed, entry, drop)
         if body is None:
             return
         held = None

@@ -1,14 +1,24 @@
-"""The loader's database: its tables, and how it is opened."""
+"""The loader's database: its tables, and how it is opened, by one writer at a time."""
 
+import errno
+import getpass
+import json
+import os
+import re
+import shutil
+import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from loaders.errors import BusyError, EventmartError
+from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
+from loaders.paths import sync
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -163,41 +173,184 @@ def _promote(connection: duckdb.DuckDBPyConnection, feed: str, column: str) -> N
 
 @contextmanager
 def open_landing(
-    path: Path, *, read_only: bool = False, patience: float = 0
+    path: Path, *, read_only: bool = False, patience: float = 0, command: str = "eventmart"
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the loader's database for as long as the block runs.
+
+    DuckDB's own lock, which dies with its process, lets one write or several read.
 
     Args:
         path: the database file.
         read_only: several may read at once, if nobody writes.
         patience: seconds to try again while another process holds it.
+        command: what writes, for others who find it held.
 
     Raises:
         BusyError: saying who holds it.
-        EventmartError: if it cannot be opened at all.
+        EventmartError: if it cannot be opened at all, or the disk is full.
+        UsageError: if $EVENTMART_MEMORY_LIMIT is no size.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = _connect(path, read_only, time.monotonic() + patience)
+    with _full_disk_named(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not read_only and not path.exists():
+            _create(path)
+        connection = _connect(path, read_only, time.monotonic() + patience)
+        note = _note(path)
+        try:
+            if not read_only:
+                note.write_text(json.dumps(asdict(Owner.this(command))))
+                _sweep(path)
+            yield connection
+            if not read_only:
+                # Closing does it too, but keeps its failures to itself.
+                connection.execute("checkpoint")
+        finally:
+            # While the lock is held: the next owner's note is not ours to take away.
+            if not read_only:
+                note.unlink(missing_ok=True)
+            connection.close()
+
+
+def check_space(folder: Path, n_bytes: int) -> None:
+    """Check that a disk has room for about so many bytes more.
+
+    Raises:
+        EventmartError: saying how much there is.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise EventmartError(
+            f"{folder}: needs about {n_bytes:,} bytes, {free:,} are free; nothing was "
+            "landed; free some space and run it again"
+        )
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who writes: noted beside the database, believed only while its process locks it."""
+
+    command: str
+    pid: int
+    host: str
+    user: str
+    since: str
+
+    @classmethod
+    def this(cls, command: str) -> "Owner":
+        """The process that runs."""
+        since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):
+            user = f"user {os.getuid()}"  # Containers may run as one without a name.
+        return cls(command, os.getpid(), socket.gethostname(), user, since)
+
+    def __str__(self) -> str:
+        """The owner in words."""
+        return (
+            f"`{self.command}` (pid {self.pid}, {self.user} on {self.host}) "
+            f"since {self.since}"
+        )
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.owner")
+
+
+def _holder(path: Path, refusal: str) -> str:
+    """Who holds a database, as well as can be known, from DuckDB's refusal to open it."""
+    found = re.search(r"held in (?:(.*) )?\(PID (\d+)\)", refusal)
+    if not found:
+        return "another process"
+    program, pid = found.groups()
     try:
-        yield connection
+        owner = Owner(**json.loads(_note(path).read_text()))
+        if owner.pid == int(pid):
+            return str(owner)
+    except (OSError, ValueError, TypeError):
+        pass  # Gone, or half written: a process without a note is named by its own.
+    try:
+        # The name of what runs, not its arguments: those may hold secrets.
+        program = Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        program = Path(program or "a process").name
+    return f"`{program}` (pid {pid})"
+
+
+def _spill(path: Path) -> Path:
+    """Where this process may spill to: its own, for several may read at once."""
+    return path.with_name(f"{path.name}.tmp.{os.getpid()}")
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes have left; nobody else has the database open."""
+    for left in path.parent.glob(f"{path.name}.*"):
+        if left.suffixes[-2:-1] == [".new"]:
+            left.unlink(missing_ok=True)
+        # Our own is in use, from the moment that DuckDB replays its log.
+        elif ".tmp" in left.suffixes and left != _spill(path):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _create(path: Path) -> None:
+    """Make an empty database that is there as a whole, or not at all.
+
+    Cut short by a kill or a full disk, DuckDB leaves one that it cannot open again.
+    """
+    new = path.with_name(f"{path.name}.new.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    try:
+        duckdb.connect(str(new), config=_SETTINGS).close()
+        # Unlike a renaming, this leaves alone what another has made meanwhile. Where
+        # the disk knows no links, DuckDB makes the file in its place.
+        with suppress(OSError):
+            path.hardlink_to(new)
+            sync(path.parent)
     finally:
-        connection.close()
+        new.unlink(missing_ok=True)
 
 
 def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
+    limit = os.environ.get("EVENTMART_MEMORY_LIMIT")
+    settings = _SETTINGS | {"temp_directory": str(_spill(path))}
+    if limit:
+        settings["memory_limit"] = limit
     while True:
         try:
-            connection = duckdb.connect(str(path), read_only=read_only, config=_SETTINGS)
+            connection = duckdb.connect(str(path), read_only=read_only, config=settings)
             connection.execute("set TimeZone = 'UTC'")
             return connection
         except duckdb.IOException as error:
+            if _is_full(error):
+                raise
             if "could not set lock" not in str(error).lower():
                 message = f"{path}: cannot be opened: {error}"
                 raise EventmartError(message) from error
             if time.monotonic() > deadline:
-                holder = str(error).partition("held in ")[2].partition(". See")[0]
                 raise BusyError(
-                    f"{path} is in use by {holder or 'another process'}; "
-                    "try again when it is done"
+                    f"{path} is held by {_holder(path, str(error))}; try again when it is "
+                    "done, or let a landing wait with --wait SECONDS"
                 ) from error
+        except duckdb.ParserException as error:
+            raise UsageError(f"EVENTMART_MEMORY_LIMIT: {limit!r} is no size") from error
         time.sleep(0.1)
+
+
+@contextmanager
+def _full_disk_named(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        if not _is_full(error):
+            raise
+        raise EventmartError(
+            f"{folder}: the disk is full ({error}); what had not landed has left no "
+            "trace; free some space and run it again"
+        ) from error
+
+
+def _is_full(error: Exception) -> bool:
+    full = {errno.ENOSPC, errno.EDQUOT}
+    if isinstance(error, OSError):
+        return error.errno in full
+    return any(os.strerror(number) in str(error) for number in full)

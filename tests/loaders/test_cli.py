@@ -108,7 +108,7 @@ def test_reading_before_the_first_landing_says_so(run: Run, command: list[str]) 
 @pytest.mark.parametrize(
     ("name", "data", "code", "status", "message"),
     [
-        ("x.csv", "a,b\n1,2\n", 3, "held", "required_column_missing: line 1: no column"),
+        ("x.csv", "kiosk_id\n1\n", 3, "held", "required_column_missing: the header has no column"),
         ("x.csv", GOOD + "1,2", 3, "held", "cut_mid_record: the last of its 3 records"),
         ("x.zip", b"PK\x03\x04 junk", 4, "failed", "archive_broken: x.zip: "),
         ("x.zip", "no zip", 4, "failed", "archive_broken: x.zip: "),
@@ -556,9 +556,9 @@ def test_a_busy_warehouse_is_said_with_its_holder(
 ) -> None:
     write(tmp_path / "x.csv", GOOD)
     output = run("land", "purchases", "x.csv", code=5).output
-    assert "is in use by" in output
-    assert str(holder.pid) in output
-    assert "try again" in output
+    assert f"{paths.landing} is held by `python" in output
+    assert f"(pid {holder.pid})" in output
+    assert "try again when it is done, or let a landing wait with --wait" in output
 
 
 @pytest.mark.fault("process.two_loaders", "process.reader_during_landing")
@@ -567,7 +567,7 @@ def test_a_reader_waits_for_a_landing_to_end(
 ) -> None:
     monkeypatch.setattr("loaders.__main__.PATIENCE", 0.2)
     start = time.monotonic()
-    assert "is in use by" in run("status", code=5).output
+    assert "is held by" in run("status", code=5).output
     assert time.monotonic() - start >= 0.2
     monkeypatch.setattr("loaders.__main__.PATIENCE", 60)
     assert holder.stdin

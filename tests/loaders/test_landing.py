@@ -78,6 +78,7 @@ SAME = csv_of(["1,2,3", "1,2,3", "4,5,6"])
     ],
     ids=short,
 )
+@pytest.mark.fault("delivery.seen_again")
 def test_the_same_bytes_are_seen_again(lab: Labs, data: bytes, name: str) -> None:
     things = lab()
     first = things.land(SAME)
@@ -90,6 +91,7 @@ def test_the_same_bytes_are_seen_again(lab: Labs, data: bytes, name: str) -> Non
     assert len(things.ledger()) == 2
 
 
+@pytest.mark.fault("delivery.seen_again")
 def test_a_file_touched_is_seen_again(lab: Labs) -> None:
     things = lab()
     things.land(SAME)
@@ -99,6 +101,7 @@ def test_a_file_touched_is_seen_again(lab: Labs) -> None:
     assert entry.status == "seen_again"
 
 
+@pytest.mark.fault("delivery.same_name")
 def test_the_same_name_with_other_content_lands(lab: Labs) -> None:
     things = lab()
     things.land(csv_of(["1,2,3"]))
@@ -137,6 +140,7 @@ def test_identical_lines_stay_as_many_as_they_are(lab: Labs) -> None:
 
 
 @pytest.mark.parametrize("counts", [(2, 1), (1, 2), (2, 3), (1, 1)])
+@pytest.mark.fault("delivery.duplicates")
 def test_identical_lines_of_two_increments_are_the_larger_count(
     lab: Labs, counts: tuple[int, int]
 ) -> None:
@@ -167,6 +171,7 @@ def bag(rows: list[str]) -> Counter[tuple[str | None, ...]]:
     return Counter(tuple(value or None for value in row.split(",")) for row in rows)
 
 
+@pytest.mark.fault("delivery.late")
 def test_all_orders_of_four_windows_end_the_same(lab: Labs) -> None:
     things = lab(**WINDOW)
     deliveries = windows(random.Random(1))
@@ -192,6 +197,7 @@ def test_all_orders_of_four_windows_end_the_same(lab: Labs) -> None:
     assert len(states) == 1
 
 
+@pytest.mark.fault("delivery.late")
 def test_a_late_old_file_takes_its_place_and_touches_only_the_next(lab: Labs) -> None:
     things = lab(**WINDOW)
     for day, rows in {"01": ["1,,"], "03": ["1,,", "3,,"], "04": ["4,,"]}.items():
@@ -223,6 +229,42 @@ def test_deliveries_of_the_same_date_stand_as_they_arrived(lab: Labs) -> None:
         things.land(csv_of(rows), as_of="2024-01-01")
     things.land(csv_of(["9,,"]), as_of="2024-01-02")
     assert list(things.present().values()) == [bag([f"{n},,"]) for n in (1, 2, 3, 9)]
+
+
+@pytest.mark.fault("delivery.vanished")
+def test_a_row_may_vanish_and_come_back(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    versions = [["1,,", "2,,"], ["1,,"], ["2,,", "1,,"], ["1,,"]]
+    entries = [
+        things.land(csv_of(rows), as_of=f"2024-01-0{day}")
+        for day, rows in enumerate(versions, start=1)
+    ]
+    assert [entry.n_absent for entry in entries] == [0, 1, 0, 1]
+    assert [entry.n_new for entry in entries] == [2, 0, 0, 0]
+    assert list(things.present().values()) == [bag(rows) for rows in versions[:2]] + [
+        bag(["1,,", "2,,"]),
+        bag(["1,,"]),
+    ]
+    assert len(things.rows()) == 2
+    things.check_laws()
+
+
+@pytest.mark.fault("delivery.corrected")
+def test_a_correction_and_its_correction_are_versions(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    versions = [["7,wrong,", "8,,"], ["7,better,", "8,,"], ["7,wrong,", "8,,"]]
+    entries = [
+        things.land(csv_of(rows), as_of=f"2024-01-0{day}")
+        for day, rows in enumerate(versions, start=1)
+    ]
+    assert [(e.n_new, e.n_known, e.n_absent) for e in entries] == [
+        (2, 0, 0),
+        (1, 1, 1),
+        (0, 2, 1),
+    ]
+    assert list(things.present().values()) == [bag(rows) for rows in versions]
+    # All that was ever said of 7 is still there.
+    assert sorted(row[1] or "" for row in things.rows()) == ["", "better", "wrong"]
 
 
 def test_a_delivery_without_change_changes_nothing(lab: Labs) -> None:
@@ -483,6 +525,7 @@ def test_a_short_last_record_that_ends_its_line_is_only_rejected(lab: Labs) -> N
 
 
 @pytest.mark.parametrize(("days", "status"), [(0, "landed"), (2, "held")])
+@pytest.mark.fault("delivery.future")
 def test_a_date_in_the_future_holds(lab: Labs, days: int, status: str) -> None:
     day = datetime.now(UTC).date() + timedelta(days=days)
     entry = lab().land(csv_of(["1,2,3"]), as_of=f"{day}")
@@ -494,6 +537,7 @@ def test_a_date_in_the_future_holds(lab: Labs, days: int, status: str) -> None:
     ("n_rows", "reason"),
     [(4, "shrunk"), (5, None), (20, None), (21, "exploded"), (0, "empty")],
 )
+@pytest.mark.fault("delivery.shrunk_or_exploded")
 def test_a_shrunk_or_exploded_file_is_held_after_three_neighbours(
     lab: Labs, n_rows: int, reason: str | None
 ) -> None:
@@ -791,6 +835,7 @@ STEPS = [
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("after", [False, True])
+@pytest.mark.fault("process.kept_until_committed")
 def test_a_crash_leaves_nothing_half_and_the_next_run_lands_it(
     lab: Labs, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:
@@ -825,6 +870,7 @@ def test_a_crash_leaves_nothing_half_and_the_next_run_lands_it(
 
 
 @pytest.mark.parametrize("moment", ["ledger.enter", "ledger.put_stamp"])
+@pytest.mark.fault("process.kill", "process.kept_until_committed")
 def test_a_killed_landing_is_made_up_for_by_the_next(tmp_path: Path, moment: str) -> None:
     data, inbox = tmp_path / "data", tmp_path / "inbox"
     (inbox / "products").mkdir(parents=True)
