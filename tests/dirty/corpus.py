@@ -988,7 +988,7 @@ SLOW = {"type that changes late", "bomb", "bomb in parts", "quotes that never cl
 def corpus(n_each: int, n_combined: int, seed: int) -> Iterator[Case]:
     """So many files of each single fault, and so many of two or three."""
     for kind in KINDS:
-        for number in range(min(n_each, 5) if kind in SLOW else n_each):
+        for number in range((n_each + 4) // 5 if kind in SLOW else n_each):
             rng = random.Random(f"{seed} {kind} {number}")
             yield archive_case(kind, rng) if kind in ARCHIVES else text_case((kind,), rng)
     rng = random.Random(f"{seed} combined")

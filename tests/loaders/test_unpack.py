@@ -94,7 +94,7 @@ def test_no_member_lands_if_the_last_is_broken(lab: Labs) -> None:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as packed:
         packed.writestr("1.csv", b"a,b,c\n1,2,3\n")
-        packed.writestr("2.csv", b"a,b,c\n4,5,6\n")
+        packed.writestr("2.csv", b"a,b,c\n" + b"1,2,3\n" * 5000 + b"4,5,6\n")
     path = things.file(target.getvalue().replace(b"4,5,6", b"4,5,7"), "x.zip")
     (entry,) = land_file(things.warehouse, things.feed, path)
     assert (entry.status, entry.reason) == ("failed", "archive_broken")
