@@ -2,7 +2,6 @@
 
 import gzip
 from collections import Counter
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -131,8 +130,3 @@ def check_values(lab: DirtyLab, entry: Entry, file: File) -> None:
         assert lab.present()[entry.delivery_seq] == own_values
     else:
         assert found == expected
-
-
-def with_reading(case: Case, **changes: Any) -> Case:
-    """The case, to be read otherwise."""
-    return replace(case, reading=replace(case.reading, **changes))
