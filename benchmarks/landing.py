@@ -38,6 +38,7 @@ def write_purchases(path: Path, megabytes: int) -> None:
     """Write a CSV of kiosk purchases of about this size; the same each time."""
     n_rows = megabytes * 1_000_000 // 123
     with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(
             """
             create table cards as

@@ -33,18 +33,9 @@ def found_as_of(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry
 ) -> tuple[datetime, str]:
     """The newest event in the delivery, or the time of landing where a feed says so."""
-    moments = [moment(name, feed) for name in feed.as_of.newest]
-    if moments:
-        # A year beyond these is a slip, and more than a date in Python can hold.
-        row = landing.execute(
-            f"""
-            select max(moment)
-            from (select unnest([{", ".join(moments)}]) as moment from hashed)
-            where year(moment) between 1901 and 9999
-            """  # noqa: S608
-        ).fetchone()
-        if row and row[0]:
-            return row[0], "newest"
+    newest = [_newest(landing, feed, column) for column in feed.as_of.newest]
+    if moments := [found for found in newest if found]:
+        return max(moments), "newest"
     if feed.as_of.arrival:
         return ledger.arrival(landing, entry), "arrival"
     raise DeliveryError(
@@ -52,6 +43,42 @@ def found_as_of(
         "no date to place it by: none given, none in the file's name, none readable in "
         f"{', '.join(feed.as_of.newest) or 'its columns'}; give one with --as-of",
     )
+
+
+def _newest(landing: duckdb.DuckDBPyConnection, feed: Feed, column: str) -> datetime | None:
+    """The newest moment in a column of `hashed`."""
+    parsed = moment(column, feed)
+    # A year beyond these is a slip, and more than a date in Python can hold.
+    is_sane = "year(moment) between 1901 and 9999"
+    among, values = "true", []
+    if all(form.startswith("%Y-%m-%d") for form in feed.as_of.formats):
+        # Text that begins with the year is in order of time, but for the zone. Reading
+        # all of it takes as long as storing it: only what may be the newest is read.
+        row = landing.execute(
+            f"""
+            select cast(cast(moment as date) - 2 as varchar)
+            from (
+                select {parsed} as moment
+                from (
+                    select max("{column}") as "{column}" from hashed
+                    where "{column}" < '9999-12-32'
+                )
+            )
+            where {is_sane}
+            """  # noqa: S608
+        ).fetchone()
+        if row:
+            # What begins with a blank or a sign may be read, but is not in that order.
+            among, values = f'("{column}" >= ? or "{column}" < \'0\')', [row[0]]
+    found = landing.execute(
+        f"""
+        select max(moment)
+        from (select {parsed} as moment from hashed where {among})
+        where {is_sane}
+        """,  # noqa: S608
+        values,
+    ).fetchone()
+    return found[0] if found else None
 
 
 def moment(column: str, feed: Feed) -> str:

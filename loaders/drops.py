@@ -3,17 +3,22 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import IO
 
 from isal import igzip
 
+from loaders.errors import DeliveryError
 from loaders.paths import sync
 
 CHUNK = 1 << 20
+_SAMPLE = 4 << 20
+_SMALL = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -25,40 +30,92 @@ class Drop:
     plain: Path
 
 
-def keep(stream: IO[bytes], drops: Path, spool: Path) -> Drop:
-    """Copy a stream to the spool and, compressed, to the drops under its SHA-256.
-
-    The compressed copy is on disk (fsync) before its name exists, and so is its name
-    before anything is made of it.
+def receive(stream: IO[bytes], spool: Path) -> Drop:
+    """Copy a stream to the spool, and take its hash.
 
     Args:
         stream: the member's plain bytes; read to its end, so that archives are checked.
-        drops: the folder of kept bytes.
-        spool: the scratch folder of this landing, on the disk of the drops.
+        spool: the scratch folder of this landing.
     """
-    drops.mkdir(parents=True, exist_ok=True)
     digest, n_bytes = hashlib.sha256(), 0
     plain = spool / "plain"
-    with (spool / "kept.gz").open("wb") as target:
-        # No name and no time inside, so that the same bytes are kept as the same.
-        squeezed = igzip.IGzipFile("", "wb", 1, fileobj=target, mtime=0)
-        with plain.open("wb") as copy, squeezed:
-            while chunk := stream.read(CHUNK):
-                digest.update(chunk)
-                n_bytes += len(chunk)
-                copy.write(chunk)
-                squeezed.write(chunk)
-        target.flush()
-        os.fsync(target.fileno())
-    (spool / "kept.gz").replace(drops / f"{digest.hexdigest()}.gz")
-    sync(drops)
+    with plain.open("wb") as copy:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+            n_bytes += len(chunk)
+            copy.write(chunk)
     return Drop(digest.hexdigest(), n_bytes, plain)
 
 
+@contextmanager
+def keeping(drop: Drop, drops: Path) -> Iterator[Callable[[], None]]:
+    """Keep received bytes, packed, under their SHA-256, while the block runs.
+
+    They are on disk (fsync) before their name exists, and so is the name before
+    anything is made of them: call what the block is given before that.
+
+    Args:
+        drop: what was received; its plain copy stays where it is during the block.
+        drops: the folder of kept bytes, on the same disk.
+    """
+    drops.mkdir(parents=True, exist_ok=True)
+    packed = drop.plain.with_name("kept.gz")
+    given_up = Event()
+    with ThreadPoolExecutor(1) as thread:
+        # Beside the parsing, and never a second time.
+        is_open = kept(drops, drop.sha256) is None
+        packs = is_open and _shrinks(drop)
+        task = thread.submit(_pack, drop.plain, packed, given_up) if packs else None
+
+        def settle() -> None:
+            nonlocal is_open
+            if not is_open:
+                return
+            if task:
+                task.result()
+            source = packed if task else drop.plain
+            sync(source)
+            os.link(source, drops / f"{drop.sha256}{'.gz' if task else ''}")
+            sync(drops)
+            is_open = False
+
+        try:
+            yield settle
+        except DeliveryError:
+            settle()  # what is refused is kept, too
+            raise
+        except BaseException:
+            given_up.set()
+            raise
+        settle()
+
+
+def _shrinks(drop: Drop) -> bool:
+    """Whether packing is worth its time: random text gains little, and takes as long."""
+    if drop.n_bytes < _SMALL:
+        return True
+    with drop.plain.open("rb") as stream:
+        sample = stream.read(_SAMPLE)
+    return len(igzip.compress(sample, 1)) < len(sample) / 2
+
+
+def _pack(plain: Path, packed: Path, given_up: Event) -> None:
+    # No name and no time inside, so that the same bytes are kept as the same.
+    with (
+        plain.open("rb") as source,
+        packed.open("wb") as target,
+        igzip.IGzipFile("", "wb", 1, fileobj=target, mtime=0) as packer,
+    ):
+        while not given_up.is_set() and (chunk := source.read(CHUNK)):
+            packer.write(chunk)
+
+
 def kept(drops: Path, sha256: str) -> Path | None:
-    """The file of kept bytes, or None if they have expired."""
-    path = drops / f"{sha256}.gz"
-    return path if path.exists() else None
+    """The file of kept bytes, packed or plain, or None if they have expired."""
+    for path in (drops / f"{sha256}.gz", drops / sha256):
+        if path.exists():
+            return path
+    return None
 
 
 @contextmanager
@@ -77,6 +134,7 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 def restore(drop: Path, target: Path) -> Path:
     """Write kept bytes out plain, as they were delivered."""
-    with igzip.open(drop, "rb") as squeezed, target.open("wb") as plain:
-        shutil.copyfileobj(squeezed, plain, CHUNK)
+    opened = igzip.open(drop, "rb") if drop.suffix else drop.open("rb")
+    with opened as source, target.open("wb") as plain:
+        shutil.copyfileobj(source, plain, CHUNK)
     return target

@@ -2,9 +2,10 @@
 
 The raw tables hold each distinct row version once. `raw.presence` says of each delivery
 which row versions came (`+`) and went (`-`) against the delivery before it by as-of, so
-that P(k), the rows of delivery k, is a running sum; an increment has only `+`. A delivery
-takes its place by as-of, whenever it arrives: its own delta and that of the next one
-are written, and nothing else.
+that P(k), the rows of delivery k, is a running sum. A delivery takes its place by as-of,
+whenever it arrives: its own delta and that of the next one are written, and nothing else.
+An increment has only `+`, for rows that were known already: it holds these, and the raw
+rows that were first read in it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ import duckdb
 from loaders import ledger
 from loaders.as_of import found_as_of, stated_as_of
 from loaders.doubt import hold_if_suspicious
-from loaders.drops import Drop, keep, kept, scratch
+from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
@@ -70,7 +71,9 @@ def land_file(
         return [entry]
     except DeliveryError as error:
         with scratch(warehouse.paths.spool) as spool, path.open("rb") as stream:
-            drop = keep(stream, warehouse.paths.drops, spool)
+            drop = receive(stream, spool)
+            with keeping(drop, warehouse.paths.drops):
+                pass
         entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
         _refuse(warehouse.landing, entry, error)
         return [entry]
@@ -134,30 +137,25 @@ def _land(
     with scratch(warehouse.paths.spool) as spool:
         try:
             with member.open() as stream:
-                drop = keep(stream, warehouse.paths.drops, spool)
+                drop = receive(stream, spool)
+            entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
             if stamp and not is_as_stamped(member.path, stamp):
-                entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
                 raise DeliveryError(
                     "being_written",
                     f"{member.label}: changed while it was read; it is taken when "
                     "nobody writes to it any more",
                 )
-            _land_drop(warehouse, feed, entry, drop)
+            with keeping(drop, warehouse.paths.drops) as settle:
+                body = prepare(warehouse, feed, entry, drop)
+                if body and not entry.accepted_by:
+                    hold_if_suspicious(landing, feed, entry, body)
+                settle()
+                with transaction(landing):
+                    if body:
+                        write(landing, feed, entry, body)
+                    ledger.enter(landing, entry)
         except DeliveryError as error:
             _refuse(landing, entry, error)
-
-
-def _land_drop(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> None:
-    landing = warehouse.landing
-    body = prepare(warehouse, feed, entry, drop)
-    if body is None:
-        ledger.enter(landing, entry)
-        return
-    if not entry.accepted_by:
-        hold_if_suspicious(landing, feed, entry, body)
-    with transaction(landing):
-        write(landing, feed, entry, body)
-        ledger.enter(landing, entry)
 
 
 def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Body | None:
@@ -167,7 +165,6 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Body 
         DeliveryError: if it cannot be read.
     """
     landing = warehouse.landing
-    entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
     if ledger.copy_if_seen(landing, entry):
         return None
     if drop.n_bytes == 0:
@@ -214,20 +211,42 @@ def write(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Bo
     entry.n_new = insert_new(landing, feed, entry)
     n_good = entry.n_records - entry.n_rejected - entry.n_blank
     entry.n_known = n_good - entry.n_new
-    if feed.mode == "increment":
+    if feed.mode == "increment" and entry.n_known:
+        # Of what it brings first, the raw rows themselves say so.
         landing.execute(
-            "insert into raw.presence select ?, _row_hash, _copy, ?, '+', ? from incoming",
+            """
+            insert into raw.presence
+            select ?, _row_hash, _copy, ?, '+', ?
+            from incoming
+            anti join new_rows using (_place)
+            """,
             [feed.name, entry.delivery_seq, entry.change_seq],
         )
-    else:
+    if feed.mode != "increment":
         entry.n_absent = write_deltas(landing, entry, entry.change_seq, "incoming")
     insert_rejects(landing, entry, body)
 
 
 def insert_new(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> int:
-    """Write the row versions of `incoming` that are not known yet; count them."""
+    """Write the row versions of `incoming` that are not known yet; count them.
+
+    They stand in the temporary table `new_rows`, by `_place`.
+    """
+    n_new = _count(
+        landing.execute(
+            f"""
+            create or replace temporary table new_rows as
+            select _place
+            from incoming
+            anti join raw.{feed.name} using (_row_hash, _copy)
+            """  # noqa: S608
+        )
+    )
+    n_rows = _count(landing.execute("select count(*) from incoming"))
     columns = ", ".join(f'"{name}"' for name in feed.columns)
-    return _count(
+    # Whole rows are not joined if that would leave out none: it takes as long again.
+    semi_join = "" if n_new == n_rows else "semi join new_rows using (_place)"
+    if n_new:
         landing.execute(
             f"""
             insert into raw.{feed.name} by name
@@ -235,11 +254,11 @@ def insert_new(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> 
                 _row_hash, _copy, {columns}, _extra, _line,
                 cast(? as bigint) as _delivery_seq, cast(? as bigint) as _change_seq
             from incoming
-            anti join raw.{feed.name} using (_row_hash, _copy)
+            {semi_join}
             """,  # noqa: S608
             [entry.delivery_seq, entry.change_seq],
         )
-    )
+    return n_new
 
 
 def insert_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) -> None:

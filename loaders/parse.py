@@ -25,6 +25,9 @@ from loaders.read import (
     read_geojson,
 )
 
+# Of a line in a file of plain ones: as little as keeps DuckDB's buffers small.
+MAX_PLAIN_BYTES = 8 << 20
+
 
 def parse(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, plain: Path
@@ -222,24 +225,22 @@ def _may_hold_headers(
     """Whether a row of `hashed` begins like a header: the reader judges by more."""
     words = sorted(header_words(head.names))
     lengths = [len(word.encode()) for word in words]
-    among = ", ".join("?" for _ in words)
     tests: list[str] = []
-    values: list[str | int] = []
+    values: list[object] = []
     for name in list(columns)[:2]:
         if name in feed.columns:
             column = f'"{name}"'
         else:
             column = "json_extract_string(_extra, ?)"
             values.append(f'$."{name}"')
-        # Lengths rule out most values at almost no cost.
+        # Lengths rule out most values at almost no cost. (`in` would become a join.)
         tests.append(
-            f"strlen({column}) between ? and ? and lower(trim({column}, ' \ufeff')) in "
-            f"({among})"
+            f"strlen({column}) between ? and ? "
+            f"and list_contains(?::varchar[], lower(trim({column}, ' \ufeff')))"
         )
-        values += [min(lengths), max(lengths) + HEADER_PADDING]
+        values += [min(lengths), max(lengths) + HEADER_PADDING, words]
         if name not in feed.columns:
             values.append(f'$."{name}"')
-        values += words
     row = landing.execute(
         f"select exists (from hashed where {' or '.join(tests)})",
         values,
@@ -263,7 +264,10 @@ def _load(
     declared = ", ".join(f"'{field}': 'VARCHAR'" for field in fields)
     nulls = ", ".join(literal(marker) for marker in ("", *feed.null_markers))
     hashed = sorted(name for name in columns if name not in feed.volatile)
-    parts = ", ".join(f"? || c{columns[name]}" for name in hashed)
+    parts = ", ".join(
+        f"case when c{columns[name]} is not null then ? end, c{columns[name]}"
+        for name in hashed
+    )
     values = "".join(
         f'c{columns[name]} as "{name}", '
         if name in columns
@@ -281,6 +285,8 @@ def _load(
     # Every option is stated, so that nothing is guessed from the data. Plain lines may
     # end in CR LF, which cannot be stated; among other lines DuckDB would guess wrong.
     line_end = r"new_line = '\n'," if body.numbered else ""
+    # Longer lines make DuckDB refuse plain ones, too, and then they are judged here.
+    longest = 2 * MAX_RECORD_BYTES if body.numbered else MAX_PLAIN_BYTES
     counted = landing.execute(
         f"""
         create or replace temporary table hashed as
@@ -293,8 +299,7 @@ def _load(
             ?, auto_detect = false, header = false, skip = {body.skip},
             columns = {{{declared}}}, delim = {literal(feed.delimiter)},
             {line_end} quote = '"', escape = '"', nullstr = [{nulls}], strict_mode = true,
-            null_padding = false, max_line_size = {2 * MAX_RECORD_BYTES},
-            buffer_size = {2 * MAX_RECORD_BYTES}
+            null_padding = false, max_line_size = {longest}, buffer_size = {longest}
         )
         """,  # noqa: S608
         [*(f"\0{name}\0" for name in hashed), *extras, str(body.path)],
@@ -303,37 +308,33 @@ def _load(
 
 
 def _number(landing: duckdb.DuckDBPyConnection, head: Head, body: Body) -> None:
-    """Make the view `incoming`: `hashed` with line and copy number.
+    """Number copies of equal rows in `hashed`, and make the view `incoming` of it.
 
     Rows of `hashed` are in file order, so where each record is one line, a row's place
-    tells its line. Only rows that come more than once need counting: few, so the window
-    stays small.
+    tells its line. Only rows that come more than once need counting: few, so that the
+    window stays small.
     """
-    line = "_line" if body.numbered else f"rowid + {head.n_lines + 1}"
-    rest = "* exclude (_line)" if body.numbered else "*"
+    landing.execute("alter table hashed add column _copy integer default 1")
     landing.execute(
-        f"""
-        create or replace temporary view incoming as
-        with numbered as (
-            select {rest}, {line} as _line
-            from hashed
-        ),
-
-        copies as (
+        """
+        update hashed
+        set _copy = copies.number
+        from (
             select
-                _line,
-                cast(row_number() over (partition by _row_hash order by _line) as integer)
-                    as _copy
-            from numbered
+                rowid as place,
+                row_number() over (partition by _row_hash order by rowid) as number
+            from hashed
             where _row_hash in (
                 select _row_hash from hashed group by _row_hash having count(*) > 1
             )
-        )
-
-        select numbered.*, coalesce(copies._copy, 1) as _copy
-        from numbered
-        left join copies on numbered._line = copies._line
-        """  # noqa: S608
+        ) as copies
+        where hashed.rowid = copies.place and copies.number > 1
+        """
+    )
+    line = "" if body.numbered else f", rowid + {head.n_lines + 1} as _line"
+    landing.execute(
+        "create or replace temporary view incoming as "  # noqa: S608
+        f"select rowid as _place, *{line} from hashed"
     )
 
 

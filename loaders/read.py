@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from loaders.drops import CHUNK
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import canonical
@@ -248,6 +250,8 @@ def _count_characters(path: Path) -> tuple[int, int]:
 def _continues(
     decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False
 ) -> bool:
+    if chunk.isascii() and not decoder.getstate()[0]:
+        return True
     try:
         decoder.decode(chunk, final)
     except UnicodeDecodeError:
@@ -457,22 +461,23 @@ def count_plain_lines(data: mmap.mmap, head: Head, grammar: Grammar) -> int | No
                 return None
             end = cut + 1
         chunk = data[position:end]
-        newlines = chunk.count(b"\n")
         bare = grammar.quoted.sub(b"", chunk) if b'"' in chunk else chunk
-        returns = chunk.count(b"\r")
+        newlines = np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord("\n"))
+        returns = chunk.count(b"\r") if b"\r" in chunk else 0
         if (
             b'"' in bare
-            or bare.count(b"\n") != newlines
-            or chunk.count(b"\r\n") != returns
+            or (bare is not chunk and bare.count(b"\n") != len(newlines))
+            or (returns and chunk.count(b"\r\n") != returns)
             or chunk[:1] in b"\r\n"
-            or b"\n\n" in chunk
-            or b"\n\r\n" in chunk
+            or np.any(np.diff(newlines) == 1)
+            or (returns and b"\n\r\n" in chunk)
             or b"\0" in chunk
         ):
             return None
-        n_records += newlines
+        n_records += len(newlines)
         n_cr += returns
-        n_delimiters += bare.count(grammar.delimiter)
+        marks = np.frombuffer(bare, np.uint8) == ord(grammar.delimiter)
+        n_delimiters += int(np.count_nonzero(marks))
         position = min(end, size)
     if head.offset < size and data[size - 1 : size] != b"\n":
         n_records += 1

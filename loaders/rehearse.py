@@ -8,7 +8,7 @@ import duckdb
 from loaders import ledger
 from loaders.as_of import stated_as_of
 from loaders.doubt import hold_if_suspicious
-from loaders.drops import keep, scratch
+from loaders.drops import receive, scratch
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed
 from loaders.landing import Warehouse, prepare, transaction, write
@@ -85,7 +85,8 @@ def _rehearse(
     landing, entry = warehouse.landing, rehearsal.entry
     with scratch(warehouse.paths.spool) as spool:
         with member.open() as stream:
-            drop = keep(stream, spool / "drops", spool)
+            drop = receive(stream, spool)
+        entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
         body = prepare(warehouse, feed, entry, drop)
         if body is None:
             return

@@ -106,9 +106,13 @@ def _hold_parent(landing: duckdb.DuckDBPyConnection, parent: Entry) -> None:
     """Make the temporary table `rows_held` of the rows that a delivery holds."""
     if parent.mode == "increment":
         landing.execute(
-            "create or replace temporary table rows_held as "
-            "select _row_hash, _copy from raw.presence where _delivery_seq = ?",
-            [parent.delivery_seq],
+            f"""
+            create or replace temporary table rows_held as
+            select _row_hash, _copy from raw.{parent.feed} where _delivery_seq = $seq
+            union all
+            select _row_hash, _copy from raw.presence where _delivery_seq = $seq
+            """,  # noqa: S608
+            {"seq": parent.delivery_seq},
         )
     else:
         hold_rows(landing, "rows_held", "<=", parent.place)

@@ -48,7 +48,6 @@ def failures(lab: DirtyLab, cases: list[Case]) -> list[str]:
     return found
 
 
-@pytest.mark.fault(*COVERED)
 def test_a_slice_of_every_kind_of_dirty_file(lab: DirtyLab) -> None:
     cases = list(corpus(n_each=2, n_combined=80, seed=SEED))
     assert {case.kind for case in cases} >= set(KINDS)
@@ -57,7 +56,6 @@ def test_a_slice_of_every_kind_of_dirty_file(lab: DirtyLab) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.fault(*COVERED)
 def test_no_dirty_file_is_silently_corrupted(
     lab: DirtyLab, report: Callable[[str, str], None], tmp_path: Path
 ) -> None:

@@ -75,7 +75,7 @@ held as (
     select
         *,
         case
-            when delivery_mode = 'increment' then n_net
+            when delivery_mode = 'increment' then n_first_read + n_net
             else sum(n_net) over (
                 partition by feed, series
                 order by as_of, delivery_seq

@@ -105,6 +105,12 @@ class Lab:
             self.feed.name,
         ):
             changes[seq][key, copy] += 1 if change == "+" else -1
+        if self.feed.mode == "increment":
+            # Of what they bring first, raw rows say so themselves.
+            for seq, key, copy in self.all(
+                f"select _delivery_seq, _row_hash, _copy from raw.{self.feed.name}"
+            ):
+                changes[seq][key, copy] += 1
         found = {}
         sums: dict[str, Counter[tuple[Any, int]]] = defaultdict(Counter)
         for seq, series in self.all(

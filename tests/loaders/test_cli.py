@@ -108,7 +108,13 @@ def test_reading_before_the_first_landing_says_so(run: Run, command: list[str]) 
 @pytest.mark.parametrize(
     ("name", "data", "code", "status", "message"),
     [
-        ("x.csv", "kiosk_id\n1\n", 3, "held", "required_column_missing: the header has no column"),
+        (
+            "x.csv",
+            "kiosk_id\n1\n",
+            3,
+            "held",
+            "required_column_missing: the header has no column",
+        ),
         ("x.csv", GOOD + "1,2", 3, "held", "cut_mid_record: the last of its 3 records"),
         ("x.zip", b"PK\x03\x04 junk", 4, "failed", "archive_broken: x.zip: "),
         ("x.zip", "no zip", 4, "failed", "archive_broken: x.zip: "),

@@ -828,7 +828,7 @@ def test_a_file_without_rows_is_empty_and_retires_nothing(
 # ---------------------------------------------------------------- crashes and hostility
 
 STEPS = [
-    *("keep", "parse", "hold_if_suspicious", "write", "write_deltas", "_write_delta"),
+    *("receive", "parse", "hold_if_suspicious", "write", "write_deltas", "_write_delta"),
     *("ledger.copy_if_seen", "ledger.next_numbers", "ledger.enter"),
 ]
 

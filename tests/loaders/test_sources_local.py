@@ -72,15 +72,15 @@ def test_a_file_that_changes_while_it_is_read_does_not_land(
     things = lab(sources=("*",))
     pack = gzip.compress if name.endswith(".gz") else bytes
     path = things.file(pack(csv(1).encode()), name)
-    honest = landing.keep
+    honest = landing.receive
 
-    def keep(*arguments: Any) -> Any:
+    def receive(*arguments: Any) -> Any:
         drop = honest(*arguments)
         with path.open("ab") as file:
             file.write(pack(b"2,,\n"))
         return drop
 
-    monkeypatch.setattr(landing, "keep", keep)
+    monkeypatch.setattr(landing, "receive", receive)
     (taken,) = take(things)
     assert [(e.status, e.reason) for e in taken.entries] == [("failed", "being_written")]
     assert f"{name}: changed while it was read" in str(taken.entries[0].detail)
@@ -97,14 +97,14 @@ def test_a_file_that_is_gone_once_it_is_read_does_not_land(
 ) -> None:
     things = lab(sources=("*",))
     path = things.file(csv(1))
-    honest = landing.keep
+    honest = landing.receive
 
-    def keep(*arguments: Any) -> Any:
+    def receive(*arguments: Any) -> Any:
         drop = honest(*arguments)
         path.unlink()
         return drop
 
-    monkeypatch.setattr(landing, "keep", keep)
+    monkeypatch.setattr(landing, "receive", receive)
     (taken,) = take(things)
     assert taken.entries[0].reason == "being_written"
     assert things.counts() == (0, 0, 0)

@@ -39,7 +39,7 @@ FILES = MORE | {
 # Where the disk was found full, by what the loader was doing when the system refused.
 STAGES = {
     "opening": r"warehouse\.\w+ > (connect|execute|write)",
-    "keeping the bytes": r"drops\.keep > ",
+    "keeping the bytes": r"drops\.(receive|settle|_pack) > |_base\.",
     "preparing the text": r"read\.",
     "parsing": r"parse\.\w+ > execute",
     "inserting": r"landing\.(write|insert|hold|_write)\w* > execute",
@@ -133,7 +133,7 @@ def fill(disk: Disk, sizes: list[int]) -> Counter[str]:
 
 @pytest.mark.fault("process.disk_full")
 def test_a_full_disk_is_said_and_made_up_for(disk: Disk) -> None:
-    stages = fill(disk, [n << 10 for n in (16, 128, 1200, 2600, 4000, 7000)])
+    stages = fill(disk, [n << 10 for n in (16, 128, 600, 1200, 4000, 7000)])
     assert {"keeping the bytes", "asking for space"} < set(stages), stages
     assert {"committing rows and ledger", "checkpoint"} & set(stages), stages
 

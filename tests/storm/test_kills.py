@@ -46,9 +46,9 @@ STEPS = {
     "open the database": r"warehouse\.(_connect|create_tables) > (connect|execute)",
     "note the owner": r"warehouse\.open_landing > (open|write|unlink)",
     "open the file": r"unpack\.\w+ > (open|read)",
-    "write the kept bytes": r"drops\.keep > (open|write)",
-    "sync the kept bytes": r"drops\.keep > fsync|paths\.sync > fsync",
-    "name the kept bytes": r"drops\.keep > replace",
+    "receive the bytes": r"drops\.receive > (open|write)",
+    "sync the kept bytes": r"paths\.sync > fsync",
+    "name the kept bytes": r"drops\.settle > link",
     "look for the same bytes": r"ledger\.copy_if_seen",
     "decide the encoding": r"read\.(decide_encoding|_survey)",
     "count": r"read\.count_plain_lines",
@@ -201,7 +201,7 @@ def test_kept_bytes_outlast_a_power_cut_before_anything_is_made_of_them(
     cases: list[Case],
 ) -> None:
     wanted = re.compile(
-        r"(?:drops\.keep|paths\.sync) > (fsync|replace) c_return"
+        r"(?:drops\.settle|paths\.sync) > (fsync|link) c_return"
         r"|parse\.(parse) call|ledger\.(enter) call"
     )
     for case in cases:
@@ -211,8 +211,8 @@ def test_kept_bytes_outlast_a_power_cut_before_anything_is_made_of_them(
             assert steps.pop(0) == "fsync"  # The new database's name.
         n = steps.count("enter")
         assert n == sum(case.final["landed"].values()) - sum(case.landed.values())
-        # Bytes, then their name, then the name's folder; only then are they read.
-        assert steps == ["fsync", "replace", "fsync", "parse", "enter"] * n
+        # Bytes, then their name, then the name's folder; only then are they entered.
+        assert steps == ["parse", "fsync", "link", "fsync", "enter"] * n
 
 
 @pytest.mark.full

@@ -219,6 +219,12 @@ def check(data: Path, oracle: Oracle) -> None:
                 [feed],
             ).fetchall():
                 changes.setdefault(seq, []).append((change, tuple(key_)))
+            if feed == "things":
+                # Of what an increment brings first, the raw rows themselves say so.
+                for seq, *key_ in landing.execute(
+                    f"select _delivery_seq, _row_hash, _copy from raw.{feed}"
+                ).fetchall():
+                    changes.setdefault(seq, []).append(("+", tuple(key_)))
             present: set[tuple[object, ...]] = set()
             for seq, of, sha256, day in landed:
                 if of != feed:

@@ -39,7 +39,19 @@ compared as (
     from versions
 ),
 
+-- A delivery holds the rows first read in it, and those that it repeats. (A row that
+-- passed in a replay is held by the delivery replayed: presence says so.)
 presence_of_different_rows as (
+    select
+        compared.identity_key,
+        compared._row_hash,
+        compared._copy,
+        compared._delivery_seq
+    from compared
+    inner join deliveries
+        on compared._delivery_seq = deliveries.delivery_seq
+    where compared.has_different_rows and deliveries.status = 'landed'
+    union all
     select
         compared.identity_key,
         presence._row_hash,
