@@ -13,6 +13,8 @@ DBT := $(BIN)/dbt
 # Where the data stands; the inbox holds the demo's deliveries unless it is set.
 export EVENTMART_DATA ?= $(CURDIR)/data
 export DBT_PROFILES_DIR := $(CURDIR)
+# Tests that share what takes long to set up stay together (xdist_group).
+PARALLEL := --numprocesses auto --dist loadgroup
 # The demo's size: 1 is the real volume, 1.1 million purchases.
 SCALE ?= 0.02
 
@@ -45,10 +47,10 @@ endif
 	exit $$landed
 
 test: setup lint ## Run every check that CI runs.
-	@$(BIN)/python -m pytest -m "not full"
+	@$(BIN)/python -m pytest -m "not full" $(PARALLEL)
 
 test-full: setup ## Run also what takes minutes; writes docs/reliability.md.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PARALLEL)
 
 lint: setup ## Check SQL, Python, YAML and types.
 	@$(BIN)/ruff check --quiet

@@ -59,13 +59,13 @@ def keeping(drop: Drop, drops: Path) -> Iterator[Callable[[], None]]:
         drops: the folder of kept bytes, on the same disk.
     """
     drops.mkdir(parents=True, exist_ok=True)
-    packed = drop.plain.with_name("kept.gz")
+    ready = drop.plain.with_name("kept")
     given_up = Event()
     with ThreadPoolExecutor(1) as thread:
         # Beside the parsing, and never a second time.
         is_open = kept(drops, drop.sha256) is None
         packs = is_open and _shrinks(drop)
-        task = thread.submit(_pack, drop.plain, packed, given_up) if packs else None
+        task = thread.submit(_pack, drop.plain, ready, given_up) if packs else None
 
         def settle() -> None:
             nonlocal is_open
@@ -73,9 +73,10 @@ def keeping(drop: Drop, drops: Path) -> Iterator[Callable[[], None]]:
                 return
             if task:
                 task.result()
-            source = packed if task else drop.plain
-            sync(source)
-            os.link(source, drops / f"{drop.sha256}{'.gz' if task else ''}")
+            else:
+                _copy(drop.plain, ready)
+            sync(ready)
+            ready.replace(drops / f"{drop.sha256}{'.gz' if task else ''}")
             sync(drops)
             is_open = False
 
@@ -97,6 +98,13 @@ def _shrinks(drop: Drop) -> bool:
     with drop.plain.open("rb") as stream:
         sample = stream.read(_SAMPLE)
     return len(igzip.compress(sample, 1)) < len(sample) / 2
+
+
+def _copy(plain: Path, copy: Path) -> None:
+    try:
+        os.link(plain, copy)
+    except OSError:
+        shutil.copyfile(plain, copy)  # on disks that know no second names
 
 
 def _pack(plain: Path, packed: Path, given_up: Event) -> None:

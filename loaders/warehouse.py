@@ -28,8 +28,12 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 # Of what no compression makes smaller, and trying takes time.
 _STORED_AS_IS = " using compression uncompressed"
+# Of what is written; by it a later version knows what it finds.
+FORMAT = 2
 _LEDGER = """
 create schema if not exists raw;
+
+create table if not exists raw.format (version integer not null);
 
 create table if not exists raw.deliveries (
     delivery_seq bigint not null,
@@ -124,11 +128,20 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
 
     A column that a feed has gained since is added and filled from `_extra`, where
     earlier deliveries' values of it were kept.
+
+    Raises:
+        UsageError: if what is there was written by a version that hashed otherwise.
     """
-    if "size" in _columns(connection, "file_stamps"):
-        # Of an earlier version, which knew of files only.
-        connection.execute("drop table raw.file_stamps")
+    is_new = not _columns(connection, "deliveries")
+    if not is_new and "version" not in _columns(connection, "format"):
+        raise UsageError(
+            "the landing database is of an earlier version, whose row hashes were others; "
+            "move the data folder away and land the deliveries anew: their bytes are kept "
+            "in its drops/"
+        )
     connection.execute(_LEDGER)
+    if is_new:
+        connection.execute("insert into raw.format values (?)", [FORMAT])
     for feed in feeds.values():
         columns = "".join(
             f'"{name}" varchar{_STORED_AS_IS if column.incompressible else ""}, '

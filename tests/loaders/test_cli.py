@@ -353,34 +353,17 @@ def test_a_refused_file_is_tried_again_when_it_may_be_judged_otherwise(
     assert ledger(paths) == [("held",)] * 3
 
 
-def test_a_whole_delivery_is_judged_again_after_its_neighbours_changed(
-    run: Run, paths: Paths
+def test_a_warehouse_of_an_earlier_version_is_not_written_to(
+    run: Run, paths: Paths, tmp_path: Path
 ) -> None:
-    for day in "1234":
-        write(paths.inbox / "products" / f"2024-01-0{day}.csv", PRODUCTS)
-    write(paths.inbox / "products" / "2024-01-05.csv", PRODUCTS[:28])
-    assert "shrunk" in run("land", code=3).output
-    # The other ones landed before it, so nothing has changed since.
-    assert run("land", code=3).output.startswith("still held")
-    write(paths.inbox / "products" / "2024-01-06.csv", PRODUCTS + "5,Tea\n")
-    run("land", code=3)
-    assert run("land", code=3).output.startswith("held ")
-
-
-def test_stamps_of_an_earlier_version_are_forgotten(run: Run, paths: Paths) -> None:
-    run("init")
+    write(tmp_path / "x.csv", GOOD)
+    run("land", "purchases", "x.csv")
     with open_landing(paths.landing) as landing:
-        landing.execute("drop table raw.file_stamps")
-        landing.execute(
-            "create table raw.file_stamps (feed varchar not null, uri varchar not null, "
-            "size bigint not null, modified_ns bigint not null, "
-            "changed_ns bigint not null, inode bigint not null)"
-        )
-        landing.execute("insert into raw.file_stamps values ('x', 'y', 1, 2, 3, 4)")
-    write(paths.inbox / "purchases" / "x.csv", GOOD)
-    assert run("land").output.startswith("landed ")
-    assert "unchanged   1 files" in run("land").output
-    assert n_rows(paths, "file_stamps") == 1
+        landing.execute("drop table raw.format")
+    output = run("land", "purchases", "x.csv", code=2).output
+    assert "is of an earlier version" in output
+    assert "land the deliveries anew" in output
+    assert ledger(paths) == [("landed",)]
 
 
 def test_accepting_lands_and_says_so(run: Run, paths: Paths, tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ from loaders.demo.margins import apportion, published
 from loaders.demo.truth import Delivery, Truth
 from loaders.errors import UsageError
 
+# They share what takes long to set up.
+pytestmark = pytest.mark.xdist_group("demo")
+
 SCALE = 0.005
 Row = dict[str, str]
 FACTS = published()

@@ -9,7 +9,7 @@ import yaml
 from conftest import make_feed
 
 from loaders.errors import UsageError
-from loaders.feeds import FEEDS_FILE, Window, canonical, load_feeds
+from loaders.feeds import FEEDS_FILE, RESERVED, Window, canonical, load_feeds
 
 VALID = {
     "description": "d",
@@ -130,7 +130,7 @@ def test_all_mistakes_of_a_feed_are_named_at_once(tmp_path: Path) -> None:
     assert "; layouts: " in message
 
 
-@pytest.mark.parametrize("name", ["deliveries", "presence", "rejects", "file_stamps"])
+@pytest.mark.parametrize("name", RESERVED)
 def test_a_feed_cannot_take_the_name_of_a_table_of_the_loader(
     tmp_path: Path, name: str
 ) -> None:

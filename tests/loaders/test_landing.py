@@ -21,6 +21,7 @@ import pytest
 from conftest import REPOSITORY, Lab, make_feed, short
 
 from loaders import landing as landing_module
+from loaders.drops import restore
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Limits
 from loaders.landing import accept, land_file
@@ -479,6 +480,30 @@ def test_a_value_that_is_no_date_dates_nothing(lab: Labs, value: str) -> None:
     assert "--as-of" in str(alone.detail)
     beside = things.land(csv_of([f"1,{value},", "2,2024-01-01,"]))
     assert str(beside.as_of) == "2024-01-01 00:00:00"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["2024-01-05 10:00", "2024-03-01 09:59", "2024-02-28 23:59"],
+        ["2024-01-05 10:00", " 2024-03-01 09:59", "\t2024-05-01 09:59"],
+        ["2024-01-05 10:00", "2024-2-28 23:59", "2024-12-01 00:00"],
+        ["2024-01-05 10:00", "zzz", "9999-99-99 00:00", "2024-13-01 00:00"],
+        ["2024-01-05 10:00", "2024-01-05 25:00", "0999-01-01 00:00", "9999-12-31 23:59"],
+        ["2024-01-05 10:00", "2024-01-06", "99999-01-01 00:00"],
+    ],
+)
+def test_the_newest_event_is_the_newest_of_all(lab: Labs, values: list[str]) -> None:
+    form = "%Y-%m-%d %H:%M"
+    things = lab(as_of={"newest": ["b"], "formats": [form]})
+    entry = things.land(csv_of([f"{n},{value}," for n, value in enumerate(values)]))
+    newest = things.all(
+        "select max(moment) from (select try_strptime(unnest(?), ?) as moment) "
+        "where year(moment) between 1901 and 9999",
+        values,
+        form,
+    )
+    assert entry.as_of == newest[0][0]
 
 
 def test_a_window_reaches_back_from_its_date(lab: Labs) -> None:
@@ -971,6 +996,17 @@ def test_a_members_name_is_only_a_name(lab: Labs, tmp_path: Path) -> None:
     assert not list(tmp_path.parent.glob("x'*"))
 
 
+@pytest.mark.fault("hostile.extensions")
+def test_the_database_reaches_out_for_nothing(lab: Labs) -> None:
+    things = lab()
+    for setting in ("autoinstall_known_extensions", "autoload_known_extensions"):
+        assert things.all("select current_setting(?)", setting) == [(False,)]
+    before = things.all("from duckdb_extensions() where installed order by all")
+    with pytest.raises(duckdb.Error, match="httpfs"):
+        things.all("from read_csv('https://127.0.0.1:1/x.csv')")
+    assert things.all("from duckdb_extensions() where installed order by all") == before
+
+
 @pytest.mark.fault("hostile.sql", "hostile.shell_and_html")
 @pytest.mark.parametrize(
     "value",
@@ -1001,3 +1037,25 @@ def test_the_bytes_of_a_delivery_are_kept(lab: Labs) -> None:
         kept = things.warehouse.paths.drops / f"{entry.sha256}.gz"
         assert gzip.decompress(kept.read_bytes()) == data
         assert entry.n_bytes == len(data)
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("shrinks", [True, False])
+def test_large_random_text_is_kept_as_it_came(
+    lab: Labs, monkeypatch: pytest.MonkeyPatch, shrinks: bool, links: bool
+) -> None:
+    things = lab()
+    monkeypatch.setattr("loaders.drops._SMALL", 1000)
+    if not links:
+        monkeypatch.setattr("os.link", lambda *_: Path("/nowhere").stat())
+    text = "same " if shrinks else os.urandom(3000).hex()
+    entry = things.land(csv_of([f"{n},{text[n * 9 : n * 9 + 9]}," for n in range(600)]))
+    (drop,) = things.warehouse.paths.drops.iterdir()
+    assert drop.name == f"{entry.sha256}{'.gz' if shrinks else ''}"
+    plain = restore(drop, things.files / "restored").read_bytes()
+    assert hashlib.sha256(plain).hexdigest() == entry.sha256
+    again = things.land(plain, "again.csv")
+    assert (again.status, list(things.warehouse.paths.drops.iterdir())) == (
+        "seen_again",
+        [drop],
+    )

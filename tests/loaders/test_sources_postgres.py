@@ -24,6 +24,9 @@ from loaders.ledger import Entry
 from loaders.paths import Paths
 from loaders.sources import postgres
 
+# They share what takes long to set up.
+pytestmark = pytest.mark.xdist_group("postgres")
+
 Labs = Callable[..., Lab]
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 

@@ -25,6 +25,9 @@ from loaders.paths import Paths
 from loaders.sources import s3
 from loaders.warehouse import open_landing
 
+# They share what takes long to set up.
+pytestmark = pytest.mark.xdist_group("s3")
+
 Labs = Callable[..., Lab]
 BUCKET = "drops"
 PREFIX = f"s3://{BUCKET}/in/"

@@ -10,6 +10,9 @@ import pytest
 
 from tests.path.conftest import ROOT, Project, new_project
 
+# They share what takes long to set up.
+pytestmark = pytest.mark.xdist_group("built")
+
 FACTS = {
     "fct_purchases": "purchase_key",
     "fct_service_requests": "service_request_key",

@@ -10,7 +10,11 @@ import pytest
 
 from tests.path.conftest import Project, new_project
 
-pytestmark = [pytest.mark.full, pytest.mark.real_data]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.real_data,
+    pytest.mark.xdist_group("whole"),
+]
 
 # The published bins of the UTC hour.
 DAYPART = """case

@@ -8,7 +8,7 @@ import pytest
 
 from tests.path.conftest import Project, new_project
 
-pytestmark = pytest.mark.real_data
+pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real")]
 
 
 @pytest.fixture(scope="module")

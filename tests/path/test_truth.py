@@ -8,6 +8,9 @@ import pytest
 
 from tests.path.conftest import Project
 
+# They share what takes long to set up.
+pytestmark = pytest.mark.xdist_group("built")
+
 
 @pytest.fixture
 def landing(built: Project) -> Iterator[duckdb.DuckDBPyConnection]:
