@@ -18,13 +18,13 @@ MIN_NEIGHBOURS = 3
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
 # A window moves forward: this share of rows before the last one's start is a slip's.
 MAX_EARLIER_SHARE = 0.01
+ACCEPT_IT = "if that is right, accept it (eventmart accept)"
 
 
 def hold_if_suspicious(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Body
 ) -> None:
     """Raise `DeliveryHeldError`, with the evidence, if the delivery looks wrong."""
-    accept_it = "if that is right, accept it (eventmart accept)"
     if body.is_cut:
         raise DeliveryHeldError(
             "cut_mid_record",
@@ -36,7 +36,7 @@ def hold_if_suspicious(
         raise DeliveryHeldError(
             "as_of_in_the_future",
             f"its as-of {entry.as_of} is later than now: look at the newest dates in it; "
-            f"give the right one with --as-of, or {accept_it}",
+            f"give the right one with --as-of, or {ACCEPT_IT}",
         )
     if feed.window:
         _hold_if_window_goes_back(landing, feed, entry, feed.window.column)
@@ -51,7 +51,7 @@ def hold_if_suspicious(
         raise DeliveryHeldError(
             "shrunk" if ratio < 1 else "exploded",
             f"{n_rows} records, {ratio:.2f} times the {median(sizes):g} of its "
-            f"neighbours by as-of; {accept_it}",
+            f"neighbours by as-of; {ACCEPT_IT}",
         )
 
 
@@ -72,8 +72,11 @@ def _hold_if_window_goes_back(
         return
     counted = landing.execute(
         f"""
-        select count(*) filter (where {moment(column, feed)} < ?), count(*)
+        select
+            count(*) filter (where {moment(column, feed)} < ?),
+            (select count(*) from hashed)
         from hashed
+        anti join raw.{feed.name} using (_row_hash, _copy)
         """,  # noqa: S608
         [last[2]],
     ).fetchone()
@@ -82,7 +85,7 @@ def _hold_if_window_goes_back(
         raise DeliveryHeldError(
             "earlier_window",
             f"as of {entry.as_of:%Y-%m-%d}, newer than delivery {last[0]} "
-            f"({last[1]:%Y-%m-%d}), but {n_earlier} of {n_rows} records have a {column} "
-            f"before {last[2]}, where that one's window starts: is its as-of right, is "
-            "the feed's window? If it is, accept it (eventmart accept)",
+            f"({last[1]:%Y-%m-%d}), but {n_earlier} of {n_rows} records are new with a "
+            f"{column} before {last[2]}, where that one's window starts: is its as-of "
+            f"right, is the feed's window? Or {ACCEPT_IT}",
         )

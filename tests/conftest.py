@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,14 @@ def report(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """
     properties = request.node.user_properties
     return lambda heading, line: properties.append(("figure", (heading, line)))
+
+
+def pytest_configure() -> None:
+    """Let those whom tests interrupt be interrupted.
+
+    A shell that runs us in the background has us ignore Ctrl-C, and our children too.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -619,10 +619,16 @@ def test_a_newer_window_that_starts_earlier_is_held(
     entry = things.land(dated(n_early, n_late), as_of=as_of)
     assert (entry.status, entry.reason) == ("held" if reason else "landed", reason)
     if reason:
-        assert "2 of 100 records have a b before 2024-01-21" in str(entry.detail)
+        assert "2 of 100 records are new with a b before 2024-01-21" in str(entry.detail)
         assert "delivery 1 (2024-02-20)" in str(entry.detail)
         accepted = accept(things.warehouse, {"things": things.feed}, 2, "ann", "wider now")
         assert (accepted.status, accepted.n_records) == ("landed", 100)
+
+
+def test_rows_that_are_known_are_no_sign_of_a_window_that_starts_earlier(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    for as_of in ("2024-02-20", "2024-02-25"):
+        assert things.land(dated(50, 50) + "\n" * 5, as_of=as_of).status == "landed"
 
 
 def test_a_window_that_starts_earlier_in_another_series_is_not_compared(lab: Labs) -> None:

@@ -142,7 +142,7 @@ def test_an_accepted_delivery_counts_like_any_other(
         result = project.eventmart("land", "service_requests", part, "--as-of", as_of)
     assert result.exit_code == 3, result.output
     held = re.search(r"delivery (\d+): shrunk", result.output)
-    assert held
+    assert held, result.output
     project.run("--select", "+fct_service_requests")
     before = contents(project)
     accepted = project.eventmart("accept", held.group(1), "--by", "ann", "--why", "checked")
