@@ -13,6 +13,15 @@ replays as (
     group by parent_seq
 ),
 
+joined as (
+    select
+        source.*,
+        replays.n_rejected_last,
+        replays.change_seq_last
+    from source
+    left join replays on source.delivery_seq = replays.replayed_seq
+),
+
 renamed as (
     select
         -- keys
@@ -45,7 +54,7 @@ renamed as (
         n_known,
         n_absent,
         n_rejected,
-        coalesce(replays.n_rejected_last, source.n_rejected) as n_open_rejects,
+        coalesce(n_rejected_last, n_rejected) as n_open_rejects,
         n_blank,
         n_header_lines,
 
@@ -58,9 +67,8 @@ renamed as (
         finished_at as finished_at_utc,
 
         -- audit
-        coalesce(replays.change_seq_last, source.change_seq) as _change_seq
-    from source
-    left join replays on source.delivery_seq = replays.replayed_seq
+        coalesce(change_seq_last, change_seq) as _change_seq
+    from joined
 )
 
 select * from renamed
