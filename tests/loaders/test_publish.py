@@ -45,6 +45,8 @@ def build(paths: Paths, content: str) -> None:
             create or replace table marts.fct_things as select '{content}' as content;
             create or replace view marts.things as select * from marts.fct_things;
             create or replace table reports.rpt_things as select 1 as n_things;
+            create or replace table marts.fct_deliveries as
+                select 7 as _delivery_seq, 5 as _change_seq;
             create or replace view staging.stg_things as select 'private' as content;
             create or replace table seeds.aliases as select 1 as one;
             create or replace table meta.model_states (
@@ -115,12 +117,18 @@ def test_a_build_is_published_without_what_is_private(
             "select table_schema || '.' || table_name from information_schema.tables "
             "order by all"
         ).fetchall()
-    assert relations == [("marts.fct_things",), ("marts.things",), ("reports.rpt_things",)]
+    assert [name for (name,) in relations] == [
+        "marts.fct_deliveries",
+        "marts.fct_things",
+        "marts.things",
+        "reports.rpt_things",
+    ]
     assert version.n_bytes == served(paths).stat().st_size
     assert not list(paths.published.rglob("*.wal"))
     assert sorted(path.name for path in paths.published.iterdir()) == [
         ".tested-inputs",
         "eventmart.duckdb",
+        "served.jsonl",
         "versions",
     ]
     with duckdb.connect(str(paths.build)) as connection:
