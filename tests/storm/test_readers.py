@@ -32,7 +32,7 @@ READER = """
 import json, select, sys, time
 import duckdb
 
-path, queries = sys.argv[1], json.loads(sys.argv[2])
+path, pause, queries = sys.argv[1], float(sys.argv[2]), json.loads(sys.argv[3])
 reads, errors, mixed, seen = 0, [], [], []
 print("ready", flush=True)
 while True:
@@ -49,8 +49,7 @@ while True:
             seen.append(found[0])
     except Exception as error:
         errors.append(repr(error))
-    time.sleep(0.03)
-    if select.select([sys.stdin], [], [], 0)[0]:
+    if select.select([sys.stdin], [], [], pause)[0]:
         break
 print(json.dumps({"reads": reads, "errors": errors, "mixed": mixed, "seen": seen}))
 """
@@ -134,7 +133,9 @@ class Readers:
     """Processes that read the published file over and over."""
 
     def __init__(self, file: Path, n: int, queries: list[str]) -> None:
-        call = [sys.executable, "-c", READER, str(file), json.dumps(queries)]
+        # So that many readers leave some time to the publisher.
+        pause = str(0.05 * n)
+        call = [sys.executable, "-c", READER, str(file), pause, json.dumps(queries)]
         self.processes = [
             subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             for _ in range(n)
