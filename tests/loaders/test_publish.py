@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,6 +69,14 @@ def build(paths: Paths, content: str) -> None:
                 ('model.eventmart.fct_things', 'd', 'f', '{content}', 1, 1);
             """
         )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Iterator[Paths]:
+    """A folder in memory, if there is one: much is synced here."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Paths(Path(folder) / "data", tmp_path / "inbox")
 
 
 @pytest.fixture
