@@ -1,5 +1,6 @@
 with deliveries as (
     select * from {{ ref('fct_deliveries') }}
+    where status <> 'not_yet'
 ),
 
 landed as (

@@ -1,5 +1,3 @@
-{%- set as_of_date = var('as_of_date', none) -%}
-
 with feeds as (
     select * from {{ ref('dim_feeds') }}
 ),
@@ -15,8 +13,8 @@ event_days as (
 
 bounds as (
     select
-        {% if as_of_date -%}
-            {{ dbt.dateadd('day', 1, "cast('" ~ as_of_date ~ "' as timestamp)") }}
+        {% if as_of_end() is not none -%}
+            {{ as_of_end() }}
         {%- else -%}
             (select max(landed.as_of_at) from landed)
         {%- endif %} as reference_at
@@ -24,14 +22,12 @@ bounds as (
 
 arrivals as (
     select
-        landed.*,
+        *,
         row_number() over (
-            partition by landed.feed, landed.days_since_previous is null
-            order by landed.as_of_at desc, landed._delivery_seq desc
+            partition by feed, days_since_previous is null
+            order by as_of_at desc, _delivery_seq desc
         ) as newness
     from landed
-    cross join bounds
-    where landed.as_of_at <= bounds.reference_at
 ),
 
 -- What is usual, by the last gaps; those of years ago may have been others.
