@@ -6,7 +6,8 @@
       other words. Of `optional_columns`, which a layout may lack, only values that both
       rows give can differ. Rows of identities that cannot be told apart are one each;
     - arrived_as, ended_as: as in window_spells(), `changed` where the next version
-      followed; null while it is held, and where identities cannot be told apart;
+      followed; null while it is held. Where identities cannot be told apart, only how
+      the last of them went is told;
     - changed_columns: those in which it differs from the version before, in order;
     - valid_from_at, valid_to_at: by the as-of of deliveries; null while it is held.
     Usage: with versions as (...), presences as (...), deliveries as (...),
@@ -21,6 +22,7 @@ spelled as (
         spells.series,
         spells.came_place,
         spells.came_at,
+        spells.left_place,
         spells.left_at,
         spells.left_as,
         spells.is_alone,
@@ -75,7 +77,11 @@ runs as (
         row_number() over (
             partition by identity_key, version_number
             order by came_place desc
-        ) as run_rank
+        ) as run_rank,
+        -- What is still held ends after all that ever ended.
+        max(coalesce(left_place, 2147483647)) over (
+            partition by identity_key
+        ) as identity_end_place
     from numbered
     window run as (
         partition by identity_key, version_number
@@ -88,9 +94,9 @@ bounded as (
         *,
         case when is_alone then first_arrived_as end as version_arrived_as,
         case
-            when not is_alone then null
-            when next_arrived_as = 'changed' then 'changed'
-            when left_as <> 'in_doubt' then left_as
+            when is_alone and next_arrived_as = 'changed' then 'changed'
+            when left_as = 'in_doubt' or left_place < identity_end_place then null
+            else left_as
         end as ended_as,
         case
             when is_alone and first_arrived_as = 'changed'

@@ -3,11 +3,14 @@
     rebuilt in full, as if --full-refresh had been given: old and new logic are never
     mixed. A definition holds the model's code, the macros it calls, the seeds and
     models it reads and theirs, and which landing it was built from; not project
-    variables.
+    variables. `full_refresh: false` marks what cannot be built again: a record of
+    what was.
 -#}
 {% macro should_full_refresh() -%}
     {%- if dbt.should_full_refresh() -%}
         {{ return(true) }}
+    {%- elif config.get('full_refresh') is false -%}
+        {{ return(false) }}
     {%- elif not execute or model.config.materialized != 'incremental' -%}
         {{ return(false) }}
     {%- endif -%}

@@ -19,7 +19,8 @@ with versions as (
     {%- endif %}
 ),
 
--- Rows that cannot be told apart follow upon nothing: each is a history of its own.
+-- Rows that cannot be told apart follow upon nothing: each is a history of its own, and
+-- those that made way for others are left out.
 told_apart as (
     select
         *,
@@ -27,6 +28,7 @@ told_apart as (
             when has_equal_identities then version_number else 0
         end as history_number
     from versions
+    where not has_equal_identities or valid_to_at is null or ended_as is not null
 ),
 
 compared as (
@@ -87,7 +89,8 @@ followed as (
 opened as (
     select
         *,
-        case when run_number = 1 then request_date else valid_from_date end as open_date,
+        case when run_number = 1 then request_date else valid_from_date end
+            as open_date,
         case when is_open then next_closed_date else closed_date end as said_close_date
     from followed
     where last_ended_as <> 'withdrawn' and (is_open or run_number = 1)

@@ -108,7 +108,8 @@ daily as (
                         and changes.calendar_date >= bounds.first_date
                         then 1
                 end
-            ) as {{ measure }}{{ ',' if not loop.last }}
+            ) as {{ measure }}
+            {%- if not loop.last %},{% endif %}
         {% endfor -%}
     from changes
     cross join bounds
@@ -124,9 +125,9 @@ summed as (
                 rows between unbounded preceding and current row
             ), 0) as bigint) as {{ measure }},
         {% endfor -%}
-        {% for measure in ['n_requested', 'n_reopened', 'n_closed'] -%}
-            coalesce(daily.{{ measure }}, 0) as {{ measure }}{{ ',' if not loop.last }}
-        {% endfor -%}
+        coalesce(daily.n_requested, 0) as n_requested,
+        coalesce(daily.n_reopened, 0) as n_reopened,
+        coalesce(daily.n_closed, 0) as n_closed
     from dates
     cross join bounds
     left join daily on dates.calendar_date = daily.calendar_date

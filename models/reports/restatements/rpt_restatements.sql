@@ -42,7 +42,7 @@ ends as (
         event_date,
         valid_from_at as as_of_at,
         1 as n_rows,
-        arrived_as as event,
+        case when not has_equal_identities then arrived_as end as how,
         has_equal_identities
     from versions
     union all
@@ -52,7 +52,7 @@ ends as (
         event_date,
         valid_to_at as as_of_at,
         -1 as n_rows,
-        ended_as as event,
+        case when not has_equal_identities then ended_as end as how,
         has_equal_identities
     from versions
     where valid_to_at is not null
@@ -65,16 +65,19 @@ counted as (
         cast({{ dbt.date_trunc('month', 'event_date') }} as date) as month_start_date,
         as_of_at,
         sum(n_rows) as n_net,
-        count(case when event = 'first' then 1 end) as n_added,
-        count(case when event = 'changed' and n_rows = 1 then 1 end) as n_changed,
-        count(case when event = 'withdrawn' then 1 end) as n_withdrawn,
-        count(case when event in ('reinstated', 'returned') then 1 end)
+        count(case when how = 'first' then 1 end) as n_added,
+        count(case when how = 'changed' and n_rows = 1 then 1 end) as n_changed,
+        count(case when how = 'withdrawn' then 1 end) as n_withdrawn,
+        count(case when how in ('reinstated', 'returned') then 1 end)
             as n_reinstated,
-        count(case when event = 'aged_out' then 1 end) as n_aged_out,
+        count(case when how = 'aged_out' then 1 end) as n_aged_out,
         count(case when has_equal_identities then 1 end) as n_not_told_apart
     from ends
     group by
-        feed, series, cast({{ dbt.date_trunc('month', 'event_date') }} as date), as_of_at
+        feed,
+        series,
+        cast({{ dbt.date_trunc('month', 'event_date') }} as date),
+        as_of_at
 ),
 
 summed as (

@@ -1,5 +1,5 @@
--- A returned row says that the last day's backlog, which follows versions, is not what the
--- fact holds open.
+-- A returned row says that the backlog of the last day, which follows versions, is not
+-- what the fact holds open.
 with requests as (
     select * from {{ ref('fct_service_requests') }}
 ),
@@ -11,7 +11,9 @@ open_requests as (
 last_day as (
     select *
     from open_requests
-    where calendar_date = (select max(days.calendar_date) from open_requests as days)
+    where calendar_date = (
+        select max(open_days.calendar_date) from open_requests as open_days
+    )
 ),
 
 counted as (
