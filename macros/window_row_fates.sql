@@ -37,6 +37,7 @@ departures as (
         versions.is_identified,
         last_changes.series,
         deliveries.place as left_place,
+        last_deliveries.as_of as last_held_at,
         case
             when coalesce(deliveries.is_provisional, true) then 'current'
             when versions.event_date < deliveries.window_start then 'aged_out'
@@ -52,6 +53,10 @@ departures as (
             last_changes.series = deliveries.series
             and last_changes.place = deliveries.place
             and last_changes.change = '-'
+    left join deliveries as last_deliveries
+        on
+            deliveries.series = last_deliveries.series
+            and deliveries.place = last_deliveries.next_place
 ),
 
 ranked as (
@@ -85,6 +90,7 @@ decided as (
             else 'current_version'
         end as fate,
         case when is_identity_held then 'current' else row_state end as record_state,
+        last_held_at,
         cast(row_rank as integer) as row_rank,
         cast(n_rows_at_once as integer) as n_rows_at_once
     from ranked
@@ -95,6 +101,7 @@ fates as (
         versions.*,
         decided.fate,
         decided.record_state,
+        decided.last_held_at,
         decided.row_rank,
         decided.n_rows_at_once
     from versions

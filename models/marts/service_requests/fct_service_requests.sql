@@ -102,6 +102,7 @@ service_requests as (
         requested_at_utc,
         closed_at,
         closed_at_utc,
+        last_held_at,
         _delivery_seq,
         _change_seq,
         _line
