@@ -6,5 +6,5 @@
     Usage: {{ survival_quantile('open_share', 0.5) }} as median_days_to_close
 -#}
 {% macro survival_quantile(column, open_share) -%}
-    min(case when {{ column }} <= {{ open_share }} + 1e-12 then days end)
+    min(case when {{ column }} <= {{ open_share }} + 1e-12 then watched_days end)
 {%- endmacro %}

@@ -1,8 +1,9 @@
 {#-
     The CTEs of Kaplan-Meier curves: how much is still open after so many days, where
-    what is open is watched only so long. They read a CTE with one row per group and day:
-    - days: whole days from the begin; n_closed: closed after so many; n_censored: still
-      open when last seen, after so many. What is censored on a day was at risk on it.
+    what is open is watched only so long. They read a CTE with one row per group and
+    - watched_days: whole days from the begin, with n_closed, how many closed after so
+      many, and n_censored, how many were last seen then, still open. What is last seen
+      on a day was at risk on it.
     and end in `survival_steps`, one row per group and day, with n_at_risk, open_share
     (the curve), its 95 % interval by the log of minus its log (Greenwood), null before
     the first close and where nothing is left open, and open_share_of_closed, what the
@@ -17,17 +18,17 @@
 counts_at_risk as (
     select
         {{ by_group }},
-        days,
+        watched_days,
         n_closed,
         n_censored,
         cast(sum(n_closed + n_censored) over (
             partition by {{ by_group }}
-            order by days desc
+            order by watched_days desc
             rows between unbounded preceding and current row
         ) as double) as n_at_risk,
         cast(sum(n_closed) over (
             partition by {{ by_group }}
-            order by days
+            order by watched_days
             rows between unbounded preceding and current row
         ) as double) as n_closed_so_far,
         sum(n_closed) over (partition by {{ by_group }}) as n_closed_ever
@@ -42,7 +43,7 @@ log_steps as (
         n_closed = n_at_risk as is_all_closed,
         sum(case when n_closed < n_at_risk then ln(1 - n_closed / n_at_risk) end) over (
             partition by {{ by_group }}
-            order by days
+            order by watched_days
             rows between unbounded preceding and current row
         ) as log_open_share,
         sum(
@@ -52,7 +53,7 @@ log_steps as (
             end
         ) over (
             partition by {{ by_group }}
-            order by days
+            order by watched_days
             rows between unbounded preceding and current row
         ) as greenwood_sum
     from counts_at_risk
@@ -61,7 +62,7 @@ log_steps as (
 survival_steps as (
     select
         {{ by_group }},
-        days,
+        watched_days,
         n_closed,
         n_censored,
         n_at_risk,

@@ -8,11 +8,11 @@ with printed as (
         (5, 10, 0.2366, 0.7634),
         (1, 1000, 0.0002, 0.0056),
         (0, 0, null, null)
-    ) as shares (n_with, n, low, high)
+    ) as shares (n_with, n, share_low, share_high) -- noqa: AL05
 )
 
 select *
 from printed
 where
-    round({{ wilson_bound('n_with', 'n', 'low') }}, 4) is distinct from low
-    or round({{ wilson_bound('n_with', 'n', 'high') }}, 4) is distinct from high
+    round({{ wilson_bound('n_with', 'n', 'low') }}, 4) is distinct from share_low
+    or round({{ wilson_bound('n_with', 'n', 'high') }}, 4) is distinct from share_high

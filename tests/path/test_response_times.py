@@ -137,9 +137,9 @@ def assert_report_equals_lifelines(
         rtol=1e-9,
     )
     known = {key: found for key, found in curves.items() if found is not None}
-    theirs = pd.concat(known, names=[*by, "days"])
+    theirs = pd.concat(known, names=[*by, "watched_days"])
     ours = connection.execute(curves_sql).df()
-    ours = ours[ours["dimension"].isin(dimensions)].set_index([*by, "days"])
+    ours = ours[ours["dimension"].isin(dimensions)].set_index([*by, "watched_days"])
     pd.testing.assert_frame_equal(
         ours[theirs.columns].sort_index(), theirs.sort_index(), rtol=0, atol=1e-9
     )

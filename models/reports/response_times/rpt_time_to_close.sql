@@ -35,7 +35,7 @@ watched as (
         requests.close_time_quality,
         requests.days_to_close,
         requests.hours_to_close,
-        {{ days_watched('requests', 'last_delivery.newest_as_of_at') }} as days,
+        {{ days_watched('requests', 'last_delivery.newest_as_of_at') }} as watched_days,
         requests.is_open,
         requests.has_misstamped_close,
         requests.was_closed_at_once,
@@ -57,12 +57,12 @@ watched as (
 daily_counts as (
     select
         {{ dimension_columns(dimensions) }},
-        days,
+        watched_days,
         count(case when not is_open then 1 end) as n_closed,
         count(case when is_open then 1 end) as n_censored
     from watched
-    where days is not null
-    group by {{ grouped_by_dimension(dimensions, ['days']) }}
+    where watched_days is not null
+    group by {{ grouped_by_dimension(dimensions, ['watched_days']) }} -- noqa: PRS
 ),
 
 {{ survival_steps('daily_counts', ['dimension', 'dimension_value']) }},
@@ -93,8 +93,14 @@ counted as (
         count(case when not is_open then 1 end) as n_closed,
         count(case when has_misstamped_close and not is_open then 1 end)
             as n_misstamped,
-        count(case when not (is_open or has_misstamped_close) and days is null then 1 end)
-            as n_undated,
+        count(
+            case
+                when
+                    not (is_open or has_misstamped_close)
+                    and watched_days is null
+                    then 1
+            end
+        ) as n_undated,
         count(days_to_close) as n_measured_in_days,
         count(hours_to_close) as n_measured_in_hours,
         median(hours_to_close) as median_hours_of_closed,
@@ -105,7 +111,7 @@ counted as (
         count(case when was_closed_at_once then 1 end) as n_closed_at_once,
         count(case when was_mass_closed then 1 end) as n_mass_closed
     from watched
-    group by {{ grouped_by_dimension(dimensions) }}
+    group by {{ grouped_by_dimension(dimensions) }} -- noqa: PRS
 ),
 
 joined as (

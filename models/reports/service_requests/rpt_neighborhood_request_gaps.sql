@@ -22,7 +22,7 @@ watched as (
     select
         requests.request_type_key,
         requests.neighborhood_key,
-        {{ days_watched('requests', 'last_delivery.newest_as_of_at') }} as days,
+        {{ days_watched('requests', 'last_delivery.newest_as_of_at') }} as watched_days,
         requests.is_open
     from requests
     inner join neighborhoods
@@ -35,15 +35,15 @@ daily_counts as (
     select
         request_type_key,
         neighborhood_key,
-        days,
+        watched_days,
         count(case when not is_open then 1 end) as n_closed,
         count(case when is_open then 1 end) as n_censored
     from watched
-    where days is not null
+    where watched_days is not null
     group by {{ grouped_by_dimension(
         {'city': ['request_type_key'], 'cell': ['request_type_key', 'neighborhood_key']},
-        ['days'],
-    ) }}
+        ['watched_days'],
+    ) }} -- noqa: PRS
 ),
 
 {{ survival_steps('daily_counts', ['request_type_key', 'neighborhood_key']) }},
@@ -63,18 +63,18 @@ curves as (
         survival_steps.request_type_key,
         survival_steps.neighborhood_key,
         cast(sum(survival_steps.n_closed + survival_steps.n_censored) as double) as n,
-        max(survival_steps.days) as last_days,
+        max(survival_steps.watched_days) as last_days,
         min(survival_steps.open_share) as last_open_share,
         max(horizons.horizon_days) as horizon_days,
         coalesce(min(
             case
-                when survival_steps.days <= horizons.horizon_days
+                when survival_steps.watched_days <= horizons.horizon_days
                     then survival_steps.open_share
             end
         ), 1) as open_share,
         coalesce(max(
             case
-                when survival_steps.days <= horizons.horizon_days
+                when survival_steps.watched_days <= horizons.horizon_days
                     then survival_steps.greenwood_sum
             end
         ), 0) as greenwood_sum

@@ -30,7 +30,8 @@ preceded as (
     select
         *,
         lag(requested_at) over (
-            partition by request_type_key, neighborhood_key, cell_longitude, cell_latitude
+            partition by
+                request_type_key, neighborhood_key, cell_longitude, cell_latitude
             order by requested_at, service_request_key
         ) as previous_requested_at
     from celled

@@ -64,7 +64,7 @@ created as (
         count(case when status_family = 'void' then 1 end) as n_void,
         count(case when n_equal_identities > 1 then 1 end) as n_alike
     from labelled
-    group by {{ grouped_by_dimension(dimensions, ['request_month']) }}
+    group by {{ grouped_by_dimension(dimensions, ['request_month']) }} -- noqa: PRS
 ),
 
 closed as (
@@ -74,30 +74,24 @@ closed as (
         count(*) as n_closes
     from labelled
     where days_to_close is not null
-    group by {{ grouped_by_dimension(dimensions, ['closed_month']) }}
+    group by {{ grouped_by_dimension(dimensions, ['closed_month']) }} -- noqa: PRS
 ),
 
 -- A day is covered if the window of a landed delivery reaches over it.
-covered_dates as (
-    select
-        month_start_date,
-        calendar_date,
-        exists (
-            select 1 from deliveries
-            where
-                dates.calendar_date >= deliveries.window_start_date
-                and dates.calendar_date <= deliveries.as_of_date
-        ) as is_covered
-    from dates
-),
-
 months as (
     select
-        month_start_date,
-        count(*) as n_days,
-        count(case when is_covered then 1 end) as n_days_covered
-    from covered_dates
-    group by month_start_date
+        dates.month_start_date,
+        count(distinct dates.calendar_date) as n_days,
+        count(
+            distinct
+            case when deliveries.as_of_date is not null then dates.calendar_date end
+        ) as n_days_covered
+    from dates
+    left join deliveries
+        on
+            dates.calendar_date >= deliveries.window_start_date
+            and dates.calendar_date <= deliveries.as_of_date
+    group by dates.month_start_date
 ),
 
 flows as (
@@ -105,14 +99,14 @@ flows as (
         coalesce(created.request_month, closed.closed_month) as month_start_date,
         coalesce(created.dimension, closed.dimension) as dimension,
         coalesce(created.dimension_value, closed.dimension_value) as dimension_value,
-        coalesce(closed.n_closes, 0) as n_closes,
         {% for count in [
             'requests', 'closed_since', 'closed_by_date_only', 'measured_in_hours',
             'closed_at_once', 'first_call', 'first_call_known', 'duplicates', 'void',
             'alike'
         ] -%}
-            coalesce(created.n_{{ count }}, 0) as n_{{ count }}{{ ',' if not loop.last }}
-        {% endfor %}
+            coalesce(created.n_{{ count }}, 0) as n_{{ count }},
+        {% endfor -%}
+        coalesce(closed.n_closes, 0) as n_closes
     from created
     full outer join closed
         on
