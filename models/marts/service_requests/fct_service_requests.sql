@@ -27,8 +27,6 @@ current_rows as (
 judged as (
     select
         *,
-        -- The status decides; only where it says nothing does the date of closing.
-        not coalesce(has_closed_status, closed_at is not null) as is_open,
         time_quality <> 'date_only' and close_time_quality <> 'date_only' as is_timed,
         coalesce(
             closed_date < request_date
@@ -91,6 +89,7 @@ service_requests as (
         has_status_conflict,
         has_misstamped_close,
         coalesce(seconds_to_close < 60, false) as was_closed_at_once,
+        was_reinstated,
         has_usable_point,
         has_unmatched_neighborhood,
         has_irregular_zip,
