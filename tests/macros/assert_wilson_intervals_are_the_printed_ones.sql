@@ -8,7 +8,7 @@ with printed as (
         (5, 10, 0.2366, 0.7634),
         (1, 1000, 0.0002, 0.0056),
         (0, 0, null, null)
-    ) as shares (n_with, n, share_low, share_high) -- noqa: AL05
+    ) as printed_shares (n_with, n, share_low, share_high) -- noqa: AL05
 )
 
 select *

@@ -29,13 +29,12 @@ watched as (
         neighborhoods.neighborhood_name,
         coalesce(requests.council_district, 'Unknown') as council_district,
         coalesce(requests.police_district, 'Unknown') as police_district,
-        substring(
-            cast({{ dbt.date_trunc('month', 'requests.request_date') }} as varchar), 1, 7
-        ) as request_month,
+        substring(cast(requests.request_date as varchar), 1, 7) as request_month,
         requests.close_time_quality,
         requests.days_to_close,
         requests.hours_to_close,
-        {{ days_watched('requests', 'last_delivery.newest_as_of_at') }} as watched_days,
+        {{ days_watched('requests', 'last_delivery.newest_as_of_at') }}
+            as watched_days,
         requests.is_open,
         requests.has_misstamped_close,
         requests.was_closed_at_once,
@@ -142,8 +141,8 @@ joined as (
         cast(counted.n_open as double) / counted.n_requests as open_share,
         cast(counted.n_closed_by_date_only as double) / nullif(counted.n_closed, 0)
             as date_only_close_share,
-        cast(counted.n_closed_at_once as double) / nullif(counted.n_measured_in_hours, 0)
-            as closed_at_once_share,
+        cast(counted.n_closed_at_once as double)
+        / nullif(counted.n_measured_in_hours, 0) as closed_at_once_share,
         cast(counted.n_mass_closed as double) / nullif(counted.n_measured_in_days, 0)
             as mass_close_share,
         quantiles.median_days is not null as is_median_reached,

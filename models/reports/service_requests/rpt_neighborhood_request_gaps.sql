@@ -1,6 +1,10 @@
 -- With fewer requests of a type, a neighborhood's curve says too little.
 {% set least_n = 20 %}
 {% set z = '1.959963984540054e0' %}
+{% set groupings = {
+    'city': ['request_type_key'],
+    'neighborhood': ['request_type_key', 'neighborhood_key'],
+} %}
 
 with requests as (
     select * from {{ ref('fct_service_requests') }}
@@ -22,7 +26,8 @@ watched as (
     select
         requests.request_type_key,
         requests.neighborhood_key,
-        {{ days_watched('requests', 'last_delivery.newest_as_of_at') }} as watched_days,
+        {{ days_watched('requests', 'last_delivery.newest_as_of_at') }}
+            as watched_days,
         requests.is_open
     from requests
     inner join neighborhoods
@@ -40,10 +45,7 @@ daily_counts as (
         count(case when is_open then 1 end) as n_censored
     from watched
     where watched_days is not null
-    group by {{ grouped_by_dimension(
-        {'city': ['request_type_key'], 'cell': ['request_type_key', 'neighborhood_key']},
-        ['watched_days'],
-    ) }} -- noqa: PRS
+    group by {{ grouped_by_dimension(groupings, ['watched_days']) }} -- noqa: PRS
 ),
 
 {{ survival_steps('daily_counts', ['request_type_key', 'neighborhood_key']) }},
@@ -115,16 +117,18 @@ city_mix as (
     where neighborhood_key is null
 ),
 
+-- Rounded, as sums of fractions end in other digits from run to run.
 standardised as (
     select
         neighborhood_key,
         count(*) as n_types,
         cast(sum(n) as bigint) as n_requests,
         sum(weight) as weight,
-        sum(n * closed_share) / sum(n) as crude_closed_share,
-        sum(weight * closed_share) / sum(weight) as closed_share,
-        sum(weight * city_closed_share) / sum(weight) as city_closed_share,
-        sqrt(sum(weight * weight * variance)) / sum(weight) as standard_error
+        round(sum(n * closed_share) / sum(n), 12) as crude_closed_share,
+        round(sum(weight * closed_share) / sum(weight), 12) as closed_share,
+        round(sum(weight * city_closed_share) / sum(weight), 12) as city_closed_share,
+        round(sqrt(sum(weight * weight * variance)) / sum(weight), 12)
+            as standard_error
     from compared
     group by neighborhood_key
 ),
