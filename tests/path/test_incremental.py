@@ -83,7 +83,7 @@ def windows(demo: Path) -> list[Path]:
 def land_windows(folder: Path, order: tuple[Path, ...], each: bool) -> dict:
     """Land request windows in an order; build after each of them, or once at the end."""
     project = new_project(folder)
-    select = ["--select", "+fct_service_requests", "+rpt_resolution_times"]
+    select = ["--select", "+fct_service_requests", "+rpt_time_to_close"]
     for path in order:
         project.land("service_requests", path)
         if each:

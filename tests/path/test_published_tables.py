@@ -132,3 +132,20 @@ def test_a_published_table_of_the_city_is_reproduced(
     ours = normal(row for row in found if str(row[0]) in labels)
     assert Counter(ours) == Counter(expected)
     report("Published tables, demo at scale 1", f"{table}: {len(expected)} rows, equal")
+
+
+def test_the_mass_close_of_the_demo_is_found_and_no_other(
+    whole: Project, report: Callable[[str, str], None]
+) -> None:
+    with whole.published() as connection:
+        found = connection.execute(
+            "select closed_date, count(*), sum(n_late_closes) "
+            "from reports.rpt_mass_close_days group by closed_date"
+        ).fetchall()
+    ((day, n_types, n_late),) = found
+    assert str(day) == "2016-09-26"
+    report(
+        "Time to close",
+        f"mass closes, demo at scale 1: the one day planted is found, in {n_types} types "
+        f"with {n_late:,} late closes, and no other",
+    )

@@ -1,5 +1,6 @@
 """The real files through the whole path, against independent readings with pandas."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -7,6 +8,13 @@ import pandas as pd
 import pytest
 
 from tests.path.conftest import Project, new_project
+from tests.path.test_response_times import (
+    DIMENSIONS,
+    FEW,
+    MONTHS,
+    assert_report_equals_lifelines,
+    steps,
+)
 
 pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real")]
 
@@ -116,3 +124,23 @@ def test_one_file_of_offenses_holds_fewer_incidents_than_records(real: Project) 
         "from marts.fct_accidents where vintage = 'main'",
     )
     assert found.values.tolist() == [[4171, 4163]]
+
+
+def test_time_to_close_equals_lifelines(real: Project) -> None:
+    with duckdb.connect(str(real.paths.build), read_only=True) as connection:
+        assert_report_equals_lifelines(connection, steps(real), FEW)
+
+
+@pytest.mark.full
+def test_time_to_close_equals_lifelines_in_every_dimension(
+    real: Project, report: Callable[[str, str], None]
+) -> None:
+    with duckdb.connect(str(real.paths.build), read_only=True) as connection:
+        compared = assert_report_equals_lifelines(
+            connection, steps(real), DIMENSIONS | MONTHS
+        )
+    report(
+        "Time to close",
+        f"the real requests of the first half of 2015: {compared}, equal to lifelines to "
+        "1e-9",
+    )

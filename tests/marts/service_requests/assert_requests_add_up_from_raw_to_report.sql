@@ -12,7 +12,8 @@ requests as (
 ),
 
 report as (
-    select * from {{ ref('rpt_resolution_times') }}
+    select * from {{ ref('rpt_time_to_close') }}
+    where dimension = 'type'
 ),
 
 counts as (
