@@ -1,0 +1,71 @@
+{{ config(materialized='table') }}
+
+with boundaries as (
+    select
+        neighborhood_slug,
+        geometry,
+        cast(
+            row_number() over (order by neighborhood_slug, _row_hash) as integer
+        ) as boundary_number
+    from {{ ref('int_neighborhoods_held') }}
+    where neighborhood_slug is not null and _copy = 1
+),
+
+vertices as (
+    {{ geojson_vertices('boundaries', 'boundary_number', 'geometry') }}
+),
+
+-- The vertex after the last of a ring is its first, closed though rings should be.
+followed as (
+    select
+        *,
+        lead(vertex_number, 1, 1) over (
+            partition by boundary_number, polygon_number, ring_number
+            order by vertex_number
+        ) as next_vertex_number
+    from vertices
+),
+
+joined as (
+    select
+        followed.boundary_number,
+        followed.longitude as start_longitude,
+        followed.latitude as start_latitude,
+        next_vertices.longitude as end_longitude,
+        next_vertices.latitude as end_latitude,
+        (
+            followed.latitude < next_vertices.latitude
+            or (
+                followed.latitude = next_vertices.latitude
+                and followed.longitude < next_vertices.longitude
+            )
+        ) as is_upward
+    from followed
+    inner join vertices as next_vertices
+        on
+            followed.boundary_number = next_vertices.boundary_number
+            and followed.polygon_number = next_vertices.polygon_number
+            and followed.ring_number = next_vertices.ring_number
+            and followed.next_vertex_number = next_vertices.vertex_number
+    where
+        followed.longitude <> next_vertices.longitude
+        or followed.latitude <> next_vertices.latitude
+),
+
+-- From the lower end, so that both sides of a border compute with the same numbers.
+edges as (
+    select
+        joined.boundary_number,
+        boundaries.neighborhood_slug,
+        case when joined.is_upward then joined.start_longitude else joined.end_longitude end
+            as low_longitude,
+        case when joined.is_upward then joined.start_latitude else joined.end_latitude end as low_latitude,
+        case when joined.is_upward then joined.end_longitude else joined.start_longitude end
+            as high_longitude,
+        case when joined.is_upward then joined.end_latitude else joined.start_latitude end as high_latitude
+    from joined
+    inner join boundaries
+        on joined.boundary_number = boundaries.boundary_number
+)
+
+select * from edges
