@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -16,8 +18,10 @@ from pyproj import Transformer
 
 from loaders.demo.places import neighborhoods
 from tests.path.conftest import ROOT, Project, new_project
+from tests.path.test_incremental import contents
 
-pytestmark = pytest.mark.xdist_group("built")
+on_built = pytest.mark.xdist_group("built")
+on_real = pytest.mark.xdist_group("real")
 
 BOUNDS = (-105.12, 39.6, -104.59, 39.92)
 # Within 1e-9 of a degree a point is on a border, and in all that touch it.
@@ -30,11 +34,17 @@ select * from placed_points
 """
 
 
+@cache
 def compiled(project: Project, sql: str) -> str:
     """The SQL that dbt makes of an inline query."""
     os.environ["EVENTMART_DATA"] = str(project.paths.data)
     call = ["compile", "--inline", sql, "--project-dir", str(ROOT), "--quiet"]
-    call += ["--profiles-dir", str(ROOT), "--target-path", str(project.paths.data / "inline")]
+    call += [
+        "--profiles-dir",
+        str(ROOT),
+        "--target-path",
+        str(project.paths.data / "inline"),
+    ]
     call += ["--log-path", str(project.paths.data / "logs")]
     try:
         result = dbtRunner().invoke(call)
@@ -69,7 +79,9 @@ def polygons(file: Path) -> dict[str, shapely.Geometry]:
     }
 
 
-def contained(shapes: dict[str, shapely.Geometry], x: np.ndarray, y: np.ndarray) -> pd.Series:
+def contained(
+    shapes: dict[str, shapely.Geometry], x: np.ndarray, y: np.ndarray
+) -> pd.Series:
     """The first neighborhood by slug that holds each point, by shapely; None for none."""
     found = np.full(len(x), None, dtype=object)
     for slug in sorted(shapes, reverse=True):
@@ -95,7 +107,9 @@ def assert_borders_belong_to_a_neighbor(
     project: Project, shapes: dict[str, shapely.Geometry]
 ) -> int:
     """Each vertex and each middle of an edge lies in the first that touches it."""
-    rings = [shapely.get_coordinates(r) for s in shapes.values() for r in shapely.get_rings(s)]
+    rings = [
+        shapely.get_coordinates(r) for s in shapes.values() for r in shapely.get_rings(s)
+    ]
     middles = [(ring[1:] + ring[:-1]) / 2 for ring in rings]
     points = np.unique(np.concatenate(rings + middles), axis=0)
     found = placed(project, points[:, 0], points[:, 1])["neighborhood_slug"]
@@ -104,7 +118,9 @@ def assert_borders_belong_to_a_neighbor(
     tree = shapely.STRtree([shapes[slug] for slug in slugs])
     # A tenth more and a tenth less: what lies between may be either.
     near, far = (
-        pd.DataFrame(tree.query(at, "dwithin", TOLERANCE * factor).T, columns=["at", "slug"])
+        pd.DataFrame(
+            tree.query(at, "dwithin", TOLERANCE * factor).T, columns=["at", "slug"]
+        )
         .groupby("at")["slug"]
         .min()
         .reindex(range(len(points)))
@@ -130,16 +146,12 @@ def demo_shapes(demo: Path) -> dict[str, shapely.Geometry]:
 
 
 @pytest.fixture(scope="module")
-def real_file(real_data: Path) -> Path:
+def real_shapes(real_data: Path) -> dict[str, shapely.Geometry]:
     (file,) = (real_data / "boundaries").iterdir()
-    return file
+    return polygons(file)
 
 
-@pytest.fixture(scope="module")
-def real(real_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return with_boundaries(tmp_path_factory.mktemp("boundaries"), real_file)
-
-
+@on_built
 def test_points_lie_where_shapely_puts_them(
     built: Project, demo_shapes: dict[str, shapely.Geometry]
 ) -> None:
@@ -147,36 +159,104 @@ def test_points_lie_where_shapely_puts_them(
     assert assert_borders_belong_to_a_neighbor(built, demo_shapes) > 500
 
 
+@on_real
 @pytest.mark.real_data
 def test_points_lie_where_shapely_puts_them_within_the_real_boundaries(
-    real: Project, real_file: Path
+    real: Project, real_shapes: dict[str, shapely.Geometry]
 ) -> None:
-    shapes = polygons(real_file)
-    assert assert_equal_to_shapely(real, shapes, 50_000) > 20_000
-    assert assert_borders_belong_to_a_neighbor(real, shapes) > 10_000
+    assert assert_equal_to_shapely(real, real_shapes, 50_000) > 10_000
+    assert assert_borders_belong_to_a_neighbor(real, real_shapes) > 20_000
 
 
+def report_a_million_points(
+    what: str,
+    project: Project,
+    shapes: dict[str, shapely.Geometry],
+    report: Callable[[str, str], None],
+) -> None:
+    n_inside = assert_equal_to_shapely(project, shapes, 1_000_000)
+    n_border = assert_borders_belong_to_a_neighbor(project, shapes)
+    report(
+        "Points in neighborhoods, against shapely",
+        f"{what}: 1,000,000 random points, {n_inside:,} of them inside: 0 differ; "
+        f"{n_border:,} vertices and middles of edges: each in the first neighborhood "
+        "that touches it",
+    )
+
+
+@on_built
 @pytest.mark.full
-@pytest.mark.real_data
 def test_a_million_points_lie_where_shapely_puts_them(
     built: Project,
     demo_shapes: dict[str, shapely.Geometry],
-    real: Project,
-    real_file: Path,
     report: Callable[[str, str], None],
 ) -> None:
-    for what, project, shapes in (
-        ("the city's boundaries", real, polygons(real_file)),
-        ("the demo's boundaries", built, demo_shapes),
-    ):
-        n_inside = assert_equal_to_shapely(project, shapes, 1_000_000)
-        n_border = assert_borders_belong_to_a_neighbor(project, shapes)
-        report(
-            "Points in neighborhoods, against shapely",
-            f"{what}: 1,000,000 random points, {n_inside:,} of them inside: 0 differ; "
-            f"{n_border:,} vertices and middles of edges: all in the first neighborhood "
-            "that touches them",
-        )
+    report_a_million_points("the demo's boundaries", built, demo_shapes, report)
+
+
+@on_real
+@pytest.mark.full
+@pytest.mark.real_data
+def test_a_million_points_lie_where_shapely_puts_them_within_the_real_boundaries(
+    real: Project,
+    real_shapes: dict[str, shapely.Geometry],
+    report: Callable[[str, str], None],
+) -> None:
+    report_a_million_points("the city's boundaries", real, real_shapes, report)
+
+
+@on_real
+@pytest.mark.real_data
+def test_stated_and_computed_places_agree_as_often_as_shapely_finds(
+    real: Project, real_shapes: dict[str, shapely.Geometry], real_data: Path
+) -> None:
+    sent = pd.read_csv(
+        real_data / "accidents" / "traffic_accidents_2019-08_vintage_2015_2017.csv",
+        usecols=["GEO_LON", "GEO_LAT", "NEIGHBORHOOD_ID"],
+        encoding="latin-1",
+    )
+    slugs = dict(zip(neighborhoods().names, neighborhoods().slugs, strict=True))
+    stated = sent["NEIGHBORHOOD_ID"].map(slugs)
+    inside = contained(real_shapes, sent["GEO_LON"].to_numpy(), sent["GEO_LAT"].to_numpy())
+    both = stated.notna() & inside.notna()
+    n_compared, n_agreeing = int(both.sum()), int((stated[both] == inside[both]).sum())
+    with duckdb.connect(str(real.paths.build), read_only=True) as connection:
+        found = connection.execute(
+            "select sum(n_stated), sum(n_compared), sum(n_agreeing) "
+            "from reports.rpt_place_agreement "
+            "where source = 'accidents' and vintage = 'crashes_22'"
+        ).fetchone()
+    assert found == (int(stated.notna().sum()), n_compared, n_agreeing)
+    assert n_agreeing / n_compared > 0.95
+
+
+@on_built
+def test_changed_boundaries_reach_facts_built_before(
+    built: Project, demo: Path, tmp_path: Path
+) -> None:
+    project = new_project(tmp_path / "data", demo)
+    shutil.copytree(
+        built.paths.data / "build", project.paths.build.parent, dirs_exist_ok=True
+    )
+    shutil.copyfile(built.paths.landing, project.paths.landing)
+    models = ("--select", "+fct_accidents", "+fct_service_requests")
+    before = contents(project)
+    (old,) = (demo / "neighborhoods").iterdir()
+    # Two neighbors change their names.
+    text = old.read_text()
+    for name, other in (("Baker", "~"), ("Speer", "Baker"), ("~", "Speer")):
+        assert text.count(f'"{name}"') == 1
+        text = text.replace(f'"{name}"', f'"{other}"')
+    new = tmp_path / "neighborhoods_2018-01-01.geojson"
+    new.write_text(text)
+    project.land("neighborhoods", new)
+    assert project.run(*models) > 0
+    step_by_step = contents(project)
+    for fact in ("marts.fct_accidents", "marts.fct_service_requests"):
+        assert step_by_step[fact] != before[fact]
+    assert project.run(*models) == 0
+    project.run(*models, "--full-refresh")
+    assert contents(project) == step_by_step
 
 
 def test_a_boundary_may_have_parts_holes_and_neighbors_that_overlap(
@@ -220,6 +300,7 @@ def test_a_boundary_may_have_parts_holes_and_neighbors_that_overlap(
     assert_borders_belong_to_a_neighbor(project, polygons(file))
 
 
+@on_built
 def test_feet_of_the_state_plane_become_degrees(built: Project) -> None:
     rng = np.random.default_rng(5)
     feet = pd.DataFrame(
@@ -240,6 +321,7 @@ def test_feet_of_the_state_plane_become_degrees(built: Project) -> None:
     np.testing.assert_allclose(found["latitude"], latitude, rtol=0, atol=1e-9)
 
 
+@on_built
 def test_a_point_is_repaired_only_where_that_is_proven(
     built: Project, demo_shapes: dict[str, shapely.Geometry]
 ) -> None:
@@ -267,6 +349,7 @@ def test_a_point_is_repaired_only_where_that_is_proven(
     assert unplaced["mapped_longitude"].isna().all()
 
 
+@on_built
 def test_exactly_the_swapped_points_of_the_demo_are_repaired(
     built: Project, truth: dict
 ) -> None:
@@ -290,6 +373,7 @@ def test_exactly_the_swapped_points_of_the_demo_are_repaired(
     assert n_coarse > 0 == n_coarse_mapped
 
 
+@on_built
 def test_the_demo_is_placed_where_it_was_made(built: Project) -> None:
     """The demo draws points inside the neighborhood that it states."""
     with built.published() as connection:

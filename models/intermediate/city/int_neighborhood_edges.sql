@@ -53,19 +53,29 @@ joined as (
 ),
 
 -- From the lower end, so that both sides of a border compute with the same numbers.
+directed as (
+    select
+        boundary_number,
+        case when is_upward then start_longitude else end_longitude end
+            as low_longitude,
+        case when is_upward then start_latitude else end_latitude end as low_latitude,
+        case when is_upward then end_longitude else start_longitude end
+            as high_longitude,
+        case when is_upward then end_latitude else start_latitude end as high_latitude
+    from joined
+),
+
 edges as (
     select
-        joined.boundary_number,
+        directed.boundary_number,
         boundaries.neighborhood_slug,
-        case when joined.is_upward then joined.start_longitude else joined.end_longitude end
-            as low_longitude,
-        case when joined.is_upward then joined.start_latitude else joined.end_latitude end as low_latitude,
-        case when joined.is_upward then joined.end_longitude else joined.start_longitude end
-            as high_longitude,
-        case when joined.is_upward then joined.end_latitude else joined.start_latitude end as high_latitude
-    from joined
+        directed.low_longitude,
+        directed.low_latitude,
+        directed.high_longitude,
+        directed.high_latitude
+    from directed
     inner join boundaries
-        on joined.boundary_number = boundaries.boundary_number
+        on directed.boundary_number = boundaries.boundary_number
 )
 
 select * from edges
