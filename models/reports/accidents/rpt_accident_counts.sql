@@ -33,7 +33,7 @@ valued as (
         dimensions.dimension,
         coalesce(
             case dimensions.dimension
-                when 'year' then cast(extract(year from incidents.occurred_date) as varchar)
+                when 'year' then substr(cast(incidents.occurred_date as varchar), 1, 4)
                 when 'month' then substr(cast(incidents.occurred_date as varchar), 1, 7)
                 when 'weekday_and_hour'
                     then

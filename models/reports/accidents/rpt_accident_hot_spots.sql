@@ -1,5 +1,7 @@
-{# How often of 65,536 the number of events is at most 0, 1, ... by Poisson with mean 1. #}
-{% set poisson_ends = ['5e2d', 'bc5b', 'eb71', 'fb24', 'ff10', 'ffd9', 'fffb', 'ffff'] %}
+{# Of 65,536 Poisson numbers with mean 1, how many are at most 0, 1, and so on. #}
+{% set poisson_ends = [
+    '5e2d', 'bc5b', 'eb71', 'fb24', 'ff10', 'ffd9', 'fffb', 'ffff'
+] %}
 {% set n_kept = 200 %}
 {% set n_top = 20 %}
 

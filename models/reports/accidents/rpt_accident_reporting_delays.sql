@@ -2,8 +2,8 @@ with incidents as (
     select
         *,
         cast(extract(year from occurred_date) as integer) as occurred_year,
-        {{ dbt.datediff('occurred_at', 'reported_at', 'second') }} / 3600.0
-            as hours_to_report
+        {{ dbt.datediff('occurred_at', 'reported_at', 'second') }}
+            as seconds_to_report
     from {{ ref('fct_incidents') }}
 ),
 
@@ -13,11 +13,11 @@ measured as (
         occurred_year,
         offense_family,
         case
-            when hours_to_report >= 0 and time_quality <> 'date_only'
-                then cast(hours_to_report as double)
+            when seconds_to_report >= 0 and time_quality <> 'date_only'
+                then cast(seconds_to_report as double) / 3600
         end as hours_to_report,
         reported_at is null as has_no_report,
-        coalesce(hours_to_report < 0, false) as has_misstamped_report
+        coalesce(seconds_to_report < 0, false) as has_misstamped_report
     from incidents
 ),
 

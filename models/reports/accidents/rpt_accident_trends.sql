@@ -24,27 +24,43 @@ spans as (
     select
         vintage,
         min(occurred_date) as first_date,
-        cast({{ dbt.dateadd('day', -1, 'max(occurred_date)') }} as date) as as_of_date
+        {{ dbt.dateadd('day', -1, 'max(occurred_date)') }}
+            as as_of
     from incidents
     group by vintage
 ),
 
-dated as (
+bounded as (
+    select
+        vintage,
+        cast(as_of as date) as as_of_date,
+        {{ dbt.datediff('first_date', 'as_of', 'day') }}
+            as last_day_back
+    from spans
+),
+
+joined as (
     select
         incidents.*,
-        spans.first_date,
-        spans.as_of_date,
-        {{ dbt.datediff('incidents.occurred_date', 'spans.as_of_date', 'day') }}
-            as n_days_back
+        bounded.as_of_date,
+        bounded.last_day_back >= 729 as has_whole_windows
     from incidents
-    inner join spans
-        on incidents.vintage = spans.vintage
+    inner join bounded
+        on incidents.vintage = bounded.vintage
+),
+
+dated as (
+    select
+        *,
+        {{ dbt.datediff('occurred_date', 'as_of_date', 'day') }}
+            as n_days_back
+    from joined
 ),
 
 judged as (
     select
         dated.vintage,
-        dated.first_date,
+        dated.has_whole_windows,
         dated.as_of_date,
         areas.area,
         case areas.area when 'city' then 'all' else coalesce(dated.district, 'Unknown') end
@@ -81,8 +97,7 @@ counted as (
         area_value,
         measure,
         as_of_date,
-        {{ dbt.datediff('first_date', 'as_of_date', 'day') }} >= 729
-            as has_whole_windows,
+        has_whole_windows,
         count(case when is_in_last then 1 end) as n_all_last,
         count(case when is_in_before then 1 end) as n_all_before,
         count(case when is_in_last and is_measure_known then 1 end) as n_known_last,
@@ -90,7 +105,7 @@ counted as (
         count(case when is_in_last and is_counted then 1 end) as n_last,
         count(case when is_in_before and is_counted then 1 end) as n_before
     from judged
-    group by vintage, area, area_value, measure, first_date, as_of_date
+    group by vintage, area, area_value, measure, has_whole_windows, as_of_date
 ),
 
 -- Only where both windows are whole, and the measure is known of nearly all in both.
@@ -108,7 +123,7 @@ comparable as (
 
 -- Given their sum, the later of two Poisson counts is binomial; its share p of the sum
 -- makes the ratio of the rates p / (1 - p).
-bounded as (
+intervals as (
     select
         *,
         {{ wilson_bound('n_last', 'n_both', 'low') }} as share_low,
@@ -135,7 +150,7 @@ compared as (
         is_comparable and n_both > 0 and (share_low > 0.5 or share_high < 0.5)
             as has_clear_change,
         as_of_date
-    from bounded
+    from intervals
 )
 
 select * from compared
