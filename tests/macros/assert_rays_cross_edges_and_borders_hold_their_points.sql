@@ -12,14 +12,14 @@ with points (
     -- Level with the lower end, which counts, and with the upper, which does not.
     (-1.0, 0.0, 2.0, 4.0, 1, false),
     (-1.0, 4.0, 2.0, 4.0, 0, false),
-    -- In its middle, at its ends, beyond them, beside it by less and by more than 1e-9.
+    -- In its middle, at its ends, beyond them, beside it by less and by more than 1e-12.
     (1.0, 2.0, 2.0, 4.0, 0, true),
     (0.0, 0.0, 2.0, 4.0, 0, true),
     (2.0, 4.0, 2.0, 4.0, 0, true),
     (2.5, 5.0, 2.0, 4.0, 0, false),
     (-0.5, -1.0, 2.0, 4.0, 0, false),
-    (0.9999999995, 2.0, 2.0, 4.0, 1, true),
-    (0.99999999, 2.0, 2.0, 4.0, 1, false),
+    (0.9999999999995e0, 2.0, 2.0, 4.0, 1, true),
+    (0.99999999999e0, 2.0, 2.0, 4.0, 1, false),
     -- A level edge is never crossed, but holds its points.
     (-1.0, 0.0, 2.0, 0.0, 0, false),
     (1.0, 0.0, 2.0, 0.0, 0, true),

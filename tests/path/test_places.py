@@ -24,8 +24,8 @@ on_built = pytest.mark.xdist_group("built")
 on_real = pytest.mark.xdist_group("real")
 
 BOUNDS = (-105.12, 39.6, -104.59, 39.92)
-# Within 1e-9 of a degree a point is on a border, and in all that touch it.
-TOLERANCE = 1e-9
+# Within 1e-12 of a degree a point is on a border, and in all that touch it.
+TOLERANCE = 1e-12
 PLACED = """
 with points as (select longitude, latitude from points),
 cells as (select * from intermediate.intermediate.int_neighborhood_cells),
