@@ -96,9 +96,10 @@ class Window(Settings):
         return self
 
     def start(self, as_of: datetime) -> date:
-        """The first day that a delivery of this as-of covers."""
+        """The first day that a delivery of this as-of covers wholly."""
         if self.days is not None:
-            return as_of.date() - timedelta(days=self.days)
+            # The window begins at an hour of the day before.
+            return as_of.date() - timedelta(days=self.days - 1)
         return date(as_of.year - (self.calendar_years or 0), 1, 1)
 
 

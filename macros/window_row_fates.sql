@@ -1,57 +1,52 @@
 {#-
-    The CTEs that give each raw row of a window feed its one fate. They read the CTEs
-    - versions: all versions of the identities in question, with identity_key,
-      event_date, set_aside_reason and is_identified (the source itself tells the
-      identity: a second row of it is a duplicate. Else equal identities all count);
-    - presences: the feed's presence changes; deliveries: its deliveries in order.
+    The CTEs that give each raw row of a window feed its one fate. They read what
+    window_spells() reads, and of `versions` is_identified too: the source itself tells
+    the identity, so that a second row of it is a duplicate; else equal identities all
+    count.
     The current version of an identity are its rows in the last delivery that held any.
     A row set aside supersedes nothing: the last readable version stands.
     Usage: with versions as (...), presences as (...), deliveries as (...),
     {{ window_row_fates() }} select * from fates
 -#}
 {% macro window_row_fates() -%}
-last_changes as (
+{{ window_spells() }},
+
+last_spells as (
     select
-        versions._row_hash,
-        versions._copy,
-        max(deliveries.place) as place,
-        max_by(deliveries.series, deliveries.place) as series,
-        max_by(presences.change, deliveries.place) as change
-    from versions
-    inner join presences
-        on
-            versions._row_hash = presences._row_hash
-            and versions._copy = presences._copy
-    inner join deliveries
-        on presences._delivery_seq = deliveries.delivery_seq
-    group by versions._row_hash, versions._copy
+        _row_hash,
+        _copy,
+        max(came_place) as came_place,
+        max(case when arrived_as = 'reinstated' then 1 else 0 end) as n_reinstatements
+    from spells
+    group by _row_hash, _copy
 ),
 
--- The delivery that was the first without the row; none if it is still there.
 departures as (
     select
         versions._row_hash,
         versions._copy,
         versions.identity_key,
-        versions.set_aside_reason,
         versions.is_identified,
-        last_changes.series,
-        deliveries.place as left_place,
+        versions.set_aside_reason,
+        spells.series,
+        spells.left_place,
+        spells.left_at,
+        spells.last_held_at,
+        last_spells.n_reinstatements,
         case
-            when coalesce(deliveries.is_provisional, true) then 'current'
-            when versions.event_date < deliveries.window_start then 'aged_out'
-            else 'withdrawn'
+            when spells.left_as in ('aged_out', 'withdrawn') then spells.left_as
+            else 'current'
         end as row_state
     from versions
-    inner join last_changes
+    inner join last_spells
         on
-            versions._row_hash = last_changes._row_hash
-            and versions._copy = last_changes._copy
-    left join deliveries
+            versions._row_hash = last_spells._row_hash
+            and versions._copy = last_spells._copy
+    inner join spells
         on
-            last_changes.series = deliveries.series
-            and last_changes.place = deliveries.place
-            and last_changes.change = '-'
+            last_spells._row_hash = spells._row_hash
+            and last_spells._copy = spells._copy
+            and last_spells.came_place = spells.came_place
 ),
 
 ranked as (
@@ -68,6 +63,9 @@ ranked as (
         count(*) over (
             partition by identity_key, set_aside_reason is null, left_place
         ) as n_rows_at_once,
+        max(n_reinstatements) over (
+            partition by identity_key, set_aside_reason is null
+        ) > 0 as was_reinstated,
         count(case when row_state = 'current' then 1 end) over (
             partition by identity_key
         ) > 0 as is_identity_held
@@ -86,7 +84,9 @@ decided as (
         end as fate,
         case when is_identity_held then 'current' else row_state end as record_state,
         cast(row_rank as integer) as row_rank,
-        cast(n_rows_at_once as integer) as n_rows_at_once
+        cast(n_rows_at_once as integer) as n_rows_at_once,
+        was_reinstated,
+        last_held_at
     from ranked
 ),
 
@@ -96,7 +96,9 @@ fates as (
         decided.fate,
         decided.record_state,
         decided.row_rank,
-        decided.n_rows_at_once
+        decided.n_rows_at_once,
+        decided.was_reinstated,
+        decided.last_held_at
     from versions
     inner join decided
         on

@@ -195,7 +195,7 @@ def test_the_first_layout_that_fits_names_a_delivery() -> None:
     assert [layout and layout.name for layout in layouts] == ["full", "other", None]
 
 
-def test_a_window_starts_its_length_before_its_as_of() -> None:
+def test_a_window_starts_with_its_first_whole_day() -> None:
     as_of = datetime(2024, 3, 1, 12)
-    assert Window(column="a", days=366).start(as_of) == date(2023, 3, 1)
+    assert Window(column="a", days=366).start(as_of) == date(2023, 3, 2)
     assert Window(column="a", calendar_years=5).start(as_of) == date(2019, 1, 1)

@@ -52,6 +52,8 @@ keyed as (
         offense_id is not null as is_identified,
         -- Never null, so that a row set aside can be found by date as well.
         coalesce(occurred_date, cast('1900-01-01' as date)) as event_date,
+        -- The city's files go by when an accident was reported.
+        coalesce(reported_date, occurred_date) as window_date,
         case
             when offense_id is not null
                 then {{ surrogate_key(['vintage', 'offense_id']) }}

@@ -21,7 +21,16 @@ compared as (
         series,
         place,
         case when place < last_place then place + 1 else 0 end as next_place,
+        lag(as_of) over (partition by feed, series order by place) as previous_as_of,
         n_open_rejects > 0 as has_rejects,
+        cast(coalesce(
+            count(case when n_open_rejects = 0 then 1 end) over (
+                partition by feed, series
+                order by place
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as integer) as n_clean_before,
         -- Rows missing here may be among the rejects, and nothing without rejects has
         -- followed yet.
         count(case when n_open_rejects = 0 then 1 end) over (

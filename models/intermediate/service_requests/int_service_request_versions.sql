@@ -26,12 +26,13 @@ aliases as (
 mended as (
     select
         requests.*,
+        -- The status decides; only where it says nothing does the date of closing.
+        not coalesce(statuses.is_closed, requests.closed_at is not null) as is_open,
         coalesce(statuses.status, requests.status_label, 'Unknown') as status,
         coalesce(
             statuses.status_family,
             case when requests.status_label is null then 'unknown' else 'other' end
         ) as status_family,
-        statuses.is_closed as has_closed_status,
         coalesce(agencies.mended_label, requests.agency_label, 'Unknown') as agency,
         coalesce(sources.mended_label, requests.source_label, 'Unknown')
             as source, -- noqa: RF04
@@ -67,6 +68,7 @@ keyed as (
         false as is_identified,
         -- Never null, so that a row set aside can be found by date as well.
         coalesce(request_date, cast('1900-01-01' as date)) as event_date,
+        request_date as window_date,
         -- What never changes in a request, labels mended; status and closing do.
         {{ surrogate_key([
             'requested_at', 'source', 'agency', 'request_summary',

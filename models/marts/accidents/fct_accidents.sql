@@ -124,6 +124,7 @@ accidents as (
         keyed.has_unmatched_neighborhood,
         keyed.was_occurred_at_mended,
         keyed.was_reported_at_mended,
+        keyed.was_reinstated,
         keyed.has_untyped_values,
         keyed.occurred_date,
         keyed.reported_date,
@@ -131,6 +132,7 @@ accidents as (
         keyed.occurred_at_utc,
         keyed.last_occurred_at,
         keyed.reported_at,
+        keyed.last_held_at,
         keyed._delivery_seq,
         keyed._change_seq,
         keyed._line

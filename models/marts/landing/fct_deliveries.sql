@@ -1,5 +1,6 @@
 with deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
+    where status <> 'not_yet'
 ),
 
 keyed as (

@@ -57,8 +57,6 @@ placed as (
 judged as (
     select
         *,
-        -- The status decides; only where it says nothing does the date of closing.
-        not coalesce(has_closed_status, closed_at is not null) as is_open,
         time_quality <> 'date_only' and close_time_quality <> 'date_only' as is_timed,
         coalesce(
             closed_date < request_date
@@ -126,6 +124,7 @@ service_requests as (
         has_status_conflict,
         has_misstamped_close,
         coalesce(seconds_to_close < 60, false) as was_closed_at_once,
+        was_reinstated,
         has_usable_point,
         has_unmatched_neighborhood,
         has_irregular_zip,
@@ -137,6 +136,7 @@ service_requests as (
         requested_at_utc,
         closed_at,
         closed_at_utc,
+        last_held_at,
         _delivery_seq,
         _change_seq,
         _line

@@ -1,5 +1,6 @@
 with source as (
     select * from {{ source('city', 'neighborhoods') }}
+    {{ where_held_by_then() }}
 ),
 
 cleaned as (

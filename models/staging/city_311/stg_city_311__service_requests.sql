@@ -1,5 +1,6 @@
 with source as (
     select * from {{ source('city_311', 'service_requests') }}
+    {{ where_held_by_then() }}
 ),
 
 cleaned as (

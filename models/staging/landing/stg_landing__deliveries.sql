@@ -33,7 +33,7 @@ renamed as (
         feed,
         series,
         mode as delivery_mode,
-        status,
+        {{ status_as_of() }} as status,
         reason,
         detail,
         uri,

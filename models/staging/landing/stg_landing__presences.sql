@@ -1,5 +1,6 @@
 with source as (
     select * from {{ source('landing', 'presence') }}
+    {{ where_delivered_by_then('_delivery_seq') }}
 ),
 
 renamed as (

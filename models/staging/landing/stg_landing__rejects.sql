@@ -1,5 +1,6 @@
 with source as (
     select * from {{ source('landing', 'rejects') }}
+    {{ where_delivered_by_then('delivery_seq') }}
 ),
 
 renamed as (

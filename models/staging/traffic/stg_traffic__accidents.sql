@@ -1,5 +1,6 @@
 with source as (
     select * from {{ source('traffic', 'accidents') }}
+    {{ where_held_by_then() }}
 ),
 
 cleaned as (

@@ -1,5 +1,6 @@
 with source as (
     select * from {{ source('vending', 'products') }}
+    {{ where_held_by_then() }}
 ),
 
 typed as (

@@ -2,6 +2,7 @@
 
 with source as (
     select * from {{ source('vending', 'purchases') }}
+    {{ where_held_by_then() }}
 ),
 
 parsed as (

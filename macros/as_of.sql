@@ -1,0 +1,52 @@
+{#-
+    What was true at the end of a day: var('as_of_date'), `2016-05-31`, leaves out every
+    delivery that speaks for a later moment, and with it the rows that only those hold.
+    All models follow, as everything is built from these views. Without the variable,
+    which is the rule, nothing is left out.
+    Usage: dbt build --vars '{as_of_date: 2016-05-31}', into a data folder of its own:
+    eventmart as-of 2016-05-31
+-#}
+
+{#- The first moment that is too late, or none. -#}
+{% macro as_of_end() -%}
+    {%- set as_of_date = var('as_of_date', none) -%}
+    {%- if as_of_date is none -%}
+        {{ return(none) }}
+    {%- elif not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', as_of_date | string) -%}
+        {{ exceptions.raise_compiler_error('as_of_date is no date: ' ~ as_of_date) }}
+    {%- endif -%}
+    {{ return(dbt.dateadd('day', 1, "cast('" ~ as_of_date ~ "' as timestamp)")) }}
+{%- endmacro %}
+
+{#- Of the ledger: the status, `not_yet` of what speaks for a moment after that end. -#}
+{% macro status_as_of() -%}
+    {%- if as_of_end() is none -%}
+        status
+    {%- else -%}
+        case when as_of >= {{ as_of_end() }} then 'not_yet' else status end
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Of a table with a delivery's number in `column`: what those deliveries brought. -#}
+{% macro where_delivered_by_then(column) -%}
+    {%- if as_of_end() is not none -%}
+        where {{ column }} in (
+            select deliveries.delivery_seq
+            from {{ ref('stg_landing__deliveries') }} as deliveries
+            where deliveries.status <> 'not_yet'
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Of raw rows: those that were read in such a delivery, or that one holds too. -#}
+{% macro where_held_by_then() -%}
+    {%- if as_of_end() is not none -%}
+        {{ where_delivered_by_then('_delivery_seq') }}
+        or (_row_hash, _copy) in (
+            select
+                presences._row_hash,
+                presences._copy
+            from {{ ref('stg_landing__presences') }} as presences
+        )
+    {%- endif -%}
+{%- endmacro %}

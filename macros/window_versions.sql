@@ -1,0 +1,112 @@
+{#-
+    The CTEs that tell what the rows of a window feed said in turn. They read what
+    window_spells() reads. They end in `said`: the columns of `versions` and
+    - version_number, from 1 for each identity. Rows that follow upon one another and
+      differ in none of the `columns` are one version: a new layout says the same in
+      other words. Of `optional_columns`, which a layout may lack, only values that both
+      rows give can differ. Rows of identities that cannot be told apart are one each;
+    - arrived_as, ended_as: as in window_spells(), `changed` where the next version
+      followed; null while it is held, and where identities cannot be told apart;
+    - changed_columns: those in which it differs from the version before, in order;
+    - valid_from_at, valid_to_at: by the as-of of deliveries; null while it is held.
+    Usage: with versions as (...), presences as (...), deliveries as (...),
+    {{ window_versions(['status', 'closed_at']) }} select * from said
+-#}
+{% macro window_versions(columns, optional_columns=[]) -%}
+{{ window_spells() }},
+
+spelled as (
+    select
+        versions.*,
+        spells.series,
+        spells.came_place,
+        spells.came_at,
+        spells.left_at,
+        spells.left_as,
+        spells.is_alone,
+        spells.arrived_as,
+        lead(spells.arrived_as) over identity_history as next_arrived_as,
+        concat_ws(
+            ', '
+            {%- for column in columns + optional_columns %}
+            {%- set operator = '<>' if column in optional_columns else 'is distinct from' %},
+            case
+                when
+                    versions.{{ column }} {{ operator }}
+                    lag(versions.{{ column }}) over identity_history
+                    then '{{ column }}'
+            end
+            {%- endfor %}
+        ) as differing_columns
+    from versions
+    inner join spells
+        on
+            versions._row_hash = spells._row_hash
+            and versions._copy = spells._copy
+    where versions.set_aside_reason is null
+    window identity_history as (
+        partition by versions.identity_key
+        order by spells.came_place, versions._row_hash, versions._copy
+    )
+),
+
+numbered as (
+    select
+        *,
+        cast(sum(
+            case
+                when is_alone and arrived_as = 'changed' and differing_columns = ''
+                    then 0
+                else 1
+            end
+        ) over (
+            partition by identity_key
+            order by came_place, _row_hash, _copy
+        ) as integer) as version_number
+    from spelled
+),
+
+runs as (
+    select
+        *,
+        first_value(arrived_as) over run as first_arrived_as,
+        first_value(differing_columns) over run as first_differing_columns,
+        first_value(came_at) over run as valid_from_at,
+        row_number() over (
+            partition by identity_key, version_number
+            order by came_place desc
+        ) as run_rank
+    from numbered
+    window run as (
+        partition by identity_key, version_number
+        order by came_place
+    )
+),
+
+bounded as (
+    select
+        *,
+        case when is_alone then first_arrived_as end as version_arrived_as,
+        case
+            when not is_alone then null
+            when next_arrived_as = 'changed' then 'changed'
+            when left_as <> 'in_doubt' then left_as
+        end as ended_as,
+        case
+            when is_alone and first_arrived_as = 'changed'
+                then first_differing_columns
+        end as changed_columns
+    from runs
+    where run_rank = 1
+),
+
+said as (
+    select
+        *,
+        case
+            when ended_as is not null or (not is_alone and left_as <> 'in_doubt')
+                then left_at
+        end as valid_to_at
+    from bounded
+)
+{%- endmacro %}
