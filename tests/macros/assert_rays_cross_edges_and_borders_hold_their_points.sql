@@ -12,7 +12,7 @@ with points (
     -- Level with the lower end, which counts, and with the upper, which does not.
     (-1.0, 0.0, 2.0, 4.0, 1, false),
     (-1.0, 4.0, 2.0, 4.0, 0, false),
-    -- In its middle, at its ends, beyond them, beside it by less and by more than 1e-12.
+    -- In its middle, at its ends, beyond them, beside it by less than 1e-12 and by more.
     (1.0, 2.0, 2.0, 4.0, 0, true),
     (0.0, 0.0, 2.0, 4.0, 0, true),
     (2.0, 4.0, 2.0, 4.0, 0, true),

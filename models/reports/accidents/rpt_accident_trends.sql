@@ -63,8 +63,10 @@ judged as (
         dated.has_whole_windows,
         dated.as_of_date,
         areas.area,
-        case areas.area when 'city' then 'all' else coalesce(dated.district, 'Unknown') end
-            as area_value,
+        case
+            when areas.area = 'city' then 'all'
+            else coalesce(dated.district, 'Unknown')
+        end as area_value,
         measures.measure,
         dated.n_days_back between 0 and 364 as is_in_last,
         dated.n_days_back between 365 and 729 as is_in_before,
