@@ -12,7 +12,7 @@ with points (
     -- Level with the lower end, which counts, and with the upper, which does not.
     (-1.0, 0.0, 2.0, 4.0, 1, false),
     (-1.0, 4.0, 2.0, 4.0, 0, false),
-    -- In its middle, at its ends, beyond them, beside it by less than 1e-12 and by more.
+    -- In its middle, at its ends, beyond them, less than 1e-12 beside it, and more.
     (1.0, 2.0, 2.0, 4.0, 0, true),
     (0.0, 0.0, 2.0, 4.0, 0, true),
     (2.0, 4.0, 2.0, 4.0, 0, true),
