@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
@@ -37,6 +37,7 @@ from loaders.rehearse import Rehearsal, rehearse
 from loaders.replay import replay as replay_rejects
 from loaders.sources.offer import Offer
 from loaders.trace import trace as trace_key
+from loaders.trust import read_trust, trust_lines
 from loaders.warehouse import create_tables, open_landing
 from loaders.watch import repeat
 
@@ -302,7 +303,11 @@ def diff(
 @main.command()
 @click.pass_obj
 def status(settings: Settings) -> None:
-    """Say what has landed, what was refused, and what is published."""
+    """Say what has landed, what was refused, and what is published.
+
+    Of what is published: whether it is sound, and how far it can be trusted, by its own
+    reports.rpt_trust.
+    """
     paths, _ = settings
     with _reading(paths) as landing:
         feeds = landing.execute(
@@ -331,13 +336,7 @@ def status(settings: Settings) -> None:
         label = f"{entry.uri}:{entry.member}" if entry.member else entry.uri
         start = f"{entry.status} {entry.delivery_seq}: {entry.feed} {label}"
         click.echo(printable(f"{start}: {entry.reason}: {entry.detail}"))
-    version = publishing.current_version(paths)
-    served = paths.published / paths.build.name
-    click.echo(
-        f"published: version {version.number}, {served}"
-        if version
-        else "published: nothing"
-    )
+    _tell_published(paths)
 
 
 @main.command()
@@ -504,6 +503,31 @@ def rollback(settings: Settings) -> None:
     click.echo(f"rolled back to version {version.number}")
 
 
+@main.command()
+@click.argument("moment", metavar="[DATE]", required=False)
+@click.option(
+    "--repair", is_flag=True, help="If what is served is damaged, serve the last good one."
+)
+@click.pass_obj
+def published(settings: Settings, moment: str | None, repair: bool) -> None:
+    """List the published versions that are kept, or say what readers saw on a DATE.
+
+    DATE is 2024-05-31, which means the end of that day, or "2024-05-31 14:30", in UTC.
+    """
+    paths, _ = settings
+    if repair:
+        version = publishing.repair(paths)
+        click.echo(
+            f"repaired: version {version.number} is served; make build publishes anew"
+            if version
+            else "nothing to repair"
+        )
+    if moment:
+        _tell_what_was_published(paths, _end_of(moment))
+    else:
+        _tell_versions(paths)
+
+
 # ---------------------------------------------------------------- helpers
 
 
@@ -586,6 +610,83 @@ def _publication(paths: Paths, version: publishing.Version, is_new: bool) -> str
     served = paths.published / paths.build.name
     state = "published" if is_new else "nothing new, still published:"
     return f"{state} version {version.number} ({version.n_bytes:,} bytes), {served}"
+
+
+def _tell_published(paths: Paths) -> None:
+    """Say what is published and how far it can be trusted; fail if it is damaged."""
+    version = publishing.current_version(paths)
+    served = paths.published / paths.build.name
+    if damage := publishing.served_damage(paths):
+        raise _damaged(damage)
+    if not version:
+        click.echo("published: nothing")
+        return
+    click.echo(f"published: version {version.number}, {served}")
+    if trusts := read_trust(served):
+        click.echo("\n".join(printable(line) for line in trust_lines(trusts)))
+    else:
+        click.echo("trust: the published version does not say; run: make build")
+
+
+def _tell_versions(paths: Paths) -> None:
+    found = [publishing.examine(paths, number) for number in publishing.numbers(paths)]
+    if not found:
+        click.echo("published: nothing; run: make build")
+        return
+    served = publishing.served_number(paths)
+    click.echo(
+        f"{'version':>7}  {'published (UTC)':<19}{'bytes':>16}{'delivery':>10}{'change':>8}"
+        "  state"
+    )
+    for kept in found:
+        version, at, n_bytes, delivery, change = kept.version, "-", "-", "-", "-"
+        if version:
+            at = (version.published_at or "-").replace("T", " ")[:19]
+            n_bytes = f"{version.n_bytes:,}"
+            delivery = str(version.delivery_seq or "-")
+            change = str(version.change_seq or "-")
+        state = f"DAMAGED: {kept.damage}" if kept.damage else "sound"
+        state += ", served" if kept.number == served else ""
+        click.echo(
+            f"{kept.number:>7}  {at:<19}{n_bytes:>16}{delivery:>10}{change:>8}  {state}"
+        )
+    if damage := publishing.served_damage(paths):
+        raise _damaged(damage)
+
+
+def _damaged(damage: str) -> EventmartError:
+    return EventmartError(
+        f"published: {damage}; put the last good version back: eventmart published --repair"
+    )
+
+
+def _tell_what_was_published(paths: Paths, moment: datetime) -> None:
+    serving = publishing.served_at(paths, moment)
+    until = f"until {serving.until:%Y-%m-%d %H:%M:%S}" if serving.until else "until now"
+    span = f"from {serving.since:%Y-%m-%d %H:%M:%S} {until} UTC"
+    start = f"version {serving.number}, served {span}"
+    kept = publishing.examine(paths, serving.number)
+    if serving.number not in publishing.numbers(paths):
+        raise UsageError(
+            f"{start}, has expired; kept are the last {publishing.KEEP} versions and the "
+            "last of each of some days (EVENTMART_KEEP_DAYS)"
+        )
+    if kept.damage:
+        raise EventmartError(f"{start}, is damaged: {kept.damage}: {kept.file}")
+    click.echo(f"{start}\n{kept.file}")
+
+
+def _end_of(moment: str) -> datetime:
+    """A moment in UTC; a date stands for its end, or for now if it is today."""
+    try:
+        found = datetime.fromisoformat(moment)
+    except ValueError as error:
+        raise UsageError(f"{moment!r}: expected a date such as 2024-05-31") from error
+    found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    if len(moment) > len("2024-05-31"):
+        return found
+    now = datetime.now(UTC)
+    return now if found.date() == now.date() else found + timedelta(days=1, microseconds=-1)
 
 
 def _exit_by(statuses: list[str]) -> None:

@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from loaders import publish as publishing
 from loaders.errors import EventmartError
 from loaders.paths import Paths
-from loaders.publish import PROJECT, Version
+from loaders.publish import PROJECT, DamagedError, Version
 
 RUN_RESULTS = PROJECT / "target" / "run_results.json"
 
@@ -20,6 +21,9 @@ def build(paths: Paths) -> tuple[Version, bool] | None:
     Raises:
         EventmartError: if dbt fails; readers keep the version before.
     """
+    # Before a build that takes its time, and may fail.
+    with suppress(DamagedError):
+        publishing.repair(paths)
     if publishing.is_up_to_date(paths):
         # What was tested is what is there: dbt finds that no row is to be written.
         _dbt(paths, "run")

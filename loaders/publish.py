@@ -2,15 +2,20 @@
 
 `published/eventmart.duckdb` is what readers open, read-only. It is a hard link to one of
 `published/versions/<n>/`, put there by an atomic rename: who has the old one open keeps
-it, who opens next gets the new one, and nobody gets half.
+it, who opens next gets the new one, and nobody gets half. `published/served.jsonl` notes
+what was served from when. docs/publishing.md is the same for readers.
 """
 
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -19,22 +24,61 @@ from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.paths import Paths, sync
 from loaders.warehouse import open_landing
 
+_log = logging.getLogger(__name__)
 PROJECT = Path(__file__).parents[1]
+# Kept are so many versions, and the last one of each day of so many days.
 KEEP = 3
+KEEP_DAYS = 7
 # What dbt keeps for itself in the build file.
 _PRIVATE = ("staging", "meta", "seeds")
 # Arguments by which a `dbt build` leaves out models, data tests or rows.
 _PARTIAL = ("select", "exclude", "selector", "resource_types", "empty", "sample")
 
 
+class DamagedError(EventmartError):
+    """What readers see is damaged, and nothing kept can take its place."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a build was made of: what tells its content, and how far the ledger went."""
+
+    content: str
+    delivery_seq: int | None
+    change_seq: int | None
+
+
 @dataclass(frozen=True)
 class Version:
-    """One published version: its number, its file's checksum, and what it was made of."""
+    """One published version: its file's checksum, and what it was made of."""
 
     number: int
     sha256: str
     n_bytes: int
     content: str
+    # Versions published before these were noted have none of them.
+    published_at: str | None = None
+    delivery_seq: int | None = None
+    change_seq: int | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A version as it stands on disk: what is wrong with it, if anything."""
+
+    number: int
+    file: Path
+    version: Version | None
+    damage: str | None
+
+
+@dataclass(frozen=True)
+class Serving:
+    """From when readers saw a version, and until when, if that is over."""
+
+    number: int
+    since: datetime
+    until: datetime | None
 
 
 def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
@@ -49,40 +93,32 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
 
     Raises:
         EventmartError: if the build was partial or a test failed; nothing changes then.
-        BusyError: if another process has the build open.
+        BusyError: if another process has the build open, or publishes.
     """
+    n_days = _keep_days()
+    try:
+        repair(paths)
+        is_sound = True
+    except DamagedError:
+        is_sound = False
     _check_tested(run_results)
     if not paths.build.exists():
         raise UsageError(f"{paths.build}: nothing is built yet; run: make build")
-    content = _checkpoint(paths.build)
-    _tested_inputs(paths).unlink(missing_ok=True)
-    current = current_version(paths)
-    if current and current.content == content and _is_sound(paths, current):
-        _note_inputs(paths, run_results)
-        return current, False
-    kept = versions(paths)
-    number = kept[-1].number + 1 if kept else 1
-    folder = _folder(paths, number)
-    # Views store the name of their database, so the copy keeps the file's name.
-    partial = folder.with_name(f".{number}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    file = partial / paths.build.name
-    shutil.copyfile(paths.build, file)
-    _strip(file)
-    sync(file)
-    version = Version(number, _sha256(file), file.stat().st_size, content)
-    manifest = partial / "manifest.json"
-    manifest.write_text(json.dumps(asdict(version), indent=2) + "\n")
-    sync(manifest)
-    sync(partial)
-    partial.rename(folder)
-    sync(folder.parent)
-    _serve(paths, version)
-    for old in versions(paths)[:-KEEP]:
-        shutil.rmtree(_folder(paths, old.number))
-    _note_inputs(paths, run_results)
-    return version, True
+    with _alone(paths):
+        _mend(paths)
+        _tested_inputs(paths).unlink(missing_ok=True)
+        with _unchanging(paths.build) as made:
+            version = current_version(paths)
+            is_new = not (is_sound and version and version.content == made.content)
+            if version is None or is_new:
+                version = _unserved(paths, made) or _copy(paths, made)
+        if is_new:
+            _serve(paths, version.number)
+        _expire(paths, n_days)
+        # While something lands, nothing can be noted, and the next build tests again.
+        with suppress(BusyError):
+            _note_inputs(paths, run_results)
+    return version, is_new
 
 
 def is_up_to_date(paths: Paths) -> bool:
@@ -92,7 +128,7 @@ def is_up_to_date(paths: Paths) -> bool:
         current
         and noted.exists()
         and noted.read_text() == _inputs(paths)[0]
-        and _is_sound(paths, current)
+        and examine(paths, current.number).damage is None
         and paths.build.exists()
     )
 
@@ -102,31 +138,126 @@ def rollback(paths: Paths) -> Version:
 
     Raises:
         UsageError: if there is none, or none that is sound.
+        BusyError: if another process publishes.
     """
-    current = current_version(paths)
-    older = [v for v in versions(paths) if current and v.number < current.number]
-    for version in reversed(older):
-        if _is_sound(paths, version):
-            _serve(paths, version)
-            return version
+    if numbers(paths):
+        with _alone(paths):
+            _mend(paths)
+            older, _ = _around(paths, served_number(paths))
+            if version := _serve_first_sound(paths, older):
+                return version
     raise UsageError(f"{paths.published}: there is no earlier version to go back to")
 
 
+def repair(paths: Paths) -> Version | None:
+    """If what readers see is damaged, serve the last good version in its place.
+
+    Returns:
+        The version that took its place; None if there was nothing to repair.
+
+    Raises:
+        DamagedError: if no sound version is kept.
+        BusyError: if another process publishes.
+    """
+    if not numbers(paths):
+        return None
+    with _alone(paths):
+        _mend(paths)
+        damage = served_damage(paths)
+        if damage is None:
+            return None
+        # What it was made of is to be published again.
+        _tested_inputs(paths).unlink(missing_ok=True)
+        older, newer = _around(paths, served_number(paths))
+        # One after it was rolled back from, but is better than none.
+        if version := _serve_first_sound(paths, older + newer):
+            _log.warning("published: %s; version %d is served", damage, version.number)
+            return version
+    raise DamagedError(
+        f"{paths.published}: {damage}, and no sound version is kept; run: make build"
+    )
+
+
+def numbers(paths: Paths) -> list[int]:
+    """The numbers of the kept versions, oldest first."""
+    folder = paths.published / "versions"
+    found = (path for path in folder.glob("[0-9]*") if path.name.isdecimal())
+    return sorted(int(p.name) for p in found if p == _folder(paths, int(p.name)))
+
+
 def versions(paths: Paths) -> list[Version]:
-    """The kept versions, oldest first."""
-    manifests = (paths.published / "versions").glob("[0-9]*/manifest.json")
-    found = [Version(**json.loads(manifest.read_text())) for manifest in manifests]
-    return sorted(found, key=lambda version: version.number)
+    """The kept versions whose manifest can be read, oldest first."""
+    found = (_manifest(paths, number) for number in numbers(paths))
+    return [version for version in found if version]
+
+
+def examine(paths: Paths, number: int) -> Kept:
+    """Read all of a kept version, and say what is wrong with it."""
+    file = _folder(paths, number) / paths.build.name
+    version = _manifest(paths, number)
+    return Kept(number, file, version, _damage(file, version))
+
+
+def served_number(paths: Paths) -> int | None:
+    """The number of the version that readers see, or None before the first."""
+    served = paths.published / paths.build.name
+    while before := _identity(served):
+        for number in reversed(numbers(paths)):
+            if _identity(_folder(paths, number) / paths.build.name) == before:
+                return number
+        # Unless another was published just then, it is none that is kept.
+        if _identity(served) == before:
+            break
+    return None
 
 
 def current_version(paths: Paths) -> Version | None:
-    """The version that readers see, or None before the first."""
-    served = paths.published / paths.build.name
-    for version in reversed(versions(paths)):
-        file = _folder(paths, version.number) / paths.build.name
-        if served.exists() and file.exists() and served.samefile(file):
-            return version
-    return None
+    """The version that readers see, or None if there is none or none is known of it."""
+    number = served_number(paths)
+    return None if number is None else _manifest(paths, number)
+
+
+def served_damage(paths: Paths) -> str | None:
+    """What is wrong with what readers see; None if nothing is, or before the first."""
+    number = served_number(paths)
+    if number is not None:
+        kept = examine(paths, number)
+        return kept.damage and f"version {number} is damaged: {kept.damage}"
+    if (paths.published / paths.build.name).exists():
+        return "it is none of the kept versions"
+    return "it is missing" if numbers(paths) else None
+
+
+def servings(paths: Paths) -> list[Serving]:
+    """Which version readers saw from when until when, oldest first."""
+    noted = _noted_servings(paths)
+    number, served = served_number(paths), paths.published / paths.build.name
+    if number is not None and (not noted or noted[-1][0] != number):
+        # Killed before it was noted: the link says it as well.
+        linked_at = datetime.fromtimestamp(served.stat().st_ctime, UTC)
+        noted.append((number, max([linked_at, *(at for _, at in noted[-1:])])))
+    if not noted:
+        return []
+    ends = [*(at for _, at in noted[1:]), None]
+    return [Serving(n, at, end) for (n, at), end in zip(noted, ends, strict=True)]
+
+
+def served_at(paths: Paths, moment: datetime) -> Serving:
+    """What readers saw at a moment.
+
+    Raises:
+        UsageError: if it is before the first that is known of, or yet to come.
+    """
+    if moment > datetime.now(UTC):
+        raise UsageError(f"{moment:%Y-%m-%d %H:%M} UTC is yet to come")
+    found = servings(paths)
+    for serving in reversed(found):
+        if serving.since <= moment:
+            return serving
+    first = f"{found[0].since:%Y-%m-%d %H:%M:%S} UTC" if found else "none"
+    raise UsageError(
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC is before the first known publish: {first}"
+    )
 
 
 def _project_files() -> list[Path]:
@@ -194,17 +325,89 @@ def _check_tested(run_results: Path) -> None:
         )
 
 
-def _checkpoint(build: Path) -> str:
-    """Bring the build file into one piece; returns what tells its content."""
+@contextmanager
+def _alone(paths: Paths) -> Iterator[None]:
+    """Be the only one that publishes; a lock on the folder, which dies with its process."""
+    if not paths.published.exists():
+        paths.published.mkdir(parents=True)
+        sync(paths.data)
+    handle = os.open(paths.published, os.O_RDONLY)
     try:
-        with duckdb.connect(str(build)) as connection:
-            connection.execute("force checkpoint")
-            states = connection.execute(
-                "select node_id, data_version from meta.model_states order by node_id"
-            ).fetchall()
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BusyError(
+                f"{paths.published}: another process publishes; try again when it is done"
+            ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _unchanging(build: Path) -> Iterator[Made]:
+    """Bring the build file into one piece, and let nobody write it meanwhile."""
+    try:
+        connection = duckdb.connect(str(build))
     except duckdb.IOException as error:
-        raise BusyError(f"{build}: is in use; nothing was published: {error}") from error
-    return hashlib.sha256(repr(states).encode()).hexdigest()
+        if "could not set lock" in str(error).lower():
+            message = f"{build}: is in use; nothing was published: {error}"
+            raise BusyError(message) from error
+        raise EventmartError(
+            f"{build}: cannot be opened; remove it and run: make build: {error}"
+        ) from error
+    with connection:
+        connection.execute("force checkpoint")
+        states = connection.execute(
+            "select node_id, data_version from meta.model_states order by node_id"
+        ).fetchall()
+        ((delivery_seq, change_seq),) = connection.execute(
+            "select max(_delivery_seq), max(_change_seq) from marts.fct_deliveries"
+        ).fetchall()
+        content = hashlib.sha256(repr(states).encode()).hexdigest()
+        yield Made(content, delivery_seq, change_seq)
+
+
+def _copy(paths: Paths, made: Made) -> Version:
+    """Keep the build as a new version, which nobody sees yet."""
+    noted = (number for number, _ in _noted_servings(paths))
+    number = max([0, *numbers(paths), *noted]) + 1
+    folder = _folder(paths, number)
+    # Views store the name of their database, so the copy keeps the file's name.
+    partial = folder.with_name(f".{number}.partial")
+    partial.mkdir(parents=True)
+    sync(paths.published)
+    file = partial / paths.build.name
+    shutil.copyfile(paths.build, file)
+    _strip(file)
+    sync(file)
+    version = Version(
+        number,
+        _sha256(file),
+        file.stat().st_size,
+        made.content,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        made.delivery_seq,
+        made.change_seq,
+    )
+    manifest = partial / "manifest.json"
+    manifest.write_text(json.dumps(asdict(version), indent=2) + "\n")
+    sync(manifest)
+    sync(partial)
+    partial.rename(folder)
+    sync(folder.parent)
+    return version
+
+
+def _unserved(paths: Paths, made: Made) -> Version | None:
+    """The newest version, if it is this build and a kill kept it from being served."""
+    noted = [number for number, _ in _noted_servings(paths)]
+    for number in numbers(paths)[-1:]:
+        kept = examine(paths, number)
+        is_this = kept.version and kept.version.content == made.content
+        if is_this and noted and number > max(noted) and kept.damage is None:
+            return kept.version
+    return None
 
 
 def _strip(file: Path) -> None:
@@ -214,18 +417,147 @@ def _strip(file: Path) -> None:
         connection.execute("force checkpoint")
 
 
-def _serve(paths: Paths, version: Version) -> None:
+def _serve(paths: Paths, number: int) -> None:
+    """Let readers see a version from now on."""
     served = paths.published / paths.build.name
     fresh = paths.published / f".{paths.build.name}.fresh"
     fresh.unlink(missing_ok=True)
-    os.link(_folder(paths, version.number) / paths.build.name, fresh)
+    os.link(_folder(paths, number) / paths.build.name, fresh)
     fresh.replace(served)
     sync(paths.published)
+    _note_serving(paths)
 
 
-def _is_sound(paths: Paths, version: Version) -> bool:
+def _around(paths: Paths, number: int | None) -> tuple[list[int], list[int]]:
+    """The kept versions before one and after it, nearest first; all if there is none."""
+    found = numbers(paths)
+    if number is None:
+        return found[::-1], []
+    return [n for n in reversed(found) if n < number], [n for n in found if n > number]
+
+
+def _serve_first_sound(paths: Paths, candidates: list[int]) -> Version | None:
+    for number in candidates:
+        kept = examine(paths, number)
+        if kept.version and kept.damage is None:
+            _serve(paths, number)
+            return kept.version
+    return None
+
+
+def _mend(paths: Paths) -> None:
+    """Clear away what a killed publish left, and note what it did not come to note."""
+    for pattern in (".*.partial", ".*.expired"):
+        for left in (paths.published / "versions").glob(pattern):
+            shutil.rmtree(left)
+    (paths.published / f".{paths.build.name}.fresh").unlink(missing_ok=True)
+    _note_serving(paths)
+
+
+def _expire(paths: Paths, n_days: int) -> None:
+    """Remove the versions that are neither among the last nor the last of a recent day."""
+    whole = [version for version in versions(paths) if _has_size(paths, version)]
+    last = whole[-KEEP:]
+    last_of_days = {_day(version): version.number for version in whole}
+    since = datetime.now(UTC).date() - timedelta(days=n_days)
+    keep = {number for day, number in last_of_days.items() if day and day > since}
+    keep.update(version.number for version in last)
+    for number in set(numbers(paths)) - keep - {served_number(paths)}:
+        # What is damaged goes when it would have gone if it were not.
+        if last and number < last[0].number:
+            # At once out of sight: a kill leaves nothing that looks like a version.
+            expired = _folder(paths, number).with_name(f".{number}.expired")
+            _folder(paths, number).rename(expired)
+            shutil.rmtree(expired)
+
+
+def _keep_days() -> int:
+    text = os.environ.get("EVENTMART_KEEP_DAYS") or str(KEEP_DAYS)
+    if not text.isdecimal():
+        raise UsageError(f"EVENTMART_KEEP_DAYS: {text!r} is no number of days")
+    return int(text)
+
+
+def _day(version: Version) -> date | None:
+    at = version.published_at
+    return datetime.fromisoformat(at).date() if at else None
+
+
+def _manifest(paths: Paths, number: int) -> Version | None:
+    """What a version's manifest says; None if it cannot be read or makes no sense."""
+    names = {field.name for field in fields(Version)}
+    try:
+        said = json.loads((_folder(paths, number) / "manifest.json").read_text())
+        version = Version(**{k: v for k, v in said.items() if k in names})
+        _day(version)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    is_right = version.number == number and isinstance(version.n_bytes, int)
+    return version if is_right else None
+
+
+def _damage(file: Path, version: Version | None) -> str | None:
+    if version is None:
+        return "its manifest.json cannot be read"
+    try:
+        n_bytes = file.stat().st_size
+        if n_bytes != version.n_bytes:
+            return f"its file has {n_bytes:,} bytes, not {version.n_bytes:,}"
+        if _sha256(file) != version.sha256:
+            return "its bytes are not those that were published (SHA-256)"
+    except OSError as error:
+        return f"its file cannot be read: {error.strerror}"
+    return None
+
+
+def _has_size(paths: Paths, version: Version) -> bool:
     file = _folder(paths, version.number) / paths.build.name
-    return file.exists() and _sha256(file) == version.sha256
+    return file.exists() and file.stat().st_size == version.n_bytes
+
+
+def _servings_file(paths: Paths) -> Path:
+    return paths.published / "served.jsonl"
+
+
+def _note_serving(paths: Paths) -> None:
+    """Note what is served now, if that is not what was noted last."""
+    known = servings(paths)
+    if len(known) == len(_noted_servings(paths)):
+        return
+    line = json.dumps({"number": known[-1].number, "since": known[-1].since.isoformat()})
+    with _servings_file(paths).open("a+b") as file:
+        # A line that a power cut left half written ends here.
+        file.seek(max(0, file.tell() - 1))
+        is_cut = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * is_cut + f"{line}\n".encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _noted_servings(paths: Paths) -> list[tuple[int, datetime]]:
+    """The numbers served and since when, as noted; lines that make no sense say nothing."""
+    found: list[tuple[int, datetime]] = []
+    try:
+        lines = _servings_file(paths).read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return found
+    for line in lines:
+        try:
+            said = json.loads(line)
+            since = datetime.fromisoformat(said["since"]).astimezone(UTC)
+            found.append((int(said["number"]), since))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return found
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from others under whatever name; None if it is not there."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _folder(paths: Paths, number: int) -> Path:

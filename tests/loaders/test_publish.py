@@ -2,16 +2,25 @@
 
 import json
 import os
-from collections.abc import Callable
-from datetime import UTC, datetime
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import duckdb
 import pytest
+from click.testing import CliRunner, Result
 from conftest import make_feed
 
+from loaders import build as building
 from loaders import publish as publishing
+from loaders.__main__ import main
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import Warehouse, land_file
 from loaders.paths import Paths
@@ -19,7 +28,10 @@ from loaders.publish import (
     current_version,
     is_up_to_date,
     publish,
+    repair,
     rollback,
+    served_damage,
+    served_number,
     versions,
 )
 from loaders.warehouse import create_tables, open_landing
@@ -45,6 +57,8 @@ def build(paths: Paths, content: str) -> None:
             create or replace table marts.fct_things as select '{content}' as content;
             create or replace view marts.things as select * from marts.fct_things;
             create or replace table reports.rpt_things as select 1 as n_things;
+            create or replace table marts.fct_deliveries as
+                select 7 as _delivery_seq, 5 as _change_seq;
             create or replace view staging.stg_things as select 'private' as content;
             create or replace table seeds.aliases as select 1 as one;
             create or replace table meta.model_states (
@@ -55,6 +69,14 @@ def build(paths: Paths, content: str) -> None:
                 ('model.eventmart.fct_things', 'd', 'f', '{content}', 1, 1);
             """
         )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Iterator[Paths]:
+    """A folder in memory, if there is one: much is synced here."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Paths(Path(folder) / "data", tmp_path / "inbox")
 
 
 @pytest.fixture
@@ -98,6 +120,12 @@ def content(file: Path) -> Any:
         return connection.execute("select content from marts.things").fetchall()[0][0]
 
 
+def flip(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
 def three(paths: Paths, run_results: Path) -> None:
     for text in ("one", "two", "three"):
         build(paths, text)
@@ -115,12 +143,18 @@ def test_a_build_is_published_without_what_is_private(
             "select table_schema || '.' || table_name from information_schema.tables "
             "order by all"
         ).fetchall()
-    assert relations == [("marts.fct_things",), ("marts.things",), ("reports.rpt_things",)]
+    assert [name for (name,) in relations] == [
+        "marts.fct_deliveries",
+        "marts.fct_things",
+        "marts.things",
+        "reports.rpt_things",
+    ]
     assert version.n_bytes == served(paths).stat().st_size
     assert not list(paths.published.rglob("*.wal"))
     assert sorted(path.name for path in paths.published.iterdir()) == [
         ".tested-inputs",
         "eventmart.duckdb",
+        "served.jsonl",
         "versions",
     ]
     with duckdb.connect(str(paths.build)) as connection:
@@ -398,7 +432,539 @@ def test_a_damaged_or_missing_file_is_not_up_to_date(
     assert not is_up_to_date(paths)
 
 
-def flip(file: Path) -> None:
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
+# ---------------------------------------------------------------- damage
+
+
+def truncate(file: Path) -> None:
+    with file.open("r+b") as stream:
+        stream.truncate(file.stat().st_size - 4096)
+
+
+def half_manifest(file: Path) -> None:
+    manifest = file.with_name("manifest.json")
+    manifest.write_text(manifest.read_text()[:40])
+
+
+def no_manifest(file: Path) -> None:
+    file.with_name("manifest.json").unlink()
+
+
+def odd_manifest(file: Path) -> None:
+    file.with_name("manifest.json").write_text('["not", "a", "version"]')
+
+
+DAMAGES = {
+    flip: "its bytes are not those that were published",
+    truncate: "bytes, not ",
+    half_manifest: "its manifest.json cannot be read",
+    no_manifest: "its manifest.json cannot be read",
+    odd_manifest: "its manifest.json cannot be read",
+    Path.unlink: "its file cannot be read: No such file",
+}
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def run(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
+
+    def invoke(*arguments: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(
+            main, [str(a) for a in arguments], prog_name="eventmart"
+        )
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return invoke
+
+
+def file_of(paths: Paths, number: int) -> Path:
+    return paths.published / "versions" / f"{number:06d}" / "eventmart.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [item for item in DAMAGES.items() if item[0] is not Path.unlink],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_is_served_and_damaged_is_found_and_replaced_by_the_version_before(
+    paths: Paths,
+    results: Callable[..., Path],
+    run: Invoke,
+    damage: Callable[[Path], None],
+    said: str,
+) -> None:
+    three(paths, results())
+    damage(file_of(paths, 3))
+    for command in ("status", "published"):
+        found = run(command, code=1).output
+        assert "error: published: version 3 is damaged: " in found
+        assert said in found
+        assert "eventmart published --repair" in found
+    assert "repaired: version 2 is served" in run("published", "--repair").output
+    assert content(served(paths)) == "two"
+    assert "version 2" in run("status").output
+    assert "nothing to repair" in run("published", "--repair").output
+    # What it was made of is to be published again.
+    assert not is_up_to_date(paths)
+    version, is_new = publish(paths, results())
+    assert (version.number, is_new) == (4, True)
+    assert content(served(paths)) == "three"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"), DAMAGES.items(), ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_damaged_version_that_is_not_served_is_listed_and_passed_over(
+    paths: Paths,
+    results: Callable[..., Path],
+    run: Invoke,
+    damage: Callable[[Path], None],
+    said: str,
+) -> None:
+    three(paths, results())
+    damage(file_of(paths, 2))
+    listed = run("published").output.splitlines()
+    assert [line.split()[0] for line in listed] == ["version", "1", "2", "3"]
+    assert "DAMAGED" in listed[2]
+    assert said in listed[2]
+    assert listed[1].endswith("  sound")
+    assert listed[3].endswith("  sound, served")
+    assert rollback(paths).number == 1
+    build(paths, "four")
+    assert publish(paths, results())[0].number == 4
+
+
+def test_a_refused_build_does_not_leave_a_damaged_version_in_service(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    three(paths, results())
+    flip(served(paths))
+    bad = [{"unique_id": "test.eventmart.bad", "status": "fail"}]
+    with pytest.raises(EventmartError, match="last good version is still served"):
+        publish(paths, results(bad))
+    assert content(served(paths)) == "two"
+
+
+def test_a_build_begins_with_a_repair(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three(paths, results())
+    flip(served(paths))
+
+    def failing(*_: object) -> None:
+        raise EventmartError("dbt build failed")
+
+    monkeypatch.setattr(building, "_dbt", failing)
+    with pytest.raises(EventmartError, match="dbt build failed"):
+        building.build(paths)
+    assert content(served(paths)) == "two"
+    assert served_damage(paths) is None
+
+
+def test_if_nothing_sound_is_kept_it_is_said_and_the_next_publish_mends_it(
+    paths: Paths, results: Callable[..., Path], run: Invoke
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    flip(served(paths))
+    said = run("published", "--repair", code=1).output
+    assert "no sound version is kept; run: make build" in said
+    assert publish(paths, results())[0].number == 2
+    assert served_damage(paths) is None
+
+
+def test_a_version_rolled_back_from_is_better_than_a_damaged_one(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    three(paths, results())
+    rollback(paths)
+    rollback(paths)
+    flip(served(paths))
+    repaired = repair(paths)
+    assert repaired
+    assert repaired.number == 2
+
+
+def test_a_served_file_that_is_gone_or_another_is_replaced(
+    paths: Paths, results: Callable[..., Path], run: Invoke
+) -> None:
+    three(paths, results())
+    served(paths).unlink()
+    assert "published: it is missing" in run("status", code=1).output
+    run("published", "--repair")
+    assert content(served(paths)) == "three"
+    # As a copy that knows no links puts it back.
+    served(paths).rename(served(paths).with_suffix(".old"))
+    served(paths).write_bytes(served(paths).with_suffix(".old").read_bytes())
+    assert "it is none of the kept versions" in run("status", code=1).output
+    run("published", "--repair")
+    assert served_number(paths) == 3
+
+
+def test_a_version_that_a_kill_kept_from_being_served_is_not_copied_again(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    build(paths, "two")
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "_serve", crash)
+        with pytest.raises(KeyboardInterrupt):
+            publish(paths, results())
+    assert publishing.numbers(paths) == [1, 2]
+    version, is_new = publish(paths, results())
+    assert (version.number, is_new) == (2, True)
+    assert content(served(paths)) == "two"
+
+
+def test_a_number_is_never_given_twice(paths: Paths, results: Callable[..., Path]) -> None:
+    three(paths, results())
+    rollback(paths)
+    shutil.rmtree(file_of(paths, 3).parent)
+    build(paths, "four")
+    assert publish(paths, results())[0].number == 4
+
+
+def test_one_publishes_at_a_time(paths: Paths, results: Callable[..., Path]) -> None:
+    three(paths, results())
+    # Another process holds the lock for as long as it lives.
+    script = (
+        "import fcntl, os, sys\n"
+        f"handle = os.open({str(paths.published)!r}, os.O_RDONLY)\n"
+        "fcntl.flock(handle, fcntl.LOCK_EX)\n"
+        "print('held', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        for call in (lambda: publish(paths, results()), lambda: rollback(paths)):
+            with pytest.raises(BusyError, match="another process publishes"):
+                call()
+        other.kill()
+    assert rollback(paths).number == 2
+
+
+def test_nobody_writes_the_build_while_it_is_copied(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(paths, "one")
+    real, codes = shutil.copyfile, []
+
+    def copy(source: Path, target: Path) -> None:
+        writer = f"import duckdb; duckdb.connect({str(source)!r})"
+        codes.append(subprocess.run([sys.executable, "-c", writer], check=False).returncode)
+        real(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", copy)
+    publish(paths, results())
+    assert codes == [1]
+
+
+def test_a_build_file_that_is_no_database_is_one_message(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    paths.build.write_bytes(b"x" * 10_000)
+    with pytest.raises(EventmartError, match="cannot be opened; remove it") as refused:
+        publish(paths, results())
+    assert not isinstance(refused.value, BusyError)
+
+
+# ---------------------------------------------------------------- as published
+
+
+def serve_history(paths: Paths, *lines: tuple[int, str]) -> None:
+    """What was served from when, as told."""
+    text = "".join(json.dumps({"number": n, "since": at}) + "\n" for n, at in lines)
+    (paths.published / "served.jsonl").write_text(text)
+
+
+def test_the_kept_versions_say_what_they_were_made_of(
+    paths: Paths, results: Callable[..., Path], run: Invoke
+) -> None:
+    build(paths, "one")
+    before = datetime.now(UTC).replace(microsecond=0)
+    version, _ = publish(paths, results())
+    assert (version.delivery_seq, version.change_seq) == (7, 5)
+    assert version.published_at
+    published_at = datetime.fromisoformat(version.published_at)
+    assert before <= published_at <= datetime.now(UTC)
+    words = run("published").output.splitlines()[1].split()
+    assert words == [
+        *("1", f"{published_at:%Y-%m-%d}", f"{published_at:%H:%M:%S}"),
+        *(f"{version.n_bytes:,}", "7", "5", "sound,", "served"),
+    ]
+
+
+def test_a_manifest_of_before_or_of_later_is_read(
+    paths: Paths, results: Callable[..., Path], run: Invoke
+) -> None:
+    three(paths, results())
+    manifest = file_of(paths, 2).with_name("manifest.json")
+    old = json.loads(manifest.read_text())
+    for name in ("published_at", "delivery_seq", "change_seq"):
+        del old[name]
+    manifest.write_text(json.dumps(old))
+    later = file_of(paths, 1).with_name("manifest.json")
+    later.write_text(json.dumps(json.loads(later.read_text()) | {"more": 1}))
+    # Nor was it noted then what was served.
+    (paths.published / "served.jsonl").unlink()
+    listed = run("published").output
+    assert "DAMAGED" not in listed
+    assert listed.splitlines()[2].split()[:2] == ["2", "-"]
+    assert rollback(paths).number == 2
+    build(paths, "four")
+    assert publish(paths, results())[0].number == 4
+
+
+def test_what_readers_saw_on_a_day_is_found(
+    paths: Paths, results: Callable[..., Path], run: Invoke
+) -> None:
+    three(paths, results())
+    serve_history(
+        paths,
+        (1, "2024-05-01T10:00:00+00:00"),
+        (2, "2024-05-02T10:00:00+00:00"),
+        (1, "2024-05-02T12:00:00+00:00"),
+        (3, "2024-05-04T12:00:00+00:00"),
+    )
+    for moment, number in {
+        "2024-05-01": 1,
+        "2024-05-02T09:59:59": 1,
+        "2024-05-02T10:00:00": 2,
+        "2024-05-02 11:59:59": 2,
+        "2024-05-02T14:30:00+02:00": 1,
+        "2024-05-02": 1,
+        "2024-05-03": 1,
+        "2024-05-04": 3,
+        f"{datetime.now(UTC):%Y-%m-%d}": 3,
+    }.items():
+        said, path = run("published", moment).output.splitlines()
+        assert said.startswith(f"version {number}, served from 2024-05-0"), moment
+        assert Path(path) == file_of(paths, number), moment
+    assert "until 2024-05-02 12:00:00 UTC" in run("published", "2024-05-02T11:00:00").output
+    assert "until now UTC" in run("published", "2024-05-05").output
+
+
+@pytest.mark.parametrize(
+    ("moment", "said"),
+    [
+        ("2024-04-30", "is before the first known publish: 2024-05-01 10:00:00 UTC"),
+        (
+            "2024-05-01",
+            "version 1, served from 2024-05-01 10:00:00 until 2024-05-02 10:00:00 "
+            "UTC, has expired",
+        ),
+        ("2999-01-01", "is yet to come"),
+        ("yesterday", "'yesterday': expected a date such as 2024-05-31"),
+    ],
+)
+def test_what_cannot_be_seen_any_more_is_said(
+    paths: Paths, results: Callable[..., Path], run: Invoke, moment: str, said: str
+) -> None:
+    three(paths, results())
+    serve_history(paths, (1, "2024-05-01T10:00:00+00:00"), (3, "2024-05-02T10:00:00+00:00"))
+    shutil.rmtree(file_of(paths, 1).parent)
+    assert said in run("published", moment, code=2).output
+
+
+def test_what_was_published_and_is_damaged_is_said(
+    paths: Paths, results: Callable[..., Path], run: Invoke
+) -> None:
+    three(paths, results())
+    serve_history(paths, (1, "2024-05-01T10:00:00+00:00"), (3, "2024-05-02T10:00:00+00:00"))
+    flip(file_of(paths, 1))
+    assert "is damaged: its bytes" in run("published", "2024-05-01", code=1).output
+
+
+def test_every_change_of_what_is_served_is_noted_once(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    three(paths, results())
+    rollback(paths)
+    publish(paths, results())
+    # A line that was cut is no line, and the next one is whole.
+    with (paths.published / "served.jsonl").open("a") as file:
+        file.write('{"number": 9, "sin')
+    rollback(paths)
+    flip(served(paths))
+    repair(paths)
+    assert [serving.number for serving in publishing.servings(paths)] == [
+        1,
+        2,
+        3,
+        2,
+        4,
+        3,
+        2,
+    ]
+    times = [serving.since for serving in publishing.servings(paths)]
+    assert times == sorted(times)
+
+
+def test_what_was_served_before_a_kill_could_note_it_is_noted_by_the_next(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three(paths, results())
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "_note_serving", lambda _: None)
+        rollback(paths)
+    after = datetime.now(UTC)
+    last = publishing.servings(paths)[-1]
+    assert last.number == 2
+    assert last.since <= after
+    rollback(paths)
+    assert [serving.number for serving in publishing.servings(paths)] == [1, 2, 3, 2, 1]
+    assert publishing.servings(paths)[-2] == replace(last, until=ANY)
+
+
+# ---------------------------------------------------------------- retention
+
+
+def age(paths: Paths, number: int, days: float) -> None:
+    """Let a version have been published so many days ago."""
+    manifest = file_of(paths, number).with_name("manifest.json")
+    at = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"published_at": at}))
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("3", [3, 4, 5, 6, 7]),
+        ("2", [4, 5, 6, 7]),
+        ("0", [5, 6, 7]),
+        # By default the last of each of seven days.
+        (None, [1, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_the_last_three_and_the_last_of_each_recent_day_are_kept(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str | None,
+    expected: list[int],
+) -> None:
+    # Yesterday at the latest, whatever time of day it is now.
+    for number, days in enumerate([5, 2, 2, 1], 1):
+        with monkeypatch.context() as patch:
+            patch.setenv("EVENTMART_KEEP_DAYS", "9")
+            build(paths, str(number))
+            publish(paths, results())
+        age(paths, number, days)
+    if setting:
+        monkeypatch.setenv("EVENTMART_KEEP_DAYS", setting)
+    else:
+        monkeypatch.delenv("EVENTMART_KEEP_DAYS", raising=False)
+    for number in (5, 6, 7):
+        build(paths, str(number))
+        publish(paths, results())
+    assert publishing.numbers(paths) == expected
+
+
+def test_what_is_served_and_what_is_sound_does_not_expire_for_what_is_damaged(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTMART_KEEP_DAYS", "0")
+    three(paths, results())
+    truncate(file_of(paths, 3))
+    half_manifest(file_of(paths, 2))
+    build(paths, "four")
+    publish(paths, results())
+    # Only three are whole with those that may come.
+    assert publishing.numbers(paths) == [1, 2, 3, 4]
+    for text in ("five", "six"):
+        build(paths, text)
+        publish(paths, results())
+    assert publishing.numbers(paths) == [4, 5, 6]
+    assert rollback(paths).number == 5
+    assert rollback(paths).number == 4
+    build(paths, "four")
+    assert publish(paths, results())[1] is False
+    assert served_number(paths) == 4
+
+
+@pytest.mark.parametrize("text", ["-1", "a week", "1.5"])
+def test_a_setting_that_is_no_number_of_days_is_refused_before_anything_happens(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+) -> None:
+    build(paths, "one")
+    monkeypatch.setenv("EVENTMART_KEEP_DAYS", text)
+    with pytest.raises(UsageError, match=r"EVENTMART_KEEP_DAYS: .* is no number of days"):
+        publish(paths, results())
+    assert not paths.published.exists()
+
+
+def test_a_landing_in_the_way_keeps_nothing_from_being_published(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise BusyError("a landing holds it")
+
+    build(paths, "one")
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "_note_inputs", busy)
+        assert publish(paths, results())[1]
+    assert not is_up_to_date(paths)
+
+
+# ---------------------------------------------------------------- other readers
+
+READ = "select content from marts.things union all from elsewhere.marts.things"
+
+
+def readers() -> list[Any]:
+    """The duckdb command line, and Python without anything of ours."""
+    python = (
+        "import duckdb, sys\n"
+        "connection = duckdb.connect(sys.argv[1], read_only=True)\n"
+        "connection.execute(sys.argv[2])\n"
+        "print(connection.execute(sys.argv[3]).fetchall())\n"
+    )
+    command = shutil.which("duckdb", path=f"{Path(sys.executable).parent}:{os.defpath}")
+    return [
+        pytest.param([sys.executable, "-I", "-c", python], id="python"),
+        pytest.param(
+            [command, "-readonly", "-csv"],
+            id="command line",
+            marks=[] if command else pytest.mark.skip("the duckdb command is not here"),
+        ),
+    ]
+
+
+@pytest.mark.parametrize("reader", readers())
+def test_any_duckdb_reads_it_read_only_renamed_and_attached_too(
+    paths: Paths, results: Callable[..., Path], tmp_path: Path, reader: list[str]
+) -> None:
+    three(paths, results())
+    moved = tmp_path / "moved.duckdb"
+    moved.write_bytes(file_of(paths, 2).read_bytes())
+    attach = f"attach '{file_of(paths, 1)}' as elsewhere (read_only)"
+    for file, expected in ((served(paths), "three"), (moved, "two")):
+        done = subprocess.run(
+            [*reader, str(file), attach, READ], capture_output=True, text=True, check=True
+        )
+        assert expected in done.stdout
+        assert "one" in done.stdout
+        refused = subprocess.run(
+            [*reader, str(file), attach, "create table marts.x as select 1"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "read-only" in refused.stdout + refused.stderr
+    assert served_damage(paths) is None

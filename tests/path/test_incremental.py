@@ -18,29 +18,33 @@ PROVENANCE = {"_delivery_seq", "_change_seq", "_line", "_row_hash"}
 LEDGER = {"fct_deliveries", "fct_rejected_rows"}
 
 
-def contents(project: Project) -> dict[str, tuple[int, str]]:
+def contents_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, str]]:
     """Rows and a hash, which their order does not change, of every mart and report."""
     found = {}
-    with duckdb.connect(str(project.paths.build), read_only=True) as connection:
-        tables = connection.execute(
-            "select table_schema, table_name from information_schema.tables "
-            "where table_catalog = current_catalog() "
-            "and table_schema in ('marts', 'reports') order by all"
+    tables = connection.execute(
+        "select table_schema, table_name from information_schema.tables "
+        "where table_catalog = current_catalog() "
+        "and table_schema in ('marts', 'reports') order by all"
+    ).fetchall()
+    for schema, table in tables:
+        if table in LEDGER:
+            continue
+        columns = connection.execute(
+            "select column_name from duckdb_columns() where database_name = "
+            "current_catalog() and schema_name = ? and table_name = ? order by 1",
+            [schema, table],
         ).fetchall()
-        for schema, table in tables:
-            if table in LEDGER:
-                continue
-            columns = connection.execute(
-                "select column_name from duckdb_columns() where database_name = "
-                "current_catalog() and schema_name = ? and table_name = ? order by 1",
-                [schema, table],
-            ).fetchall()
-            kept = ", ".join(f'"{name}"' for (name,) in columns if name not in PROVENANCE)
-            found[f"{schema}.{table}"] = connection.execute(
-                f"select count(*), coalesce(md5(string_agg(md5(cast(({kept}) as varchar)), "
-                f"'' order by md5(cast(({kept}) as varchar)))), '') from {schema}.{table}"
-            ).fetchone()
+        kept = ", ".join(f'"{name}"' for (name,) in columns if name not in PROVENANCE)
+        found[f"{schema}.{table}"] = connection.execute(
+            f"select count(*), coalesce(md5(string_agg(md5(cast(({kept}) as varchar)), "
+            f"'' order by md5(cast(({kept}) as varchar)))), '') from {schema}.{table}"
+        ).fetchone()
     return found
+
+
+def contents(project: Project) -> dict[str, tuple[int, str]]:
+    with duckdb.connect(str(project.paths.build), read_only=True) as connection:
+        return contents_of(connection)
 
 
 def test_delivery_by_delivery_equals_a_full_rebuild(

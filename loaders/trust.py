@@ -1,0 +1,108 @@
+"""How far the data can be trusted, as the published file itself says."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+
+class Trust(NamedTuple):
+    """A row of reports.rpt_trust, as far as a person wants it at a glance."""
+
+    feed: str
+    freshness: str
+    reference_at: datetime
+    last_as_of_at: datetime | None
+    days_since_last_as_of: float | None
+    median_days_between: float | None
+    n_silent_days: int | None
+    silence_probability: float | None
+    rejected_share: float | None
+    set_aside_share: float | None
+    uncertain_time_share: float | None
+    without_point_share: float | None
+    without_neighborhood_share: float | None
+    withdrawn_share: float | None
+    n_open_held: int
+    n_failed_since: int
+
+
+_HEADER = (
+    "feed",
+    "freshness",
+    "as of",
+    "days ago",
+    "every",
+    "silent days",
+    "rejected",
+    "set aside",
+    "time?",
+    "point?",
+    "place?",
+    "withdrawn",
+    "held",
+    "failed",
+)
+
+
+def read_trust(file: Path) -> list[Trust]:
+    """The rows of a published file's rpt_trust; none if it is older than that report."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        try:
+            rows = connection.execute(
+                f"select {', '.join(Trust._fields)} from reports.rpt_trust "  # noqa: S608
+                "order by feed"
+            ).fetchall()
+        except duckdb.CatalogException:
+            return []
+    return [Trust._make(row) for row in rows]
+
+
+def trust_lines(trusts: list[Trust]) -> list[str]:
+    """A table of them, for the terminal."""
+    table = [_HEADER, *map(_cells, trusts)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if n < 2 else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in table
+    ]
+    return [f"trust, as of {trusts[0].reference_at:%Y-%m-%d %H:%M}:", *lines]
+
+
+def _cells(trust: Trust) -> tuple[str, ...]:
+    silence = _number(trust.n_silent_days)
+    if trust.silence_probability is not None and trust.freshness == "silent":
+        silence += f" (p {trust.silence_probability:.0e})"
+    return (
+        trust.feed,
+        trust.freshness,
+        f"{trust.last_as_of_at:%Y-%m-%d}" if trust.last_as_of_at else "-",
+        _number(trust.days_since_last_as_of),
+        _number(trust.median_days_between),
+        silence,
+        *map(
+            _percent,
+            (
+                trust.rejected_share,
+                trust.set_aside_share,
+                trust.uncertain_time_share,
+                trust.without_point_share,
+                trust.without_neighborhood_share,
+                trust.withdrawn_share,
+            ),
+        ),
+        str(trust.n_open_held),
+        str(trust.n_failed_since),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.3g}" if value < 100 else f"{value:,.0f}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2%}"

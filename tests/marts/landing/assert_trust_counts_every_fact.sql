@@ -1,0 +1,45 @@
+-- A row is a feed whose rows of the fact, current versions and rows counted by day are not
+-- as many: a share of trust would be of something else than it says.
+with facts as (
+    select
+        'purchases' as feed,
+        count(*) as n_facts
+    from {{ ref('fct_purchases') }}
+    union all
+    select
+        'service_requests' as feed,
+        count(*) as n_facts
+    from {{ ref('fct_service_requests') }}
+    union all
+    select
+        'accidents' as feed,
+        count(*) as n_facts
+    from {{ ref('fct_accidents') }}
+),
+
+current_versions as (
+    select
+        feed,
+        sum(n_rows) as n_rows
+    from {{ ref('fct_row_fates') }}
+    where fate = 'current_version'
+    group by feed
+),
+
+feeds as (
+    select * from {{ ref('dim_feeds') }}
+),
+
+compared as (
+    select
+        facts.feed,
+        facts.n_facts,
+        coalesce(current_versions.n_rows, 0) as n_current_versions,
+        coalesce(feeds.n_facts, 0) as n_facts_by_day
+    from facts
+    left join current_versions on facts.feed = current_versions.feed
+    left join feeds on facts.feed = feeds.feed
+)
+
+select * from compared
+where n_facts <> n_current_versions or n_facts <> n_facts_by_day

@@ -1,0 +1,60 @@
+"""The project's SQL without dbt around it: a full rebuild in a second.
+
+What dbt would run is compiled once, and then run against any landing. A test holds this
+against dbt itself, so that what is shown of one is true of the other.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.nodes import ModelNode
+
+from tests.path.conftest import ROOT, new_project
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The models in the order of what they are built from, and a file with the seeds."""
+
+    models: tuple[ModelNode, ...]
+    seeds: Path
+
+    def build(self, landing: Path) -> duckdb.DuckDBPyConnection:
+        """Build everything anew, in memory, as `dbt run --full-refresh` would."""
+        connection = duckdb.connect()
+        connection.execute("set timezone = 'UTC'; set preserve_insertion_order = false")
+        connection.execute("attach ':memory:' as eventmart; attach ':memory:' as intermediate")
+        connection.execute(f"attach '{self.seeds}' as seeds (read_only)")
+        connection.execute("copy from database seeds to eventmart; detach seeds")
+        connection.execute(f"attach '{landing}' as landing (read_only); use eventmart")
+        for model in self.models:
+            schema = f'"{model.database}"."{model.schema}"'
+            kind = "view" if model.config.materialized == "view" else "table"
+            connection.execute(f"create schema if not exists {schema}")
+            connection.execute(
+                f"create {kind} {schema}.{model.name} as {model.compiled_code}"
+            )
+        return connection
+
+
+def compile_project(folder: Path, **variables: str) -> Compiled:
+    """Compile the project, with these dbt variables; `folder` keeps what it needs."""
+    project = new_project(folder)
+    project.dbt("seed")
+    call = ["compile", "--full-refresh", "--project-dir", ROOT, "--profiles-dir", ROOT]
+    call += ["--target-path", folder / "target", "--log-path", folder / "logs", "--quiet"]
+    call += ["--select", "resource_type:model", "--indirect-selection", "empty"]
+    call += ["--vars", str(variables)]
+    os.environ["EVENTMART_DATA"] = str(folder)
+    try:
+        result = dbtRunner().invoke([str(part) for part in call])
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+    assert result.success, result.exception
+    return Compiled(
+        tuple(done.node for done in result.result.results), project.paths.build
+    )
