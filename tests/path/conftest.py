@@ -112,3 +112,18 @@ def built(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="session")
 def truth(demo: Path) -> dict:
     return json.loads((demo / "truth.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def real(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which the real files have been landed and built. Read only."""
+    project = new_project(tmp_path_factory.mktemp("real"))
+    for feed, folder in (
+        ("service_requests", "service_requests"),
+        ("accidents", "accidents"),
+        ("neighborhoods", "boundaries"),
+    ):
+        project.land(feed, *sorted((real_data / folder).iterdir()))
+    project.land("products", real_data / "purchases" / "product_info.csv")
+    project.dbt("build", "--exclude-resource-type", "unit_test")
+    return project

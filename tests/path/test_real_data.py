@@ -7,7 +7,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from tests.path.conftest import Project, new_project
+from tests.path.conftest import Project
 from tests.path.test_response_times import (
     DIMENSIONS,
     FEW,
@@ -17,20 +17,6 @@ from tests.path.test_response_times import (
 )
 
 pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real")]
-
-
-@pytest.fixture(scope="module")
-def real(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = new_project(tmp_path_factory.mktemp("real"))
-    for feed, folder in (
-        ("service_requests", "service_requests"),
-        ("accidents", "accidents"),
-        ("neighborhoods", "boundaries"),
-    ):
-        project.land(feed, *sorted((real_data / folder).iterdir()))
-    project.land("products", real_data / "purchases" / "product_info.csv")
-    project.dbt("build", "--exclude-resource-type", "unit_test")
-    return project
 
 
 def query(project: Project, sql: str) -> pd.DataFrame:

@@ -7,6 +7,12 @@ changes as (
     where feed = 'accidents'
 ),
 
+-- Where boundaries change, every point may lie in another neighborhood.
+boundary_changes as (
+    select max(_change_seq) as _change_seq from {{ ref('int_presence_changes') }}
+    where feed = 'neighborhoods'
+),
+
 deliveries as (
     select * from {{ ref('int_deliveries_in_order') }}
     where feed = 'accidents'
@@ -35,10 +41,23 @@ recounted as (
     where deliveries.has_new_road_user_counts
 ),
 
+placed_again as (
+    select
+        versions.identity_key,
+        boundary_changes._change_seq
+    from versions
+    cross join boundary_changes
+    where
+        versions.longitude is not null
+        and boundary_changes._change_seq is not null
+),
+
 united as (
     select * from changed
     union all
     select * from recounted
+    union all
+    select * from placed_again
 )
 
 select * from united

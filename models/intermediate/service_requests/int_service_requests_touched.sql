@@ -7,7 +7,13 @@ changes as (
     where feed = 'service_requests'
 ),
 
-touched as (
+-- Where boundaries change, every point may lie in another neighborhood.
+boundary_changes as (
+    select max(_change_seq) as _change_seq from {{ ref('int_presence_changes') }}
+    where feed = 'neighborhoods'
+),
+
+changed as (
     select
         versions.identity_key,
         versions.event_date,
@@ -17,6 +23,24 @@ touched as (
         on
             changes._row_hash = versions._row_hash
             and changes._copy = versions._copy
+),
+
+placed_again as (
+    select
+        versions.identity_key,
+        versions.event_date,
+        boundary_changes._change_seq
+    from versions
+    cross join boundary_changes
+    where
+        versions.longitude is not null
+        and boundary_changes._change_seq is not null
+),
+
+united as (
+    select * from changed
+    union all
+    select * from placed_again
 )
 
-select * from touched
+select * from united

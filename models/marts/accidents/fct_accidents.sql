@@ -22,6 +22,36 @@ current_rows as (
     where fate = 'current_version'
 ),
 
+points as (
+    select
+        longitude,
+        latitude
+    from current_rows
+    where longitude is not null and latitude is not null
+    group by longitude, latitude
+),
+
+cells as (
+    select * from {{ ref('int_neighborhood_cells') }}
+),
+
+{{ placed_points() }},
+
+placed as (
+    select
+        current_rows.*,
+        placed_points.mapped_longitude,
+        placed_points.mapped_latitude,
+        placed_points.point_repair,
+        coalesce(placed_points.neighborhood_slug, 'unknown')
+            as computed_neighborhood_slug
+    from current_rows
+    left join placed_points
+        on
+            current_rows.longitude = placed_points.longitude
+            and current_rows.latitude = placed_points.latitude
+),
+
 offenses as (
     select * from {{ ref('dim_offenses') }}
 ),
@@ -29,8 +59,10 @@ offenses as (
 keyed as (
     select
         *,
-        {{ surrogate_key(['identity_key', 'row_rank']) }} as accident_key
-    from current_rows
+        {{ surrogate_key(['identity_key', 'row_rank']) }} as accident_key,
+        {{ surrogate_key(['computed_neighborhood_slug']) }}
+            as computed_neighborhood_key
+    from placed
 ),
 
 accidents as (
@@ -43,6 +75,7 @@ accidents as (
         end as incident_key,
         keyed.offense_key,
         keyed.neighborhood_key,
+        keyed.computed_neighborhood_key,
         keyed.offense_id,
         keyed.incident_id,
         keyed.vintage,
@@ -62,8 +95,11 @@ accidents as (
         keyed.light_condition,
         keyed.time_quality,
         keyed.record_state,
+        keyed.point_repair,
         keyed.longitude,
         keyed.latitude,
+        keyed.mapped_longitude,
+        keyed.mapped_latitude,
         case
             when keyed.has_road_user_counts then coalesce(keyed.n_bicycles, 0)
         end as n_bicycles,

@@ -24,6 +24,36 @@ current_rows as (
     where fate = 'current_version'
 ),
 
+points as (
+    select
+        longitude,
+        latitude
+    from current_rows
+    where longitude is not null and latitude is not null
+    group by longitude, latitude
+),
+
+cells as (
+    select * from {{ ref('int_neighborhood_cells') }}
+),
+
+{{ placed_points() }},
+
+placed as (
+    select
+        current_rows.*,
+        placed_points.mapped_longitude,
+        placed_points.mapped_latitude,
+        placed_points.point_repair,
+        coalesce(placed_points.neighborhood_slug, 'unknown')
+            as computed_neighborhood_slug
+    from current_rows
+    left join placed_points
+        on
+            current_rows.longitude = placed_points.longitude
+            and current_rows.latitude = placed_points.latitude
+),
+
 judged as (
     select
         *,
@@ -37,7 +67,7 @@ judged as (
             ),
             false
         ) as has_misstamped_close
-    from current_rows
+    from placed
 ),
 
 measured as (
@@ -61,6 +91,8 @@ service_requests as (
         identity_key,
         request_type_key,
         neighborhood_key,
+        {{ surrogate_key(['computed_neighborhood_slug']) }}
+            as computed_neighborhood_key,
         request_summary,
         agency,
         agency_label,
@@ -80,10 +112,13 @@ service_requests as (
         time_quality,
         close_time_quality,
         record_state,
+        point_repair,
         cast(days_to_close as integer) as days_to_close,
         cast(seconds_to_close as double) / 3600 as hours_to_close,
         longitude,
         latitude,
+        mapped_longitude,
+        mapped_latitude,
         n_rows_at_once as n_equal_identities,
         is_open,
         has_status_conflict,
