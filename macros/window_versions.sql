@@ -95,7 +95,8 @@ bounded as (
         case when is_alone then first_arrived_as end as version_arrived_as,
         case
             when is_alone and next_arrived_as = 'changed' then 'changed'
-            when left_as = 'in_doubt' or left_place < identity_end_place then null
+            when left_as = 'in_doubt' then null
+            when not is_alone and left_place < identity_end_place then null
             else left_as
         end as ended_as,
         case

@@ -27,7 +27,8 @@ class Compiled:
         """Build everything anew, in memory, as `dbt run --full-refresh` would."""
         connection = duckdb.connect()
         connection.execute("set timezone = 'UTC'; set preserve_insertion_order = false")
-        connection.execute("attach ':memory:' as eventmart; attach ':memory:' as intermediate")
+        for name in ("eventmart", "intermediate"):
+            connection.execute(f"attach ':memory:' as {name}")
         connection.execute(f"attach '{self.seeds}' as seeds (read_only)")
         connection.execute("copy from database seeds to eventmart; detach seeds")
         connection.execute(f"attach '{landing}' as landing (read_only); use eventmart")
@@ -55,6 +56,4 @@ def compile_project(folder: Path, **variables: str) -> Compiled:
     finally:
         DuckDBConnectionManager.close_all_connections()
     assert result.success, result.exception
-    return Compiled(
-        tuple(done.node for done in result.result.results), project.paths.build
-    )
+    return Compiled(tuple(done.node for done in result.result.results), project.paths.build)

@@ -13,9 +13,13 @@ from loaders.feeds import FEEDS_FILE, load_feeds
 from tests.path.conftest import Project, new_project
 
 # Where a row was first read depends on what arrived first, by its nature. The ledger's
-# own facts tell the order of arrival.
+# own facts tell the order of arrival, and what came of it build by build.
 PROVENANCE = {"_delivery_seq", "_change_seq", "_line", "_row_hash"}
-LEDGER = {"fct_deliveries", "fct_rejected_rows"}
+LEDGER = {
+    *("fct_deliveries", "fct_landed_deliveries", "fct_rejected_rows", "dim_feeds"),
+    *("fct_builds", "fct_figure_changes", "rpt_delivery_impact", "rpt_metric_changes"),
+    "rpt_trust",
+}
 
 
 def contents_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, str]]:

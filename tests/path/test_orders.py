@@ -64,7 +64,8 @@ def assert_orders_agree(
 ) -> None:
     rng = random.Random(seed)
     # Of each feed one delivery at least, so that all tables have something to say.
-    chosen = {path.parent.name: (feed, path) for feed, path in rng.sample(small, len(small))}
+    shuffled = rng.sample(small, len(small))
+    chosen = {path.parent.name: (feed, path) for feed, path in shuffled}
     deliveries = sorted({*chosen.values(), *rng.sample(small, 7)})
     expected = built(compiled, folder / "sorted", deliveries)
     assert min(expected[f"marts.{fact}"][0] for fact in FACTS) > 50

@@ -37,7 +37,8 @@ counted as (
             as n_uncertain_times,
         count(case when not service_requests.has_usable_point then 1 end)
             as n_without_point,
-        count(case when not neighborhoods.is_known then 1 end) as n_without_neighborhood,
+        count(case when not neighborhoods.is_known then 1 end)
+            as n_without_neighborhood,
         count(case when service_requests.record_state = 'withdrawn' then 1 end)
             as n_withdrawn
     from service_requests
@@ -57,7 +58,8 @@ counted as (
         count(case when accidents.time_quality <> 'assumed_zone' then 1 end)
             as n_uncertain_times,
         count(case when not accidents.has_usable_point then 1 end) as n_without_point,
-        count(case when not neighborhoods.is_known then 1 end) as n_without_neighborhood,
+        count(case when not neighborhoods.is_known then 1 end)
+            as n_without_neighborhood,
         count(case when accidents.record_state = 'withdrawn' then 1 end) as n_withdrawn
     from accidents
     inner join neighborhoods

@@ -38,7 +38,8 @@ measured as (
         case
             when previous_as_of_at < as_of_at
                 then
-                    {{ dbt.datediff('previous_as_of_at', 'as_of_at', 'second') }} / 86400.0
+                    {{ dbt.datediff('previous_as_of_at', 'as_of_at', 'second') }}
+                    / 86400.0
         end as days_since_previous,
         as_of_at,
         _delivery_seq

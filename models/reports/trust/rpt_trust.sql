@@ -37,7 +37,8 @@ cadences as (
         count(case when newness <= 20 then days_since_previous end) as n_gaps,
         median(case when newness <= 20 then days_since_previous end)
             as median_days_between,
-        max(case when newness <= 20 then days_since_previous end) as longest_days_between,
+        max(case when newness <= 20 then days_since_previous end)
+            as longest_days_between,
         max(as_of_at) as last_as_of_at
     from arrivals
     group by feed
@@ -51,7 +52,8 @@ spaced as (
         lag(event_days.event_date) over (
             partition by event_days.feed order by event_days.event_date
         ) as previous_event_date,
-        max(event_days.event_date) over (partition by event_days.feed) as last_event_date,
+        max(event_days.event_date) over (partition by event_days.feed)
+            as last_event_date,
         cast(bounds.reference_at as date) as reference_date
     from event_days
     cross join bounds
@@ -61,14 +63,21 @@ spaced as (
 measured as (
     select
         *,
-        {{ dbt.datediff('event_date', 'last_event_date', 'day') }} as n_days_before_last,
+        {{ dbt.datediff('event_date', 'last_event_date', 'day') }}
+            as n_days_before_last,
         case
-            when {{ dbt.datediff('previous_event_date', 'last_event_date', 'day') }} < 365
-                then {{ dbt.datediff('previous_event_date', 'event_date', 'day') }} - 1
+            when
+                {{ dbt.datediff('previous_event_date', 'last_event_date', 'day') }}
+                < 365
+                then
+                    {{ dbt.datediff('previous_event_date', 'event_date', 'day') }}
+                    - 1
         end as n_silent_days_before,
         -- The day of the reference itself is not over.
         greatest(
-            {{ dbt.datediff('last_event_date', 'reference_date', 'day') }} - 1, 0
+            {{ dbt.datediff('last_event_date', 'reference_date', 'day') }}
+            - 1,
+            0
         ) as n_silent_days
     from spaced
 ),
@@ -161,8 +170,10 @@ shared as (
             cast({{ part }} as double) / nullif({{ whole }}, 0) as {{ share }}_share,
         {% endfor -%}
         {% for share in ['without_point', 'without_neighborhood'] -%}
-            case when has_places then cast(n_{{ share }} as double) / nullif(n_facts, 0) end
-                as {{ share }}_share,
+            case
+                when has_places
+                    then cast(n_{{ share }} as double) / nullif(n_facts, 0)
+            end as {{ share }}_share,
         {% endfor -%}
         case
             when delivery_mode = 'window'

@@ -1,5 +1,5 @@
--- A row is a feed whose rows of the fact, current versions and rows counted by day are not
--- as many: a share of trust would be of something else than it says.
+-- A returned row is a feed whose rows of the fact, current versions and rows counted by
+-- day are not as many: a share of trust would be of something else than it says.
 with facts as (
     select
         'purchases' as feed,
