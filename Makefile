@@ -38,7 +38,9 @@ build: setup ## Land what is new, build and test it, publish it with its docs.
 ifndef EVENTMART_INBOX
 	@$(EVENTMART) demo --if-missing --scale $(SCALE)
 endif
-	@landed=0
+	@# If this fails, so does the build below; what has come lands all the same.
+	$(EVENTMART) build --if-redefined || true
+	landed=0
 	$(EVENTMART) land --wait 60 || landed=$$?
 	# 3, 4: a delivery was refused. The good ones are built and published all the same.
 	[[ $$landed =~ ^[034]$$ ]] || exit $$landed

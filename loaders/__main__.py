@@ -24,10 +24,11 @@ import duckdb
 
 from loaders import __version__, intake, ledger
 from loaders import publish as publishing
-from loaders.build import RUN_RESULTS
+from loaders.build import RUN_RESULTS, build_as_of, build_redefined
 from loaders.build import build as build_landed
 from loaders.errors import EventmartError, UsageError
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
+from loaders.impact import impact_lines, read_impact
 from loaders.intake import Taken
 from loaders.landing import Warehouse
 from loaders.landing import accept as accept_delivery
@@ -238,13 +239,38 @@ def watch(
 
 
 @main.command()
+@click.option(
+    "--if-redefined",
+    is_flag=True,
+    help="Only if models, seeds or macros changed, and no delivery came, since what is "
+    "published: so that what they move stands apart in reports.rpt_metric_changes.",
+)
 @click.pass_obj
-def build(settings: Settings) -> None:
+def build(settings: Settings, if_redefined: bool) -> None:
     """Build, test and publish what has landed, with its docs."""
     paths, _ = settings
-    published = build_landed(paths)
+    published = build_redefined(paths) if if_redefined else build_landed(paths)
     if published:
         click.echo(_publication(paths, *published))
+        _, is_new = published
+        if is_new and not if_redefined:
+            served = paths.published / paths.build.name
+            for line in impact_lines(read_impact(served)):
+                click.echo(printable(line))
+
+
+@main.command()
+@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@click.pass_obj
+def as_of(settings: Settings, day: datetime) -> None:
+    """Build, in a file of its own, what was true at the end of a DAY.
+
+    Every table, from the deliveries that speak for that day or an earlier one, whenever
+    they came. What was published on a day is another question: eventmart published DAY.
+    """
+    paths, _ = settings
+    file = build_as_of(paths, day.date())
+    click.echo(f"built as of {day:%Y-%m-%d}; open it with: duckdb -readonly {file}")
 
 
 @main.command()

@@ -1,10 +1,11 @@
-"""Build, test and publish what has landed, with its docs: dbt, and then our own part."""
+"""Build what has landed, test and publish it with its docs: dbt, and then our own part."""
 
 import os
 import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 from loaders import publish as publishing
@@ -38,11 +39,40 @@ def build(paths: Paths) -> tuple[Version, bool] | None:
     return published
 
 
-def _dbt(paths: Paths, command: str, *arguments: str) -> None:
+def build_redefined(paths: Paths) -> tuple[Version, bool] | None:
+    """Build if the project changed, and no delivery came, since what is published.
+
+    So that what other definitions move is on record apart from what deliveries move.
+    """
+    return build(paths) if publishing.is_redefined(paths) else None
+
+
+def build_as_of(paths: Paths, day: date) -> Path:
+    """Build, from what the deliveries up to the end of a day say, a file of its own.
+
+    Returns:
+        The file, with marts and reports as readers would have them.
+
+    Raises:
+        EventmartError: if dbt fails.
+    """
+    folder = Paths(paths.data / "as_of" / str(day), paths.inbox)
+    shutil.rmtree(folder.data, ignore_errors=True)
+    folder.build.parent.mkdir(parents=True)
+    only = ("--resource-type", "seed", "--resource-type", "model")
+    variables = f"{{as_of_date: '{day}'}}"
+    _dbt(folder, "build", *only, "--vars", variables, landing=paths.landing)
+    publishing.strip(folder.build)
+    folder.build.with_name("intermediate.duckdb").unlink()
+    return folder.build
+
+
+def _dbt(paths: Paths, command: str, *arguments: str, landing: Path | None = None) -> None:
     """Run dbt on this project, with its own output to the terminal."""
     dbt = Path(sys.executable).with_name("dbt")
     environment = os.environ | {
         "EVENTMART_DATA": str(paths.data),
+        "EVENTMART_LANDING": str(landing or paths.landing),
         "DBT_PROFILES_DIR": str(PROJECT),
     }
     call = [str(dbt), "--quiet", "--no-use-colors", command, *arguments]

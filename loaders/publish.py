@@ -40,6 +40,18 @@ class DamagedError(EventmartError):
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """A hash of the project's files, and how far the ledger goes."""
+
+    project: str
+    landing: str
+
+    def text(self) -> str:
+        """As it is noted beside what was made of them."""
+        return f"{self.project} {self.landing}\n"
+
+
+@dataclass(frozen=True)
 class Made:
     """What a build was made of: what tells its content, and how far the ledger went."""
 
@@ -127,10 +139,20 @@ def is_up_to_date(paths: Paths) -> bool:
     return bool(
         current
         and noted.exists()
-        and noted.read_text() == _inputs(paths)[0]
+        and noted.read_text() == _inputs(paths)[0].text()
         and examine(paths, current.number).damage is None
         and paths.build.exists()
     )
+
+
+def is_redefined(paths: Paths) -> bool:
+    """Whether what readers see was made of just this landing, but of another project."""
+    noted = _tested_inputs(paths)
+    if not noted.exists():
+        return False
+    inputs, _ = _inputs(paths)
+    before = noted.read_text().split()
+    return before[1:] == [inputs.landing] and before[:1] != [inputs.project]
 
 
 def rollback(paths: Paths) -> Version:
@@ -269,8 +291,8 @@ def _project_files() -> list[Path]:
     return found
 
 
-def _inputs(paths: Paths) -> tuple[str, datetime]:
-    """A hash of the project's files and of how far the ledger goes; when it last grew."""
+def _inputs(paths: Paths) -> tuple[Inputs, datetime]:
+    """What a build is made of now; when the ledger last grew."""
     digest = hashlib.sha256()
     for file in _project_files():
         digest.update(f"{file.relative_to(PROJECT)}\0".encode())
@@ -280,8 +302,8 @@ def _inputs(paths: Paths) -> tuple[str, datetime]:
             "select max(delivery_seq), max(finished_at) from raw.deliveries"
         ).fetchone()
     seq, grown = last or (None, None)
-    digest.update(str(seq).encode())
-    return digest.hexdigest(), (grown or datetime.min).replace(tzinfo=UTC)
+    inputs = Inputs(digest.hexdigest(), str(seq))
+    return inputs, (grown or datetime.min).replace(tzinfo=UTC)
 
 
 def _note_inputs(paths: Paths, run_results: Path) -> None:
@@ -292,7 +314,7 @@ def _note_inputs(paths: Paths, run_results: Path) -> None:
     inputs, grown = _inputs(paths)
     changed = max(file.stat().st_mtime for file in _project_files())
     if grown < began and changed < began.timestamp():
-        _tested_inputs(paths).write_text(inputs)
+        _tested_inputs(paths).write_text(inputs.text())
 
 
 def _tested_inputs(paths: Paths) -> Path:
@@ -312,6 +334,10 @@ def _check_tested(run_results: Path) -> None:
     if arguments["which"] != "build" or left_out:
         raise EventmartError(
             "the last dbt run was not a whole `dbt build`; nothing was published"
+        )
+    if (arguments.get("vars") or {}).get("as_of_date"):
+        raise EventmartError(
+            "the last dbt build was as of a day that is past; nothing was published"
         )
     bad = [
         result["unique_id"]
@@ -379,7 +405,7 @@ def _copy(paths: Paths, made: Made) -> Version:
     sync(paths.published)
     file = partial / paths.build.name
     shutil.copyfile(paths.build, file)
-    _strip(file)
+    strip(file)
     sync(file)
     version = Version(
         number,
@@ -410,7 +436,8 @@ def _unserved(paths: Paths, made: Made) -> Version | None:
     return None
 
 
-def _strip(file: Path) -> None:
+def strip(file: Path) -> None:
+    """Leave in a copy of the build what readers need, in one piece."""
     with duckdb.connect(str(file)) as connection:
         for schema in _PRIVATE:
             connection.execute(f"drop schema if exists {schema} cascade")

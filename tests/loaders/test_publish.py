@@ -327,7 +327,7 @@ def test_what_a_crash_left_is_in_nobodys_way(
     assert not list(paths.published.rglob(".*.partial"))
 
 
-@pytest.mark.parametrize("step", ["_strip", "sync", "_sha256", "_serve"])
+@pytest.mark.parametrize("step", ["strip", "sync", "_sha256", "_serve"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_leaves_the_version_before_or_the_new_one(
     paths: Paths,

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -14,6 +15,9 @@ from dbt.cli.main import dbtRunner
 
 from loaders.__main__ import main
 from loaders.paths import Paths
+
+if TYPE_CHECKING:
+    from tests.path.compiled import Compiled
 
 ROOT = Path(__file__).parents[2]
 SCALE = 0.005
@@ -97,6 +101,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "inbox"
     generate(folder, SCALE, 1)
     return folder
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> "Compiled":
+    """The project's SQL. Tests that use it are in the group of that name."""
+    from tests.path.compiled import compile_project
+
+    return compile_project(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture(scope="session")

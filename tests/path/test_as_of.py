@@ -9,12 +9,8 @@ from tests.path.compiled import Compiled, compile_project
 from tests.path.conftest import new_project
 from tests.path.test_incremental import contents_of
 
+pytestmark = pytest.mark.xdist_group("compiled")
 AS_OF = "2016-09-25"
-
-
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    return compile_project(tmp_path_factory.mktemp("compiled"))
 
 
 def test_as_of_a_day_everything_is_as_it_was(

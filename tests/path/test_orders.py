@@ -9,16 +9,12 @@ import duckdb
 import pytest
 
 from loaders.feeds import load_feeds
-from tests.path.compiled import Compiled, compile_project
+from tests.path.compiled import Compiled
 from tests.path.conftest import Project, new_project
 from tests.path.test_incremental import contents_of
 
+pytestmark = pytest.mark.xdist_group("compiled")
 SETS, ORDERS = 50, 10
-
-
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    return compile_project(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ STEPS = {
     "checkpoint": r"publish\._unchanging > (connect|execute)",
     "make the folder": r"publish\._copy > mkdir",
     "copy": r"publish\._copy > (open|sendfile|fstat)",
-    "strip": r"publish\._strip > (connect|execute)|publish\._strip return",
+    "strip": r"publish\.strip > (connect|execute)|publish\.strip return",
     "sync": r"paths\.sync > fsync",
     "hash": r"publish\._sha256 call",
     "write the manifest": r"publish\._copy > (write|open)",
