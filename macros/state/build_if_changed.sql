@@ -15,6 +15,9 @@
         and held.get('fingerprint') == state.fingerprint
         and not should_full_refresh()
     ) -%}
+    {%- if existing is none or should_full_refresh() -%}
+        {%- do store_raw_result('built_anew', message='', code='', rows_affected=0) -%}
+    {%- endif -%}
     {%- if not is_unchanged -%}
         {{ return(materialize()) }}
     {%- endif -%}

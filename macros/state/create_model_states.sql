@@ -6,6 +6,8 @@
     - fingerprint: md5 of the definition, the documentation and the versions read;
     - data_version: the run that last wrote rows (of a view: its inputs' versions);
     - built_change_seq: up to where the landing's changes are in it.
+    meta.untested_days, beside it: one row per model and day of events that incremental
+    runs touched since its tests passed, and one without a day. No row: all days.
     Usage: on-run-start in dbt_project.yml
 -#}
 {% macro create_model_states() -%}
@@ -18,6 +20,10 @@
         data_version varchar,
         built_change_seq bigint,
         n_rows_written bigint
+    );
+    create table if not exists {{ database }}.meta.untested_days (
+        node_id varchar,
+        event_date date
     );
     {%- endfor %}
 {%- endmacro %}

@@ -21,6 +21,10 @@
             {%- set data_version = held.data_version -%}
         {%- endif -%}
         {%- set table = this.database ~ '.meta.model_states' -%}
+        {%- if load_result('built_anew') %}
+        delete from {{ this.database }}.meta.untested_days
+        where node_id = '{{ model.unique_id }}';
+        {%- endif %}
         delete from {{ table }} where node_id = '{{ model.unique_id }}';
         insert into {{ table }} values (
             '{{ model.unique_id }}',

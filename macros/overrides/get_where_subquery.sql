@@ -1,0 +1,22 @@
+{#-
+    What a generic test reads of a model. Of one that is built incrementally these tests,
+    which judge each row or each key for itself, read the days that were touched since
+    they passed: see meta.untested_days. `--vars 'test_everything: true'` has all read, as
+    does every rebuild. Tests that compare tables, relationships among them, are not bounded.
+-#}
+{% macro get_where_subquery(relation) -%}
+    {%- set per_row = [
+        'unique', 'not_null', 'accepted_values', 'accepted_range', 'not_blank',
+        'unique_combination',
+    ] -%}
+    {%- set where = config.get('where', '') -%}
+    {%- set name = (model.get('test_metadata') or {}).get('name') -%}
+    {%- if execute and not where and name in per_row
+        and not var('test_everything', false) -%}
+        {%- set where = untested_days(model.attached_node) -%}
+    {%- endif -%}
+    {%- if where -%}
+        {{ return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') dbt_subquery') }}
+    {%- endif -%}
+    {{ return(relation) }}
+{%- endmacro %}

@@ -1,0 +1,66 @@
+"""Data tests read the days that were touched since they passed, and no day less."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.path.conftest import Project, new_project
+from tests.path.simulated_city import City
+
+FACT = "fct_service_requests"
+MODELS = ("--select", f"+{FACT}", "+dim_request_types", "+dim_neighborhoods")
+# All tests of the fact, and of nothing that is not there.
+ONLY = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
+TESTS = (*MODELS, *ONLY)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = new_project(tmp_path)
+    first, second = City(n_deliveries=2, per_day=0.6, seed=5).write(tmp_path / "city")
+    project.land("service_requests", first[0], "--as-of", first[1])
+    project.dbt("build", *TESTS)
+    project.land("service_requests", second[0], "--as-of", second[1])
+    project.run(*MODELS)
+    return project
+
+
+def spoil(project: Project, where: str) -> None:
+    """Blank a label on some days, as no test would let pass that reads them."""
+    with duckdb.connect(str(project.paths.build)) as build:
+        (n_rows,) = build.execute(
+            f"update marts.{FACT} set agency = ' ' where {where}"
+        ).fetchone() or (0,)
+        assert n_rows > 0
+
+
+def untested(project: Project) -> int:
+    with duckdb.connect(str(project.paths.build), read_only=True) as build:
+        (n_days,) = build.execute(
+            "select count(event_date) from meta.untested_days "
+            f"where node_id = 'model.eventmart.{FACT}'"
+        ).fetchone() or (0,)
+    return n_days
+
+
+DAYS = f"(select event_date from meta.untested_days where node_id like '%.{FACT}')"
+
+
+def test_touched_days_are_tested_until_they_pass(project: Project) -> None:
+    assert untested(project) > 0
+    spoil(project, f"request_date in {DAYS}")
+    for _ in range(2):
+        with pytest.raises(AssertionError, match=f"not_blank_{FACT}_agency"):
+            project.dbt("test", *TESTS)
+    # What comes later does not hide what has not passed.
+    assert untested(project) > 0
+
+
+@pytest.mark.full
+def test_days_that_passed_are_not_read_again_unless_asked(project: Project) -> None:
+    spoil(project, f"request_date not in {DAYS[:-1]} and event_date is not null)")
+    project.dbt("test", *TESTS)
+    assert untested(project) == 0
+    with pytest.raises(AssertionError, match=f"not_blank_{FACT}_agency"):
+        project.dbt("test", *TESTS, "--vars", "{test_everything: true}")
