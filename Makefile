@@ -19,7 +19,7 @@ PARALLEL := --numprocesses auto --dist loadgroup
 SCALE ?= 0.02
 
 .PHONY: help setup build test test-full lint format land watch demo docs docs-serve \
-	check-incremental bench lock clean
+	check-incremental bench bench-history lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 
 bench: setup ## Time landings beside DuckDB's bare read (about 10 minutes).
 	@$(BIN)/python benchmarks/landing.py
+
+bench-history: setup ## Time builds and landings against history (about an hour).
+	@$(BIN)/python benchmarks/history.py
 
 watch: setup ## Land, build and publish what comes, until Ctrl-C.
 	@$(EVENTMART) watch --build

@@ -8,20 +8,16 @@ writes it to docs/performance.md. Run it on a machine that does nothing else.
 
 import argparse
 import gzip
-import os
-import platform
 import shutil
 import statistics
 import sys
 import tempfile
-import time
 import zipfile
 from pathlib import Path
 
 import duckdb
+from common import machine, run, write_section
 
-ROOT = Path(__file__).parents[1]
-HEADING = "## Landing"
 Runs = dict[str, list[tuple[float, float]]]  # name -> wall seconds and peak MiB
 MEMORY_LIMIT = "1GB"
 # What everybody would write; the reference of all ratios.
@@ -65,16 +61,6 @@ def write_purchases(path: Path, megabytes: int) -> None:
             """.replace("{path}", str(path)),
             [n_rows],
         )
-
-
-def run(command: list[str], **environment: str) -> tuple[float, float]:
-    """Run a command; its wall time in seconds and its peak memory in MiB."""
-    began = time.perf_counter()
-    child = os.posix_spawnp(command[0], command, {**os.environ, **environment})
-    _, status, usage = os.wait4(child, 0)
-    if status:
-        sys.exit(f"failed: {' '.join(command)}")
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
 
 
 def measure(
@@ -140,22 +126,18 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options.megabytes, options.rounds)
-    lines = [
-        HEADING,
-        "",
-        f"By `make bench`: a CSV of {options.megabytes:,} MB of purchases, memory limit "
-        f"{MEMORY_LIMIT},",
-        f"{os.cpu_count()} cores ({platform.machine()}), DuckDB {duckdb.__version__}, "
-        f"Python {platform.python_version()}; {options.rounds} alternating",
-        "rounds, each run in a process of its own with its start-up. Bare is",
-        "`create table as select * from read_csv(..., all_varchar = true)`, of the plain",
-        "file.",
-        "",
-        *table(found),
-    ]
-    print("\n".join(lines))
-    (ROOT / "docs" / "performance.md").write_text(
-        "\n".join(["# Performance", "", *lines]) + "\n"
+    write_section(
+        "Landing",
+        [
+            f"By `make bench`: a CSV of {options.megabytes:,} MB of purchases, memory",
+            f"limit {MEMORY_LIMIT}.",
+            f"{machine()}; {options.rounds} alternating",
+            "rounds, each run in a process of its own with its start-up. Bare is",
+            "`create table as select * from read_csv(..., all_varchar = true)`, of the "
+            "plain file.",
+            "",
+            *table(found),
+        ],
     )
 
 

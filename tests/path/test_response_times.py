@@ -483,8 +483,8 @@ def test_partial_months_are_those_that_no_window_covers(built: Project) -> None:
             "select distinct strftime(month_start_date, '%Y-%m'), n_days_covered "
             "from reports.rpt_request_volumes where is_partial_month order by all"
         ).fetchall()
-    # Windows reach from 2015-09-14 to 2016-10-12.
-    assert found == [("2015-09", 17), ("2016-10", 12)]
+    # The first whole day of a window is 2015-09-15, the last 2016-10-12.
+    assert found == [("2015-09", 16), ("2016-10", 12)]
 
 
 def test_repeat_locations_equal_a_search_with_pandas(
