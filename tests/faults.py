@@ -11,6 +11,8 @@ FAULTS = {
         "two_loaders": "two loaders at once, or a loader and a build",
         "stale_lock": "a lock left behind by a killed process",
         "reader_during_landing": "a reader that comes during a landing",
+        "reader_during_publish": "readers during a publish, killed at any step",
+        "damaged": "a published file changed or cut short",
         "clock": "a clock that goes back",
         "unwritable": "a read-only disk, no permission, a path with spaces or accents",
         "sigterm": "Ctrl-C or SIGTERM",

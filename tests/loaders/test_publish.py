@@ -276,6 +276,7 @@ def test_a_rollback_serves_the_version_before(
     assert rollback(paths).number == 3
 
 
+@pytest.mark.fault("process.damaged")
 def test_a_rollback_passes_over_a_damaged_version(
     paths: Paths, results: Callable[..., Path]
 ) -> None:
@@ -487,6 +488,7 @@ def file_of(paths: Paths, number: int) -> Path:
     [item for item in DAMAGES.items() if item[0] is not Path.unlink],
     ids=lambda value: getattr(value, "__name__", ""),
 )
+@pytest.mark.fault("process.damaged")
 def test_what_is_served_and_damaged_is_found_and_replaced_by_the_version_before(
     paths: Paths,
     results: Callable[..., Path],

@@ -282,6 +282,7 @@ def publish_all_sorts(
     return counts
 
 
+@pytest.mark.fault("process.reader_during_publish")
 def test_readers_see_whole_versions_while_publishes_are_killed(
     publisher: Publisher,
 ) -> None:
@@ -297,6 +298,7 @@ def test_readers_see_whole_versions_while_publishes_are_killed(
 
 
 @pytest.mark.full
+@pytest.mark.fault("process.reader_during_publish")
 def test_twenty_readers_see_whole_versions_while_publishes_are_killed_at_every_step(
     publisher: Publisher, report: Report
 ) -> None:
