@@ -1,6 +1,5 @@
 with deliveries as (
     select * from {{ ref('fct_deliveries') }}
-    where status <> 'not_yet'
 ),
 
 landed as (
