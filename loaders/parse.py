@@ -432,5 +432,5 @@ def _number(landing: duckdb.DuckDBPyConnection, head: Head, body: Body) -> None:
 
 
 def literal(text: str) -> str:
-    """A setting as an SQL string. For feeds.yml only, never for data."""
+    """A setting or a path as an SQL string. Never for data."""
     return "'" + text.replace("'", "''") + "'"
