@@ -36,6 +36,18 @@ def test_the_published_file_holds_marts_and_reports_only(built: Project) -> None
     assert schemas == {"marts", "reports"}
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("feed", [None, "purchases", "service_requests", "accidents"])
+def test_who_has_one_feed_or_none_gets_a_build_that_passes(
+    demo: Path, tmp_path: Path, feed: str | None
+) -> None:
+    project = new_project(tmp_path)
+    if feed:
+        project.land(feed, demo / feed)
+    project.dbt("build", "--exclude-resource-type", "unit_test")
+    project.publish()
+
+
 def test_every_published_relation_reads_alone_renamed_and_under_another_alias(
     built: Project, tmp_path: Path
 ) -> None:
