@@ -7,5 +7,6 @@ select
     n_purchases,
     round(100 * purchase_share, 1) as purchases_percent
 from reports.rpt_top_products
+where dimension = 'overall'
 order by sales_rank, product_id
 limit 10
