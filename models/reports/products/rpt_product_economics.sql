@@ -99,6 +99,8 @@ rounded as (
         {% endfor -%}
         true as is_assumption
     from totals
+    -- Overall is a group where nothing is sold, too.
+    where n_products > 0
 )
 
 select * from rounded
