@@ -1,4 +1,6 @@
 {% set n_regular = 10 %}
+{% set groupings = {'part': ['active.part'], 'all': []} %}
+{% set kiosk = ['active.kiosk_key', 'active.kiosk_id'] %}
 
 with purchases as (
     select * from {{ ref('fct_purchases') }}
@@ -97,9 +99,7 @@ parts as (
         coalesce(sum(sold.n_regular), 0) as n_regular
     from active
     left join sold on active.kiosk_id = sold.kiosk_id and active.part = sold.part
-    group by {{ grouped_by_dimension(
-        {'part': ['active.part'], 'all': []}, ['active.kiosk_key', 'active.kiosk_id']
-    ) }} -- noqa: PRS
+    group by {{ grouped_by_dimension(groupings, kiosk) }} -- noqa: PRS
 ),
 
 compared as (

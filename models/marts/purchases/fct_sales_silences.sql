@@ -167,8 +167,10 @@ silences as (
     select
         paced.subject,
         paced.subject_id,
-        case when paced.next_date is null then 'since_last_sale' else 'between_sales' end
-            as kind,
+        case
+            when paced.next_date is null then 'since_last_sale'
+            else 'between_sales'
+        end as kind,
         paced.n_before,
         paced.pace_before,
         lead(paced.n_after) over selling as n_after,

@@ -5,6 +5,7 @@
     'holiday_factor': 'is_holiday',
 } %}
 {% set n_rounds = 6 %}
+{% set groupings = {'type': ['event_type'], 'all': []} %}
 
 with event_hours as (
     select * from {{ ref('fct_event_hours') }}
@@ -30,9 +31,7 @@ counted as (
         event_date,
         sum(n_events) as n_events
     from event_hours
-    group by {{ grouped_by_dimension(
-        {'type': ['event_type'], 'all': []}, ['feed', 'event_date']
-    ) }} -- noqa: PRS
+    group by {{ grouped_by_dimension(groupings, ['feed', 'event_date']) }} -- noqa: PRS
 ),
 
 event_types as (
