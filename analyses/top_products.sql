@@ -1,4 +1,5 @@
--- Which ten products sell most, and how much of all sales are they?
+-- Which ten products sell most, and how much of all sales are they? Units, not money:
+-- the files have no price.
 select
     sales_rank,
     product_id,
