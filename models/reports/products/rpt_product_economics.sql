@@ -101,8 +101,6 @@ rounded as (
         {% endfor -%}
         true as is_assumption
     from totals
-    -- Overall is a group where nothing is sold, too.
-    where n_products > 0
 )
 
 select * from rounded
