@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from loaders import publish as publishing
+from loaders.disclosure import disclose, read_disclosure
 from loaders.errors import EventmartError
 from loaders.paths import Paths
 from loaders.publish import PROJECT, DamagedError, Version
@@ -63,7 +64,9 @@ def build_as_of(paths: Paths, day: date) -> Path:
     variables = f"{{as_of_date: '{day}'}}"
     _dbt(folder, "build", *only, "--vars", variables, landing=paths.landing)
     publishing.strip(folder.build)
-    folder.build.with_name("intermediate.duckdb").unlink()
+    disclosure = read_disclosure(RUN_RESULTS.with_name("manifest.json"))
+    disclose(folder.build, folder.intermediate, disclosure)
+    folder.intermediate.unlink()
     return folder.build
 
 

@@ -24,9 +24,9 @@ from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.parse import parse
+from loaders.parse import Parsed, parse, read_again
 from loaders.paths import Paths
-from loaders.read import Body
+from loaders.records import Body
 from loaders.sources.local import is_as_stamped, stamp_of
 from loaders.unpack import Member, members
 from loaders.warehouse import check_space
@@ -146,19 +146,19 @@ def _land(
                     "nobody writes to it any more",
                 )
             with keeping(drop, warehouse.paths.drops) as settle:
-                body = prepare(warehouse, feed, entry, drop)
-                if body and not entry.accepted_by:
-                    hold_if_suspicious(landing, feed, entry, body)
+                parsed = prepare(warehouse, feed, entry, drop)
+                if parsed and not entry.accepted_by:
+                    hold_if_suspicious(landing, feed, entry, parsed.body)
                 settle()
                 with transaction(landing):
-                    if body:
-                        write(landing, feed, entry, body)
+                    if parsed:
+                        write(landing, feed, entry, parsed)
                     ledger.enter(landing, entry)
         except DeliveryError as error:
             _refuse(landing, entry, error)
 
 
-def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Body | None:
+def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parsed | None:
     """Parse a delivery and give it its place; None if it has nothing to land.
 
     Raises:
@@ -172,14 +172,14 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Body 
         return None
     # Its rows, or a copy of its text, take about as much again.
     check_space(warehouse.paths.data, drop.n_bytes)
-    body = parse(landing, feed, entry, drop.plain)
-    if body.n_records == body.n_blank:
+    parsed = parse(landing, feed, entry, drop.plain)
+    if parsed.body.n_records == parsed.body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"
         return None
     if entry.as_of is None:
         entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
-    return body
+    return parsed
 
 
 @contextmanager
@@ -204,11 +204,13 @@ def _refuse(landing: duckdb.DuckDBPyConnection, entry: Entry, error: DeliveryErr
 # ---------------------------------------------------------------- writing
 
 
-def write(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Body) -> None:
+def write(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> None:
     """Write new row versions, presence and rejects, in the open transaction."""
     entry.status = "landed"
     entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
-    entry.n_new = insert_new(landing, feed, entry)
+    entry.n_new = insert_new(landing, feed, entry, parsed)
     n_good = entry.n_records - entry.n_rejected - entry.n_blank
     entry.n_known = n_good - entry.n_new
     if feed.mode == "increment" and entry.n_known:
@@ -224,10 +226,12 @@ def write(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Bo
         )
     if feed.mode != "increment":
         entry.n_absent = write_deltas(landing, entry, entry.change_seq, "incoming")
-    insert_rejects(landing, entry, body)
+    insert_rejects(landing, entry, parsed.body)
 
 
-def insert_new(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> int:
+def insert_new(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> int:
     """Write the row versions of `incoming` that are not known yet; count them.
 
     They stand in the temporary table `new_rows`, by `_place`.
@@ -242,22 +246,27 @@ def insert_new(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> 
             """  # noqa: S608
         )
     )
-    n_rows = _count(landing.execute("select count(*) from incoming"))
+    if n_new == 0:
+        return 0
+    if parsed.is_thin:
+        read_again(landing, feed, parsed)
+        rows = "incoming_rows"
+    elif n_new == _count(landing.execute("select count(*) from incoming")):
+        # Whole rows are not joined to leave out none: it takes as long again.
+        rows = "incoming"
+    else:
+        rows = "incoming semi join new_rows using (_place)"
     columns = ", ".join(f'"{name}"' for name in feed.columns)
-    # Whole rows are not joined if that would leave out none: it takes as long again.
-    semi_join = "" if n_new == n_rows else "semi join new_rows using (_place)"
-    if n_new:
-        landing.execute(
-            f"""
-            insert into raw.{feed.name} by name
-            select
-                _row_hash, _copy, {columns}, _extra, _line,
-                cast(? as bigint) as _delivery_seq, cast(? as bigint) as _change_seq
-            from incoming
-            {semi_join}
-            """,  # noqa: S608
-            [entry.delivery_seq, entry.change_seq],
-        )
+    landing.execute(
+        f"""
+        insert into raw.{feed.name} by name
+        select
+            _row_hash, _copy, {columns}, _extra, _line,
+            cast(? as bigint) as _delivery_seq, cast(? as bigint) as _change_seq
+        from {rows}
+        """,  # noqa: S608
+        [entry.delivery_seq, entry.change_seq],
+    )
     return n_new
 
 

@@ -6,36 +6,58 @@ Names of unknown columns are data: they are bound, never written into a query.
 import csv
 import io
 import re
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import compress, islice
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
+from loaders import ledger
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
-from loaders.read import (
+from loaders.read import read_csv, read_geojson
+from loaders.records import (
     HEADER_PADDING,
     MAX_RECORD_BYTES,
     Body,
     Head,
     HeaderError,
     header_words,
-    read_csv,
-    read_geojson,
 )
 
 # Of a line in a file of plain ones: as little as keeps DuckDB's buffers small.
 MAX_PLAIN_BYTES = 8 << 20
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """What the temporary view `incoming` was parsed from.
+
+    Attributes:
+        body: the records.
+        columns: the position of each column in them, by its name.
+        is_thin: whether `incoming` has only the columns by which a delivery is judged:
+            most of its rows may be known, and these are read once, and not stored. See
+            `read_again`.
+    """
+
+    body: Body
+    columns: dict[str, int]
+    is_thin: bool = False
+
+
 def parse(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, plain: Path
-) -> Body:
+) -> Parsed:
     """Read a delivery into the temporary view `incoming`: all text, hashed, numbered.
 
-    Its columns are those of the feed's raw table, but for the landing's numbers. What
-    the file says of itself goes into the entry, as it becomes known.
+    Its columns are those of the feed's raw table, but for the landing's numbers; or
+    some of them, see `Parsed`. What the file says of itself goes into the entry, as it
+    becomes known.
 
     Args:
         landing: the loader's database, with no transaction open: DuckDB ends one when
@@ -84,7 +106,7 @@ def _parse(
     head: Head,
     encoding: str,
     body: Body,
-) -> Body:
+) -> Parsed:
     entry.encoding, entry.header = encoding, csv_record(head.names)
     entry.n_header_lines, entry.n_records = head.n_lines, body.n_records
     entry.n_rejected, entry.n_blank = body.n_rejected, body.n_blank
@@ -97,8 +119,15 @@ def _parse(
     if head.preamble:
         notes.append(f"lines before the header: {head.preamble[:1000]!r}")
     entry.detail = "; ".join(notes) or None
+    # Of a window or a list that comes again most rows are known, and their hash says so.
+    is_thin = (
+        not body.numbered
+        and entry.mode != "increment"
+        and ledger.has_landed(landing, entry)
+    )
+    parsed = Parsed(body, columns, is_thin)
     try:
-        n_parsed = _load(landing, feed, columns, body)
+        n_parsed = _load(landing, feed, parsed, "hashed", _judged_by(feed, parsed))
     except duckdb.InvalidInputException as error:
         raise ParseError("not_parsed", f"DuckDB refuses it: {str(error)[:300]}") from error
     if n_parsed != body.n_records - body.n_rejected - body.n_blank:
@@ -110,7 +139,62 @@ def _parse(
     if not body.numbered and _may_hold_headers(landing, feed, columns, head):
         raise ParseError("repeated_header", "a record may be a header")
     _number(landing, head, body)
-    return body
+    return parsed
+
+
+def _judged_by(feed: Feed, parsed: Parsed) -> Collection[str]:
+    """The columns that `hashed` needs, beside the hash."""
+    if not parsed.is_thin:
+        return {*feed.columns, *parsed.columns}
+    window = [feed.window.column] if feed.window else []
+    return {*feed.as_of.newest, *window, *_opening(parsed.columns)}
+
+
+def _opening(columns: dict[str, int]) -> list[str]:
+    """The columns by which a row is told from a header."""
+    return list(columns)[:2]
+
+
+def read_again(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> None:
+    """Parse the rows that stand in `new_rows`, by `_place`, with all their columns.
+
+    Makes the temporary view `incoming_rows` of them: what `incoming` would be if it were
+    not thin. Where it is, each record is one line of the file.
+
+    Raises:
+        DeliveryError: if they are not read as they were before.
+    """
+    places = landing.execute("select _place from new_rows").fetchnumpy()["_place"]
+    is_wanted = np.zeros(parsed.body.n_records, bool)
+    is_wanted[places] = True
+    path = parsed.body.path.with_name("again.csv")
+    with parsed.body.path.open("rb") as lines, path.open("wb") as target:
+        target.writelines(compress(islice(lines, parsed.body.skip, None), is_wanted))
+    body = replace(parsed.body, path=path, skip=0)
+    everything = {*feed.columns, *parsed.columns}
+    _load(landing, feed, replace(parsed, body=body), "again", everything)
+    columns = ", ".join(f'again."{name}"' for name in feed.columns)
+    landing.execute(
+        f"""
+        create or replace temporary view incoming_rows as
+        select
+            incoming._place, incoming._row_hash, incoming._copy, incoming._line,
+            {columns}, again._extra
+        from (select *, row_number() over (order by rowid) as n from again) as again
+        inner join (
+            select _place, row_number() over (order by _place) as n from new_rows
+        ) as places on again.n = places.n
+        inner join incoming
+            on places._place = incoming._place and again._row_hash = incoming._row_hash
+        """  # noqa: S608
+    )
+    read = landing.execute("select count(*) from incoming_rows").fetchone()
+    if read != (len(places),):
+        raise DeliveryError(
+            "count_mismatch",
+            f"{len(places)} rows are new, but read again they are others; nothing was "
+            "landed",
+        )
 
 
 def csv_record(names: list[str]) -> str:
@@ -227,7 +311,7 @@ def _may_hold_headers(
     lengths = [len(word.encode()) for word in words]
     tests: list[str] = []
     values: list[object] = []
-    for name in list(columns)[:2]:
+    for name in _opening(columns):
         if name in feed.columns:
             column = f'"{name}"'
         else:
@@ -249,15 +333,22 @@ def _may_hold_headers(
 
 
 def _load(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, columns: dict[str, int], body: Body
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    parsed: Parsed,
+    table: str,
+    kept: Collection[str],
 ) -> int:
-    """Parse and hash into the temporary table `hashed`, in file order; count its rows.
+    """Parse and hash into a temporary table, in file order; count its rows.
+
+    Beside the hash it has the feed's columns that are kept, and `_extra` of the others.
 
     The hash is md5 over NUL name NUL value of every column that is not null and not
     volatile, by name: adding empty columns, re-ordering them, or promoting one from
     `_extra` changes no hash. No name and no value holds a NUL, so that no two rows join
     alike; a length before each value would cost more than all the rest.
     """
+    columns, body = parsed.columns, parsed.body
     fields = [f"c{position}" for position in range(len(columns))]
     if body.numbered:
         fields.insert(0, "line")
@@ -273,8 +364,9 @@ def _load(
         if name in columns
         else f'cast(null as varchar) as "{name}", '
         for name in feed.columns
+        if name in kept
     )
-    extras = [name for name in columns if name not in feed.columns]
+    extras = [name for name in columns if name in kept and name not in feed.columns]
     pairs = ", ".join(f"{{'name': ?, 'value': c{columns[name]}}}" for name in extras)
     extra = (
         f"nullif(to_json(map_from_entries(list_filter([{pairs}], "
@@ -289,7 +381,7 @@ def _load(
     longest = 2 * MAX_RECORD_BYTES if body.numbered else MAX_PLAIN_BYTES
     counted = landing.execute(
         f"""
-        create or replace temporary table hashed as
+        create or replace temporary table {table} as
         select
             cast(md5(concat({parts})) as uuid) as _row_hash,
             {values}
@@ -339,5 +431,5 @@ def _number(landing: duckdb.DuckDBPyConnection, head: Head, body: Body) -> None:
 
 
 def literal(text: str) -> str:
-    """A setting as an SQL string. For feeds.yml only, never for data."""
+    """A setting or a path as an SQL string. Never for data."""
     return "'" + text.replace("'", "''") + "'"

@@ -2,8 +2,9 @@
 
 `published/eventmart.duckdb` is what readers open, read-only. It is a hard link to one of
 `published/versions/<n>/`, put there by an atomic rename: who has the old one open keeps
-it, who opens next gets the new one, and nobody gets half. `published/served.jsonl` notes
-what was served from when. docs/publishing.md is the same for readers.
+it, who opens next gets the new one, and nobody gets half. `published/exports` is a link
+to the exports of the same version. `published/served.jsonl` notes what was served from
+when. docs/publishing.md is the same for readers.
 """
 
 import fcntl
@@ -20,7 +21,10 @@ from pathlib import Path
 
 import duckdb
 
+from loaders.disclosure import Disclosure, disclose, read_disclosure, read_settings
 from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.exports import write_exports
+from loaders.parse import literal
 from loaders.paths import Paths, sync
 from loaders.warehouse import open_landing
 
@@ -31,6 +35,7 @@ KEEP = 3
 KEEP_DAYS = 7
 # What dbt keeps for itself in the build file.
 _PRIVATE = ("staging", "meta", "seeds")
+_EXPORTS = "exports"
 # Arguments by which a `dbt build` leaves out models, data tests or rows.
 _PARTIAL = ("select", "exclude", "selector", "resource_types", "empty", "sample")
 
@@ -41,7 +46,7 @@ class DamagedError(EventmartError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """A hash of the project's files, and how far the ledger goes."""
+    """A hash of the project's files and settings, and how far the ledger goes."""
 
     project: str
     landing: str
@@ -98,7 +103,8 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
 
     Args:
         paths: the data folder.
-        run_results: dbt's own record of the build, `target/run_results.json`.
+        run_results: dbt's own record of the build, `target/run_results.json`, with the
+            `manifest.json` beside it.
 
     Returns:
         The version that readers see now, and whether it is a new one.
@@ -107,7 +113,7 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
         EventmartError: if the build was partial or a test failed; nothing changes then.
         BusyError: if another process has the build open, or publishes.
     """
-    n_days = _keep_days()
+    n_days, _ = _keep_days(), read_settings()
     try:
         repair(paths)
         is_sound = True
@@ -116,14 +122,15 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
     _check_tested(run_results)
     if not paths.build.exists():
         raise UsageError(f"{paths.build}: nothing is built yet; run: make build")
+    disclosure = read_disclosure(run_results.with_name("manifest.json"))
     with _alone(paths):
         _mend(paths)
         _tested_inputs(paths).unlink(missing_ok=True)
-        with _unchanging(paths.build) as made:
+        with _unchanging(paths, disclosure) as made:
             version = current_version(paths)
             is_new = not (is_sound and version and version.content == made.content)
             if version is None or is_new:
-                version = _unserved(paths, made) or _copy(paths, made)
+                version = _unserved(paths, made) or _copy(paths, made, disclosure)
         if is_new:
             _serve(paths, version.number)
         _expire(paths, n_days)
@@ -141,6 +148,7 @@ def is_up_to_date(paths: Paths) -> bool:
         and noted.exists()
         and noted.read_text() == _inputs(paths)[0].text()
         and examine(paths, current.number).damage is None
+        and _exports_link(paths) == _exports_of(paths, current.number)
         and paths.build.exists()
     )
 
@@ -297,6 +305,7 @@ def _inputs(paths: Paths) -> tuple[Inputs, datetime]:
     for file in _project_files():
         digest.update(f"{file.relative_to(PROJECT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
+    digest.update(repr(read_settings()).encode())
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
         last = landing.execute(
             "select max(delivery_seq), max(finished_at) from raw.deliveries"
@@ -371,8 +380,9 @@ def _alone(paths: Paths) -> Iterator[None]:
 
 
 @contextmanager
-def _unchanging(build: Path) -> Iterator[Made]:
+def _unchanging(paths: Paths, disclosure: Disclosure) -> Iterator[Made]:
     """Bring the build file into one piece, and let nobody write it meanwhile."""
+    build = paths.build
     try:
         connection = duckdb.connect(str(build))
     except duckdb.IOException as error:
@@ -387,14 +397,24 @@ def _unchanging(build: Path) -> Iterator[Made]:
         states = connection.execute(
             "select node_id, data_version from meta.model_states order by node_id"
         ).fetchall()
+        if disclosure.apart:
+            # dbt writes both files, or none: it needs this one for that.
+            attached = literal(str(paths.intermediate))
+            connection.execute(f"attach {attached} as apart (read_only)")
+            states += connection.execute(
+                "select node_id, data_version from apart.meta.model_states "
+                "where node_id in (select unnest(?)) order by node_id",
+                [[relation.node_id for relation in disclosure.apart]],
+            ).fetchall()
+            connection.execute("detach apart")
         ((delivery_seq, change_seq),) = connection.execute(
             "select max(_delivery_seq), max(_change_seq) from marts.fct_deliveries"
         ).fetchall()
-        content = hashlib.sha256(repr(states).encode()).hexdigest()
+        content = hashlib.sha256(repr((states, disclosure)).encode()).hexdigest()
         yield Made(content, delivery_seq, change_seq)
 
 
-def _copy(paths: Paths, made: Made) -> Version:
+def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     """Keep the build as a new version, which nobody sees yet."""
     noted = (number for number, _ in _noted_servings(paths))
     number = max([0, *numbers(paths), *noted]) + 1
@@ -406,7 +426,9 @@ def _copy(paths: Paths, made: Made) -> Version:
     file = partial / paths.build.name
     shutil.copyfile(paths.build, file)
     strip(file)
+    disclose(file, paths.intermediate, disclosure)
     sync(file)
+    write_exports(file, partial / _EXPORTS, disclosure, number)
     version = Version(
         number,
         _sha256(file),
@@ -451,8 +473,36 @@ def _serve(paths: Paths, number: int) -> None:
     fresh.unlink(missing_ok=True)
     os.link(_folder(paths, number) / paths.build.name, fresh)
     fresh.replace(served)
+    _serve_exports(paths)
     sync(paths.published)
     _note_serving(paths)
+
+
+def _serve_exports(paths: Paths) -> None:
+    """Let readers see the exports of the version that they see, if it has any."""
+    number = served_number(paths)
+    wanted = None if number is None else _exports_of(paths, number)
+    if _exports_link(paths) == wanted:
+        return
+    link, fresh = paths.published / _EXPORTS, paths.published / f".{_EXPORTS}.fresh"
+    fresh.unlink(missing_ok=True)
+    if wanted:
+        fresh.symlink_to(wanted)
+        fresh.replace(link)
+    else:
+        link.unlink()
+
+
+def _exports_of(paths: Paths, number: int) -> Path | None:
+    """A version's exports, from the published folder; None if it is from before any."""
+    folder = _folder(paths, number) / _EXPORTS
+    return folder.relative_to(paths.published) if folder.is_dir() else None
+
+
+def _exports_link(paths: Paths) -> Path | None:
+    """The exports that readers see, from the published folder."""
+    link = paths.published / _EXPORTS
+    return link.readlink() if link.is_symlink() else None
 
 
 def _around(paths: Paths, number: int | None) -> tuple[list[int], list[int]]:
@@ -478,6 +528,7 @@ def _mend(paths: Paths) -> None:
         for left in (paths.published / "versions").glob(pattern):
             shutil.rmtree(left)
     (paths.published / f".{paths.build.name}.fresh").unlink(missing_ok=True)
+    _serve_exports(paths)
     _note_serving(paths)
 
 

@@ -87,17 +87,17 @@ def _rehearse(
         with member.open() as stream:
             drop = receive(stream, spool)
         entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
-        body = prepare(warehouse, feed, entry, drop)
-        if body is None:
+        parsed = prepare(warehouse, feed, entry, drop)
+        if parsed is None:
             return
         held = None
         try:
-            hold_if_suspicious(landing, feed, entry, body)
+            hold_if_suspicious(landing, feed, entry, parsed.body)
         except DeliveryHeldError as error:
             held = error
         try:
             with transaction(landing):
-                write(landing, feed, entry, body)
+                write(landing, feed, entry, parsed)
                 ledger.enter(landing, entry)
                 _look(landing, feed, rehearsal)
                 raise _TakenBackError

@@ -66,10 +66,10 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
     if drop is None:
         raise UsageError(f"delivery {landed_seq}: its kept bytes have expired")
     with scratch(warehouse.paths.spool) as spool:
-        body = parse(landing, feed, entry, restore(drop, spool / "plain"))
+        parsed = parse(landing, feed, entry, restore(drop, spool / "plain"))
         _hold_parent(landing, parent)
         n_passed = _count_passed(landing)
-        if entry.series != parent.series or n_passed != n_open - body.n_rejected:
+        if entry.series != parent.series or n_passed != n_open - parsed.body.n_rejected:
             raise EventmartError(
                 f"delivery {landed_seq} of {feed.name}: rows of it that have landed would "
                 "now be read as other ones, not only its rejects; nothing was replayed. "
@@ -83,7 +83,7 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
         entry.n_records, entry.n_blank = n_open, 0
         with transaction(landing):
             entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
-            entry.n_new = insert_new(landing, feed, entry)
+            entry.n_new = insert_new(landing, feed, entry, parsed)
             entry.n_known = n_passed - entry.n_new
             if feed.mode == "increment":
                 landing.execute(
@@ -97,7 +97,7 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
                 )
             else:
                 write_deltas(landing, parent, entry.change_seq, "incoming")
-            insert_rejects(landing, entry, body)
+            insert_rejects(landing, entry, parsed.body)
             ledger.enter(landing, entry)
     return entry
 

@@ -1,8 +1,8 @@
 {#-
     What a generic test reads of a model. Of one that is built incrementally these tests,
     which judge each row or each key for itself, read the days that were touched since
-    they passed: see meta.untested_days. `--vars 'test_everything: true'` has all read, as
-    does every rebuild. Tests that compare tables, relationships among them, are not bounded.
+    they passed: see untested_days(). Every rebuild has all read. Tests that compare
+    tables, relationships among them, are not bounded.
 -#}
 {% macro get_where_subquery(relation) -%}
     {%- set per_row = [
@@ -11,9 +11,8 @@
     ] -%}
     {%- set where = config.get('where', '') -%}
     {%- set name = (model.get('test_metadata') or {}).get('name') -%}
-    {%- if execute and not where and name in per_row
-        and not var('test_everything', false) -%}
-        {%- set where = untested_days(model.attached_node) -%}
+    {%- if not where and name in per_row -%}
+        {%- set where = untested_days() -%}
     {%- endif -%}
     {%- if where -%}
         {{ return('(select * from ' ~ relation ~ ' where ' ~ where ~ ') dbt_subquery') }}

@@ -15,7 +15,10 @@
     {{ return(context['known_states']) }}
 {%- endmacro %}
 
-{#- The rows of meta.model_states of all databases, none before the first run. -#}
+{#-
+    The rows of meta.model_states of all databases, none before the first run; each of the
+    database that its model is built in now.
+-#}
 {% macro stored_states() -%}
     {%- set databases = run_query(
         "select database_name from duckdb_tables() where schema_name = 'meta' "
@@ -27,7 +30,8 @@
             'select cast(json_group_array(model_states) as varchar) from '
             ~ database ~ '.meta.model_states'
         ).rows[0][0] -%}
-        {%- for row in fromjson(rows or '[]') -%}
+        {%- for row in fromjson(rows or '[]')
+            if graph.nodes.get(row.node_id, {}).get('database') == database -%}
             {%- do states.update({row.node_id: row}) -%}
         {%- endfor -%}
     {%- endfor -%}

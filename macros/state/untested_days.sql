@@ -1,8 +1,13 @@
 {#-
-    A predicate for the days of a model that are still to be tested; '' if all are.
-    Usage: {{ untested_days('model.eventmart.fct_purchases') }}
+    A predicate for the days of the model under test that are still to be tested; '' if
+    all are. `--vars 'test_everything: true'` has all tested.
+    Usage, in a data test or in what one calls: {{ untested_days() }}
 -#}
-{% macro untested_days(node_id) -%}
+{% macro untested_days() -%}
+    {%- if not execute or var('test_everything', false) -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set node_id = model.attached_node -%}
     {%- set node = graph.nodes.get(node_id) or {} -%}
     {%- set event_date = event_date_of(node) -%}
     {%- if not event_date -%}

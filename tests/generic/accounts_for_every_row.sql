@@ -1,33 +1,44 @@
 {#-
     On the model of row fates of a feed: raw rows that have no fate, and counts that do
-    not agree: of fates with raw rows, of current versions with the rows of the fact.
+    not agree: of raw rows with their versions and fates, of current versions with the
+    rows of the fact. Counts are of everything; fates are looked up for the days that were
+    touched since they passed.
     Usage: - accounts_for_every_row:
-               arguments: {rows: ref('stg_...'), fact: ref('fct_...')}
+               arguments:
+                 {rows: ref('stg_...'), versions: ref('int_...'), fact: ref('fct_...')}
 -#}
-{% test accounts_for_every_row(model, rows, fact) %}
+{% test accounts_for_every_row(model, rows, versions, fact) %}
+{%- set untested = untested_days() or 'true' %}
 
 with fates as (
     select * from {{ model }}
+    where {{ untested }}
 ),
 
-raw_rows as (
-    select * from {{ rows }}
+versions as (
+    select * from {{ versions }}
+    where {{ untested }}
 ),
 
 counts as (
     select
-        (select count(*) from raw_rows) as n_raw_rows,
-        (select count(*) from fates) as n_fates,
-        (select count(*) from fates where fate = 'current_version') as n_current,
+        (select count(*) from {{ rows }}) as n_raw_rows,
+        (select count(*) from {{ versions }}) as n_versions,
+        (select count(*) from {{ model }}) as n_fates,
+        (select count(*) from {{ model }} where fate = 'current_version') as n_current,
         (select count(*) from {{ fact }}) as n_facts
 ),
 
 failures as (
-    select 'raw row without fate' as failure
-    from raw_rows
+    select 'row without fate' as failure
+    from versions
     left join fates
-        on raw_rows._row_hash = fates._row_hash and raw_rows._copy = fates._copy
+        on versions._row_hash = fates._row_hash and versions._copy = fates._copy
     where fates.fate is null
+    union all
+    select 'as many versions as raw rows' as failure
+    from counts
+    where n_versions <> n_raw_rows
     union all
     select 'as many fates as raw rows' as failure
     from counts

@@ -25,6 +25,7 @@ from loaders.drops import restore
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Limits
 from loaders.landing import accept, land_file
+from loaders.ledger import Entry
 from loaders.unpack import members
 from loaders.warehouse import create_tables, open_landing
 
@@ -406,6 +407,53 @@ def test_a_promoted_column_changes_no_hash(lab: Labs) -> None:
     entry = things.land("d,e,a,b\nx,,1,2\n,y,3,4\n,,5,6\n", as_of="2024-01-02")
     assert (entry.n_new, entry.n_known) == (0, 3)
     assert hashes(things) == before
+
+
+# What comes again is judged by its hash, and only what is new is read whole.
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("head", ["", "as of today\n"])
+def test_of_a_list_that_comes_again_the_new_rows_are_those_of_the_file(
+    lab: Labs, encoding: str, newline: str, head: str
+) -> None:
+    encodings = ["utf-16"] if encoding == "utf-16" else ["utf-8", "cp1252"]
+    things = lab(**SNAPSHOT, encodings=encodings, max_preamble_lines=1)
+
+    def land(rows: list[str], as_of: str) -> Entry:
+        text = head + "b,extra,a\n" + "".join(f"{row}\n" for row in rows)
+        data = text.replace("\n", newline).encode(encoding)
+        return things.land(data, as_of=as_of)
+
+    known = [f"é{n},,{n}" for n in range(200)]
+    land(known, "2024-01-01")
+    # At the ends and in the middle; one of them twice, one a second copy of a known row.
+    rows = ["é,x,new", *known[:100], '"q, é",,new', known[7], *known[100:]]
+    rows += ['"q, é",,new', "é,,"]
+    entry = land(rows, "2024-01-02")
+    assert (entry.n_new, entry.n_known, entry.n_absent) == (5, 200, 0)
+    line = len(head.splitlines()) + 2
+    assert things.all(
+        "select a, b, _extra, _copy, _line from raw.things "
+        "where _delivery_seq = ? order by _line",
+        entry.delivery_seq,
+    ) == [
+        ("new", "é", '{"extra":"x"}', 1, line),
+        ("new", "q, é", None, 1, line + 101),
+        ("7", "é7", None, 2, line + 102),
+        ("new", "q, é", None, 2, line + 203),
+        (None, "é", None, 1, line + 204),
+    ]
+
+
+def test_rows_that_are_not_read_again_as_they_were_land_nothing(
+    lab: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = lab(**SNAPSHOT)
+    things.land(csv_of(["1,,", "2,,"]), as_of="2024-01-01")
+    monkeypatch.setattr("loaders.parse.compress", lambda lines, _: [next(lines)])
+    entry = things.land(csv_of(["1,,", "3,,"]), as_of="2024-01-02")
+    assert (entry.status, entry.reason) == ("failed", "count_mismatch")
+    assert things.rows() == [("1", None, None), ("2", None, None)]
 
 
 @pytest.mark.fault("text.renamed_column")

@@ -35,11 +35,20 @@ from loaders.publish import (
     versions,
 )
 from loaders.warehouse import create_tables, open_landing
+from tests.manifest import node, write_manifest
 
 PASSED = [
     {"unique_id": "model.eventmart.dim_dates", "status": "success"},
     {"unique_id": "test.eventmart.unique_x", "status": "pass"},
     {"unique_id": "exposure.eventmart.x", "status": "no-op"},
+]
+
+
+BUILT = [
+    node("marts.fct_things", ["content"]),
+    node("marts.things", ["content"]),
+    node("marts.fct_deliveries", ["_delivery_seq", "_change_seq"]),
+    node("reports.rpt_things", ["n_things"]),
 ]
 
 
@@ -106,6 +115,7 @@ def results(project: Path, tmp_path: Path) -> Callable[..., Path]:
             "results": results,
         }
         path.write_text(json.dumps(record))
+        write_manifest(tmp_path / "manifest.json", BUILT)
         return path
 
     return write
@@ -118,6 +128,13 @@ def served(paths: Paths) -> Path:
 def content(file: Path) -> Any:
     with duckdb.connect(str(file), read_only=True) as connection:
         return connection.execute("select content from marts.things").fetchall()[0][0]
+
+
+def exported_version(paths: Paths) -> Any:
+    """The version whose exports readers see."""
+    return json.loads((paths.published / "exports" / "contents.json").read_text())[
+        "version"
+    ]
 
 
 def flip(file: Path) -> None:
@@ -154,6 +171,7 @@ def test_a_build_is_published_without_what_is_private(
     assert sorted(path.name for path in paths.published.iterdir()) == [
         ".tested-inputs",
         "eventmart.duckdb",
+        "exports",
         "served.jsonl",
         "versions",
     ]
@@ -328,7 +346,9 @@ def test_what_a_crash_left_is_in_nobodys_way(
     assert not list(paths.published.rglob(".*.partial"))
 
 
-@pytest.mark.parametrize("step", ["strip", "sync", "_sha256", "_serve"])
+@pytest.mark.parametrize(
+    "step", ["strip", "disclose", "write_exports", "sync", "_sha256", "_serve"]
+)
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_leaves_the_version_before_or_the_new_one(
     paths: Paths,
@@ -354,6 +374,7 @@ def test_a_crash_leaves_the_version_before_or_the_new_one(
     assert content(served(paths)) == ("two" if (step, after) == ("_serve", True) else "one")
     publish(paths, results())
     assert content(served(paths)) == "two"
+    assert exported_version(paths) == 2
     current = current_version(paths)
     assert current
     assert current == versions(paths)[-1]

@@ -28,28 +28,29 @@ def contents_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, s
     """Rows and a hash, which their order does not change, of every mart and report."""
     found = {}
     tables = connection.execute(
-        "select table_schema, table_name from information_schema.tables "
-        "where table_catalog = current_catalog() "
-        "and table_schema in ('marts', 'reports') order by all"
+        "select table_schema, table_name, table_catalog from information_schema.tables "
+        "where table_schema in ('marts', 'reports') order by all"
     ).fetchall()
-    for schema, table in tables:
+    for schema, table, catalog in tables:
         if table in LEDGER:
             continue
         columns = connection.execute(
-            "select column_name from duckdb_columns() where database_name = "
-            "current_catalog() and schema_name = ? and table_name = ? order by 1",
-            [schema, table],
+            "select column_name from duckdb_columns() where database_name = ? "
+            "and schema_name = ? and table_name = ? order by 1",
+            [catalog, schema, table],
         ).fetchall()
         kept = ", ".join(f'"{name}"' for (name,) in columns if name not in PROVENANCE)
         found[f"{schema}.{table}"] = connection.execute(
             f"select count(*), coalesce(md5(string_agg(md5(cast(({kept}) as varchar)), "
-            f"'' order by md5(cast(({kept}) as varchar)))), '') from {schema}.{table}"
+            f"'' order by md5(cast(({kept}) as varchar)))), '') "
+            f"from {catalog}.{schema}.{table}"
         ).fetchone()
     return found
 
 
 def contents(project: Project) -> dict[str, tuple[int, str]]:
     with duckdb.connect(str(project.paths.build), read_only=True) as connection:
+        connection.execute(f"attach '{project.paths.intermediate}' (read_only)")
         return contents_of(connection)
 
 
@@ -112,12 +113,11 @@ def moved_accidents(demo: Path, folder: Path) -> list[tuple[str, Path, tuple[str
 
 def n_touched(project: Project, change_seq: int) -> int:
     """How many rows of the requests fact are of rows that came or went since a change."""
-    intermediate = project.paths.build.with_name("intermediate.duckdb")
     with duckdb.connect() as connection:
         for name, file in [
             ("eventmart", project.paths.build),
             ("landing", project.paths.landing),
-            ("intermediate", intermediate),
+            ("intermediate", project.paths.intermediate),
         ]:
             connection.execute(f"attach '{file}' as {name} (read_only)")
         (n_rows,) = connection.execute(

@@ -1,9 +1,11 @@
 """What readers get: the published file, its numbers, and where they came from."""
 
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -34,6 +36,18 @@ def test_the_published_file_holds_marts_and_reports_only(built: Project) -> None
     assert schemas == {"marts", "reports"}
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("feed", [None, "purchases", "service_requests", "accidents"])
+def test_who_has_one_feed_or_none_gets_a_build_that_passes(
+    demo: Path, tmp_path: Path, feed: str | None
+) -> None:
+    project = new_project(tmp_path)
+    if feed:
+        project.land(feed, demo / feed)
+    project.dbt("build", "--exclude-resource-type", "unit_test")
+    project.publish()
+
+
 def test_every_published_relation_reads_alone_renamed_and_under_another_alias(
     built: Project, tmp_path: Path
 ) -> None:
@@ -62,6 +76,63 @@ def test_every_published_table_and_column_is_described(built: Project) -> None:
             """
         ).fetchall()
     assert silent == []
+
+
+def models(project: Project) -> list[dict[str, Any]]:
+    """The models of this project, as dbt's manifest describes them."""
+    manifest = json.loads((project.paths.data / "target" / "manifest.json").read_text())
+    nodes = manifest["nodes"].values()
+    return [node for node in nodes if node["resource_type"] == "model"]
+
+
+def test_no_personal_column_is_published(built: Project) -> None:
+    personal = {
+        (node["name"], name)
+        for node in models(built)
+        for name, column in node["columns"].items()
+        if column["config"]["meta"].get("is_personal")
+    }
+    assert ("dim_customers", "card_hash") in personal
+    with built.published() as connection:
+        rows = connection.execute(
+            "select table_name, column_name from duckdb_columns() where not internal"
+        ).fetchall()
+    assert ("dim_customers", "customer_key") in rows
+    assert not personal & set(rows)
+
+
+def test_every_report_says_whether_its_rows_are_cells_that_may_be_small(
+    built: Project,
+) -> None:
+    silent = [
+        node["name"]
+        for node in models(built)
+        if node["schema"] == "reports" and "cell" not in node["config"]["meta"]
+    ]
+    assert silent == []
+
+
+def test_every_report_is_exported_whole_but_for_small_cells(built: Project) -> None:
+    folder = built.paths.published / "exports"
+    with built.published() as connection:
+        reports = [name for name in relations(connection) if name.startswith("reports.")]
+        assert len(list(folder.glob("*.csv"))) == len(reports) > 10
+        for report in reports:
+            file = folder / f"{report.removeprefix('reports.')}.parquet"
+            cells = connection.execute(f"from '{file}' limit 0").description or []
+            names = [column[0] for column in cells if column[0] != "is_suppressed"]
+            shown = " where not is_suppressed" if len(names) < len(cells) else ""
+            listed = ", ".join(f'"{name}"' for name in names)
+            (missing,) = connection.execute(
+                f"select count(*) from (select {listed} from '{file}'{shown} "
+                f"except all from {report})"
+            ).fetchone() or (None,)
+            assert missing == 0, report
+            counts = [
+                connection.execute(f"select count(*) from {source}").fetchall()
+                for source in (f"'{file}'", f"'{file.with_suffix('.csv')}'", report)
+            ]
+            assert counts[0] == counts[1] == counts[2], report
 
 
 def readme_queries() -> list[str]:

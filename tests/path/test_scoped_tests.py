@@ -10,6 +10,8 @@ from tests.path.simulated_city import City
 
 FACT = "fct_service_requests"
 MODELS = ("--select", f"+{FACT}", "+dim_request_types", "+dim_neighborhoods")
+# Days that are still to be tested.
+DAYS = f"(select event_date from meta.untested_days where node_id like '%.{FACT}')"
 # All tests of the fact, and of nothing that is not there.
 ONLY = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
 TESTS = (*MODELS, *ONLY)
@@ -35,6 +37,18 @@ def spoil(project: Project, where: str) -> None:
         assert n_rows > 0
 
 
+def take_a_fate(project: Project) -> None:
+    """Give a fate of a touched day to a row that there is not: all counts still agree."""
+    fates = "intermediate.intermediate.int_service_request_row_fates"
+    with duckdb.connect(str(project.paths.build)) as build:
+        file = project.paths.build.with_name("intermediate.duckdb")
+        build.execute(f"attach '{file}' as intermediate")
+        build.execute(
+            f"update {fates} set _row_hash = uuid() where _row_hash = "
+            f"(select min(_row_hash) from {fates} where event_date in {DAYS})"
+        )
+
+
 def untested(project: Project) -> int:
     with duckdb.connect(str(project.paths.build), read_only=True) as build:
         (n_days,) = build.execute(
@@ -44,15 +58,14 @@ def untested(project: Project) -> int:
     return n_days
 
 
-DAYS = f"(select event_date from meta.untested_days where node_id like '%.{FACT}')"
-
-
 def test_touched_days_are_tested_until_they_pass(project: Project) -> None:
     assert untested(project) > 0
     spoil(project, f"request_date in {DAYS}")
+    take_a_fate(project)
     for _ in range(2):
-        with pytest.raises(AssertionError, match=f"not_blank_{FACT}_agency"):
+        with pytest.raises(AssertionError, match=f"not_blank_{FACT}_agency") as failure:
             project.dbt("test", *TESTS)
+        assert "accounts_for_every_row_int_service_request" in str(failure.value)
     # What comes later does not hide what has not passed.
     assert untested(project) > 0
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pytest
 
 from loaders.paths import Paths
 from loaders.publish import KEEP, numbers, served_damage, served_number, versions
+from tests.manifest import node, write_manifest
 from tests.storm.driver import Storm, write_home
 
 # They share what takes long to set up.
@@ -62,7 +64,7 @@ SMALL = [
 ]
 REAL = [
     "select count(*) from marts.fct_purchases",
-    "select sum(n_purchases) from reports.rpt_top_products",
+    "select sum(n_purchases) from reports.rpt_top_products where dimension = 'overall'",
     "select sum(n_rows) from marts.fct_row_fates "
     "where feed = 'purchases' and fate = 'current_version'",
     "select n_facts from reports.rpt_trust where feed = 'purchases'",
@@ -77,18 +79,24 @@ STEPS = {
     "make the folder": r"publish\._copy > mkdir",
     "copy": r"publish\._copy > (open|sendfile|fstat)",
     "strip": r"publish\.strip > (connect|execute)|publish\.strip return",
+    "leave out what is personal": r"disclosure\.disclose > (connect|execute)",
+    "export": r"exports\._write > (execute|open)|exports\.write_exports > (mkdir|open)",
     "sync": r"paths\.sync > fsync",
     "hash": r"publish\._sha256 call",
     "write the manifest": r"publish\._copy > (write|open)",
     "name the version": r"publish\._copy > rename",
     "link": r"publish\._serve > link",
     "replace": r"publish\._serve > (rename|replace)",
+    "link the exports": r"publish\._serve_exports > (symlink|replace|rename)",
     "note what is served": r"publish\._note_serving > (open|write|fsync)",
     "expire": r"publish\._expire > (rename|rmdir|unlink|open)",
     "note what was tested": r"publish\._note_inputs > (open|write)",
 }
 # Those that readers or the next publish might feel.
-SLICE = ["strip", "name the version", "link", "replace", "expire"]
+SLICE = [
+    *("strip", "export", "name the version", "link", "replace", "link the exports"),
+    "expire",
+]
 
 
 def write_build(paths: Paths, build: int) -> None:
@@ -127,6 +135,14 @@ def write_results(path: Path, status: str = "pass") -> None:
         "results": [{"unique_id": "test.eventmart.unique_x", "status": status}],
     }
     path.write_text(json.dumps(record))
+    built = {
+        "marts.fct_things": ["build", "n"],
+        "marts.things": ["build", "n"],
+        "reports.rpt_things": ["n_things", "build"],
+        "marts.versions": ["n_things", "build"],
+        "marts.fct_deliveries": ["_delivery_seq", "_change_seq"],
+    }
+    write_manifest(path.with_name("manifest.json"), starmap(node, built.items()))
 
 
 class Readers:
@@ -202,15 +218,19 @@ class Publisher:
         """What is served is sound and kept, and nothing else is left."""
         assert served_damage(self.paths) is None
         assert {path.name for path in self.paths.published.iterdir()} <= {
-            *("eventmart.duckdb", "versions", "served.jsonl", ".tested-inputs"),
+            *("eventmart.duckdb", "exports", "versions", "served.jsonl"),
+            ".tested-inputs",
         }
         kept = sorted((self.paths.published / "versions").iterdir())
         assert [int(folder.name) for folder in kept] == numbers(self.paths)
         for folder in kept:
             assert {path.name for path in folder.iterdir()} == {
                 "eventmart.duckdb",
+                "exports",
                 "manifest.json",
             }
+        served = self.paths.published / "exports" / "contents.json"
+        assert json.loads(served.read_text())["version"] == served_number(self.paths)
         lines = (self.paths.published / "served.jsonl").read_text().splitlines()
         assert json.loads(lines[-1])["number"] == served_number(self.paths)
 

@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+) }}
+
 with versions as (
     select * from {{ ref('int_accident_versions') }}
 ),
@@ -61,3 +67,6 @@ united as (
 )
 
 select * from united
+{% if is_incremental() -%}
+    where _change_seq > {{ built_change_seq() }}
+{%- endif %}

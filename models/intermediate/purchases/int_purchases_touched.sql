@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+) }}
+
 with versions as (
     select * from {{ ref('int_purchase_versions') }}
 ),
@@ -34,3 +40,6 @@ united as (
 )
 
 select * from united
+{% if is_incremental() -%}
+    where _change_seq > {{ built_change_seq() }}
+{%- endif %}

@@ -41,7 +41,8 @@ numbered as (
     select
         calendar_date,
         {{ iso_weekday('calendar_date') }} as weekday_number,
-        cast(extract(month from calendar_date) as integer) as month_number
+        cast(extract(month from calendar_date) as integer) as month_number,
+        cast(extract(day from calendar_date) as integer) as day_of_month
     from days
 ),
 
@@ -66,16 +67,38 @@ named as (
                 when {{ loop.index }} then '{{ name }}'
             {% endfor -%}
         end as month_name,
+        {{ holiday_name(
+            'calendar_date', 'month_number', 'day_of_month', 'weekday_number'
+        ) }} as holiday_name,
         cast(extract(year from calendar_date) as integer) as year_number,
         cast(extract(quarter from calendar_date) as integer) as quarter_number,
         month_number,
-        cast(extract(day from calendar_date) as integer) as day_of_month,
+        day_of_month,
         weekday_number,
         cast(extract(year from thursday_date) as integer) as iso_year,
         cast(extract(week from calendar_date) as integer) as iso_week,
         weekday_number >= 6 as is_weekend,
         cast({{ dbt.date_trunc('month', 'calendar_date') }} as date) as month_start_date
     from dated
+),
+
+marked as (
+    select
+        calendar_date,
+        weekday_name,
+        month_name,
+        holiday_name,
+        year_number,
+        quarter_number,
+        month_number,
+        day_of_month,
+        weekday_number,
+        iso_year,
+        iso_week,
+        is_weekend,
+        holiday_name is not null as is_holiday,
+        month_start_date
+    from named
 )
 
-select * from named
+select * from marked

@@ -1,3 +1,6 @@
+{#- In the file that is not published: what is published has no personal column. -#}
+{{ config(database='intermediate') }}
+
 with rejects as (
     select * from {{ ref('stg_landing__rejects') }}
 ),

@@ -1,5 +1,7 @@
+{#- In the file that is not published: what is published has no personal column. -#}
 {{ config(
     materialized='incremental',
+    database='intermediate',
     incremental_strategy='append',
     on_schema_change='fail',
 ) }}

@@ -111,6 +111,8 @@ counted as (
         count(case when was_mass_closed then 1 end) as n_mass_closed
     from watched
     group by {{ grouped_by_dimension(dimensions) }} -- noqa: PRS
+    -- Of no requests at all there would be one row, the overall one.
+    having count(*) > 0
 ),
 
 joined as (

@@ -1,0 +1,249 @@
+"""What of a build may be seen: by what dbt's manifest says of relations and columns.
+
+What it does not describe is not published. Columns with `meta.is_personal` are left out
+unless a setting says otherwise. Models that have one are built in the file of
+intermediate tables, because a column dropped from a copy leaves its bytes in it.
+docs/publishing.md is the same for readers.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from loaders.errors import EventmartError, UsageError
+from loaders.parse import literal
+
+# The schemas that readers see.
+SCHEMAS = ("marts", "reports")
+# Counts below this are not exported, where they are of cells.
+SMALL = 5
+_PERSONAL = "EVENTMART_PERSONAL_COLUMNS"
+_SMALL = "EVENTMART_SMALL_CELLS"
+
+
+class Cell(BaseModel):
+    """The `meta.cell` of a report: what its rows count, and the columns that say where.
+
+    A row of which one of the counts is small loses all but the columns in `by`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    counts: tuple[str, ...] = Field(min_length=1)
+    by: tuple[str, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation that readers may see, as dbt describes it."""
+
+    node_id: str
+    schema: str
+    name: str
+    description: str
+    columns: tuple[str, ...]
+    personal: tuple[str, ...]
+    cell: Cell | None
+
+    @property
+    def sql(self) -> str:
+        """Its name in SQL."""
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Whether personal columns are published, and from which count on cells are shown."""
+
+    keeps_personal: bool
+    least_count: int
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """The relations that readers may see, and the settings."""
+
+    settings: Settings
+    relations: tuple[Relation, ...]
+
+    @property
+    def apart(self) -> tuple[Relation, ...]:
+        """Those with personal columns."""
+        return tuple(relation for relation in self.relations if relation.personal)
+
+    def columns(self, relation: Relation) -> list[str]:
+        """The columns that are published of a relation."""
+        left_out = () if self.settings.keeps_personal else relation.personal
+        return [column for column in relation.columns if column not in left_out]
+
+
+def quoted(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def read_settings() -> Settings:
+    """Read both environment variables.
+
+    Raises:
+        UsageError: if one makes no sense.
+    """
+    personal = os.environ.get(_PERSONAL) or "drop"
+    if personal not in ("drop", "keep"):
+        raise UsageError(f"{_PERSONAL}: {personal!r} is neither drop nor keep")
+    least = os.environ.get(_SMALL) or str(SMALL)
+    if not least.isdecimal():
+        raise UsageError(f"{_SMALL}: {least!r} is no count")
+    return Settings(personal == "keep", int(least))
+
+
+def read_disclosure(manifest: Path) -> Disclosure:
+    """Read what dbt's manifest says of the relations that readers may see.
+
+    Raises:
+        EventmartError: if it cannot be read, or makes no sense.
+    """
+    try:
+        nodes = json.loads(manifest.read_text())["nodes"]
+    except (OSError, ValueError, KeyError) as error:
+        message = f"{manifest}: dbt has left no manifest of the build; run: make build"
+        raise EventmartError(message) from error
+    relations = [
+        _relation(node)
+        for node in nodes.values()
+        if node["resource_type"] == "model" and node["schema"] in SCHEMAS
+    ]
+    relations.sort(key=lambda relation: (relation.schema, relation.name))
+    return Disclosure(read_settings(), tuple(relations))
+
+
+def disclose(file: Path, apart: Path, disclosure: Disclosure) -> None:
+    """Leave in a copy of the build what may be seen, and add what is built apart.
+
+    Args:
+        file: the copy.
+        apart: the file of the intermediate tables.
+        disclosure: what may be seen.
+
+    Raises:
+        EventmartError: if a personal column stands in the copy, or a column is unknown.
+    """
+    with duckdb.connect(str(file)) as connection:
+        known = {(one.schema, one.name) for one in disclosure.relations}
+        held = {(one.schema, one.name) for one in disclosure.apart}
+        for schema, name, kind in _relations(connection):
+            if (schema, name) in held:
+                raise EventmartError(
+                    f"{schema}.{name}: has personal columns, and so must be built with "
+                    "database='intermediate'; if it is, remove the build folder and "
+                    "run: make build"
+                )
+            if (schema, name) not in known:
+                # What dbt once built and no longer knows of.
+                connection.execute(f"drop {kind} {quoted(schema)}.{quoted(name)}")
+        if disclosure.apart:
+            connection.execute(f"attach {literal(str(apart))} as apart (read_only)")
+            for relation in disclosure.apart:
+                _bring(connection, relation, disclosure.columns(relation))
+            connection.execute("detach apart; force checkpoint")
+        for relation in disclosure.relations:
+            _check_columns(connection, relation, disclosure.columns(relation))
+
+
+def _relation(node: dict[str, Any]) -> Relation:
+    columns = node["columns"].values()
+    stated = (node["config"].get("meta") or {}).get("cell")
+    label = f"{node['schema']}.{node['alias']}"
+    try:
+        cell = Cell.model_validate(stated) if stated else None
+    except ValidationError as error:
+        raise EventmartError(f"{label}: meta.cell: {error}") from error
+    relation = Relation(
+        node["unique_id"],
+        node["schema"],
+        node["alias"],
+        node["description"],
+        tuple(column["name"] for column in columns),
+        tuple(column["name"] for column in columns if _is_personal(column)),
+        cell,
+    )
+    unknown = {*cell.counts, *cell.by} - {*relation.columns} if cell else set()
+    if unknown:
+        raise EventmartError(f"{label}: meta.cell: no column {', '.join(sorted(unknown))}")
+    return relation
+
+
+def _is_personal(column: dict[str, Any]) -> bool:
+    meta = (column.get("config") or {}).get("meta") or column.get("meta") or {}
+    return bool(meta.get("is_personal"))
+
+
+def _relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    return connection.execute(
+        """
+        select schema_name, view_name, 'view' from duckdb_views()
+        where database_name = current_database() and not internal
+        union all
+        select schema_name, table_name, 'table' from duckdb_tables()
+        where database_name = current_database()
+        order by all
+        """
+    ).fetchall()
+
+
+def _bring(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, columns: list[str]
+) -> None:
+    """Make a table like the one that is built apart, of these columns of it."""
+    found = connection.execute(
+        "select sql, comment from duckdb_tables() where database_name = 'apart' "
+        "and schema_name = ? and table_name = ?",
+        [relation.schema, relation.name],
+    ).fetchone()
+    if not found:
+        raise EventmartError(
+            f"{relation.schema}.{relation.name}: has personal columns, and is not built "
+            "with database='intermediate'"
+        )
+    definition, comment = found
+    # As DuckDB writes it: with types and constraints.
+    connection.execute(f"create schema if not exists {quoted(relation.schema)}")
+    connection.execute(definition)
+    for column in set(relation.columns) - set(columns):
+        connection.execute(f"alter table {relation.sql} drop column {quoted(column)}")
+    listed = ", ".join(map(quoted, columns))
+    connection.execute(
+        f"insert into {relation.sql} "  # noqa: S608
+        f"select {listed} from apart.{relation.sql}"
+    )
+    if comment:
+        connection.execute(f"comment on table {relation.sql} is {literal(comment)}")
+    comments = connection.execute(
+        "select column_name, comment from duckdb_columns() where database_name = 'apart' "
+        "and schema_name = ? and table_name = ? and comment is not null",
+        [relation.schema, relation.name],
+    ).fetchall()
+    for column, text in comments:
+        if column in columns:
+            place = f"{relation.sql}.{quoted(column)}"
+            connection.execute(f"comment on column {place} is {literal(text)}")
+
+
+def _check_columns(
+    connection: duckdb.DuckDBPyConnection, relation: Relation, columns: list[str]
+) -> None:
+    found = connection.execute(
+        "select column_name from duckdb_columns() where database_name = "
+        "current_database() and schema_name = ? and table_name = ?",
+        [relation.schema, relation.name],
+    ).fetchall()
+    if differing := {name for (name,) in found} ^ set(columns):
+        raise EventmartError(
+            f"{relation.schema}.{relation.name}: what is built and what dbt's manifest "
+            f"describes differ in {', '.join(sorted(differing))}; run: make build"
+        )

@@ -1,0 +1,509 @@
+"""Exports of reports, and what of a build may be seen at all."""
+
+import csv
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+
+from loaders import publish as publishing
+from loaders.disclosure import Cell, Relation, Settings, read_disclosure, read_settings
+from loaders.errors import EventmartError, UsageError
+from loaders.exports import export_query
+from loaders.paths import Paths
+from loaders.publish import publish, rollback
+from loaders.warehouse import create_tables, open_landing
+from tests.manifest import node, write_manifest
+
+NASTY = ['a "quoted" one', "a, b", "two\nlines", "two\r\nlines", "é – “ü”", " padded ", ""]
+CELL = {"counts": ["n_requests"], "by": ["place"]}
+NODES = [
+    node("marts.fct_deliveries", ["_delivery_seq", "_change_seq"]),
+    node("marts.dim_customers", ["customer_key", "card_hash"], ["card_hash"]),
+    node("reports.rpt_texts", ["text", "seen_at", "day", "ratio", "is_good"]),
+    node("reports.rpt_cells", ["place", "n_requests", "median_days"], cell=CELL),
+]
+
+
+def build(paths: Paths, number: int = 1) -> None:
+    """A build as dbt leaves it, in small: with a personal column, built apart."""
+    paths.build.parent.mkdir(parents=True, exist_ok=True)
+    states = "create or replace table meta.model_states as select ? as node_id, ? as "
+    with duckdb.connect(str(paths.build)) as connection:
+        connection.execute(
+            """
+            create schema if not exists marts;
+            create schema if not exists reports;
+            create schema if not exists meta;
+            create or replace table marts.fct_deliveries as
+                select 7 as _delivery_seq, 5 as _change_seq;
+            create or replace table reports.rpt_texts (
+                text varchar, seen_at timestamp, day date, ratio double,
+                is_good boolean
+            );
+            create or replace table reports.rpt_cells as
+                from (values
+                    ('Baker', 4, 1.5), ('Belcaro', 5, 2.5), ('Berkeley', 0, null),
+                    ('Barnum', 1, 3.5)
+                ) as cells (place, n_requests, median_days);
+            """
+        )
+        connection.executemany(
+            "insert into reports.rpt_texts values (?, ?, ?, ?, ?)",
+            [
+                (text, datetime(2016, 1, 2, 3, 4, 5), "2016-02-29", 0.1, True)
+                for text in NASTY
+            ],
+        )
+        connection.execute("insert into reports.rpt_texts (text) values (null)")
+        connection.execute(f"{states}data_version", ["rpt_cells", str(number)])
+    with duckdb.connect(str(paths.intermediate)) as connection:
+        connection.execute(
+            """
+            create schema if not exists marts;
+            create schema if not exists meta;
+            create or replace table marts.dim_customers (
+                customer_key integer not null, card_hash varchar
+            );
+            insert into marts.dim_customers
+                select n, 'card hash ' || n from range(5000) as numbers (n);
+            comment on table marts.dim_customers is 'One row per ''card''.';
+            comment on column marts.dim_customers.customer_key is 'Its key.';
+            comment on column marts.dim_customers.card_hash is 'Its hash.';
+            """
+        )
+        connection.execute(
+            f"{states}data_version", ["model.eventmart.dim_customers", str(number)]
+        )
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paths]:
+    """A folder in memory, if there is one: much is synced here."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield _project(Path(folder), tmp_path, monkeypatch)
+
+
+def _project(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    found = Paths(folder / "data", tmp_path / "inbox")
+    monkeypatch.setattr(publishing, "PROJECT", tmp_path / "project")
+    (tmp_path / "project").mkdir()
+    for name in ("dbt_project.yml", "profiles.yml"):
+        (tmp_path / "project" / name).write_text("")
+    with open_landing(found.landing) as landing:
+        create_tables(landing, {})
+    build(found)
+    return found
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Callable[..., Path]:
+    def write(nodes: list[dict[str, Any]] = NODES) -> Path:
+        path = tmp_path / "run_results.json"
+        record = {
+            "metadata": {"generated_at": datetime.now(UTC).isoformat()},
+            "elapsed_time": 1.0,
+            "args": {"which": "build"},
+            "results": [],
+        }
+        path.write_text(json.dumps(record))
+        write_manifest(tmp_path / "manifest.json", nodes)
+        return path
+
+    return write
+
+
+def exported(paths: Paths, name: str) -> Path:
+    return paths.published / "exports" / name
+
+
+def contents(paths: Paths) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(exported(paths, "contents.json").read_text())
+    return found
+
+
+def query(paths: Paths, sql: str) -> list[tuple]:
+    served = paths.published / "eventmart.duckdb"
+    with duckdb.connect(str(served), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_csv_is_what_rfc_4180_says_and_dates_are_iso(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    publish(paths, results())
+    data = exported(paths, "rpt_texts.csv").read_bytes()
+    assert data.startswith(b"text,seen_at,day,ratio,is_good\r\n")
+    text = data.decode("utf-8")
+    rows = list(csv.reader(text.splitlines(keepends=True), strict=True))[1:]
+    # As the csv module reads what is kept as it is: line breaks of values, too.
+    values = dict.fromkeys(
+        ("2016-01-02T03:04:05.000000", "2016-02-29", "0.1", "true"), None
+    )
+    assert sorted(row[0] for row in rows) == sorted([*NASTY, ""])
+    assert all(row[1:] == [*values] for row in rows if any(row[1:]))
+    assert [row for row in rows if not any(row[1:])] == [["", "", "", "", ""]]
+    # A text without letters is quoted, and so not taken for none.
+    assert '"",2016' in text
+    assert re.findall(r"[^\r]\n", text) == ["o\n"]
+
+
+def test_a_parquet_file_has_the_values_and_types_of_the_report(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    publish(paths, results())
+    file = exported(paths, "rpt_texts.parquet")
+    sql = "select * from {} order by all"
+    with duckdb.connect() as connection:
+        found = connection.execute(sql.format(f"'{file}'"))
+        kinds = [column[1] for column in found.description or ()]
+        rows = found.fetchall()
+    assert rows == query(paths, sql.format("reports.rpt_texts"))
+    assert list(map(str, kinds)) == ["VARCHAR", "TIMESTAMP", "DATE", "DOUBLE", "BOOLEAN"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown", "n_suppressed"),
+    [
+        (None, {"Belcaro": 5, "Berkeley": 0}, 2),
+        ("6", {"Berkeley": 0}, 3),
+        ("2", {"Baker": 4, "Belcaro": 5, "Berkeley": 0}, 1),
+        ("0", {"Baker": 4, "Barnum": 1, "Belcaro": 5, "Berkeley": 0}, 0),
+    ],
+)
+def test_small_cells_lose_all_that_they_measure(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str | None,
+    shown: dict[str, int],
+    n_suppressed: int,
+) -> None:
+    if setting:
+        monkeypatch.setenv("EVENTMART_SMALL_CELLS", setting)
+    publish(paths, results())
+    for suffix, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
+        if suffix == "parquet":
+            with duckdb.connect() as connection:
+                file = exported(paths, "rpt_cells.parquet")
+                table = connection.execute(f"select * from '{file}'").df()
+        else:
+            table = read(exported(paths, "rpt_cells.csv"))
+        assert list(table.columns) == [
+            "place",
+            "n_requests",
+            "median_days",
+            "is_suppressed",
+        ]
+        assert list(table.place) == ["Baker", "Barnum", "Belcaro", "Berkeley"]
+        seen = table[~table.is_suppressed].set_index("place")
+        assert seen.n_requests.to_dict() == shown
+        hidden = table[table.is_suppressed]
+        assert len(hidden) == n_suppressed
+        assert hidden[["n_requests", "median_days"]].isna().all(axis=None)
+    # Who opens the file itself sees all.
+    assert query(paths, "select count(n_requests) from reports.rpt_cells") == [(4,)]
+    listed = {one["file"]: one for one in contents(paths)["files"]}
+    assert listed["rpt_cells.csv"]["n_suppressed"] == n_suppressed
+    assert listed["rpt_texts.csv"]["n_suppressed"] is None
+    assert contents(paths)["least_count"] == int(setting or 5)
+
+
+def test_a_row_is_small_if_one_of_its_counts_is() -> None:
+    relation = Relation(
+        "model.eventmart.rpt_trends",
+        "reports",
+        "rpt_trends",
+        "",
+        ("area", "n_last", "n_before"),
+        (),
+        Cell(counts=("n_last", "n_before"), by=("area",)),
+    )
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema reports; create table reports.rpt_trends as from (values "
+            "('a', 9, 4), ('b', 4, 9), ('c', 9, 9), ('d', null, 9)"
+            ") as areas (area, n_last, n_before)"
+        )
+        rows = connection.execute(export_query(relation, 5)).fetchall()
+    assert rows == [
+        ("a", None, None, True),
+        ("b", None, None, True),
+        ("c", 9, 9, False),
+        ("d", None, 9, False),
+    ]
+
+
+def test_a_name_is_never_taken_for_sql() -> None:
+    name = 'n" from x; drop table t; --'
+    relation = Relation("model.x", "reports", name, "", (name,), (), None)
+    with duckdb.connect() as connection:
+        escaped = name.replace('"', '""')
+        connection.execute(
+            f'create schema reports; create table reports."{escaped}" ("{escaped}" int)'
+        )
+        assert connection.execute(export_query(relation, 5)).fetchall() == []
+
+
+def test_the_list_of_exports_says_what_they_are(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    publish(paths, results())
+    listed = contents(paths)
+    assert listed["version"] == 1
+    folder = (paths.published / "exports").resolve()
+    assert {one["file"] for one in listed["files"]} | {"contents.json"} == {
+        path.name for path in folder.iterdir()
+    }
+    for one in listed["files"]:
+        data = (folder / one["file"]).read_bytes()
+        assert one["n_bytes"] == len(data)
+        assert one["sha256"] == hashlib.sha256(data).hexdigest()
+        assert one["description"] == f"One row per {one['report']}."
+
+
+@pytest.mark.parametrize("setting", ["drop", "keep"])
+def test_personal_columns_are_published_only_if_a_setting_says_so(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+) -> None:
+    real = duckdb.connect
+
+    def connect(*arguments: Any, **options: Any) -> duckdb.DuckDBPyConnection:
+        # So that what is in a file can be seen in its bytes.
+        connection = real(*arguments, **options)
+        connection.execute("pragma force_compression = 'uncompressed'")
+        return connection
+
+    monkeypatch.setattr(duckdb, "connect", connect)
+    monkeypatch.setenv("EVENTMART_PERSONAL_COLUMNS", setting)
+    publish(paths, results())
+    columns = query(
+        paths,
+        "select column_name, comment, is_nullable from duckdb_columns() "
+        "where table_name = 'dim_customers' order by column_index",
+    )
+    kept = [("customer_key", "Its key.", False), ("card_hash", "Its hash.", True)]
+    assert columns == (kept if setting == "keep" else kept[:1])
+    assert query(paths, "select count(*) from marts.dim_customers") == [(5000,)]
+    assert query(
+        paths, "select comment from duckdb_tables() where table_name = 'dim_customers'"
+    ) == [("One row per 'card'.",)]
+    # Nor do their bytes lie in what a table once took.
+    data = (paths.published / "eventmart.duckdb").read_bytes()
+    assert (b"card hash 49" in data) == (setting == "keep")
+
+
+def test_another_setting_is_another_version(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_results = results()
+    assert publish(paths, run_results)[1]
+    assert not publish(paths, run_results)[1]
+    monkeypatch.setenv("EVENTMART_SMALL_CELLS", "3")
+    assert publish(paths, run_results)[1]
+    monkeypatch.setenv("EVENTMART_PERSONAL_COLUMNS", "keep")
+    assert publish(paths, run_results)[1]
+    build(paths, 2)
+    assert publish(paths, run_results)[0].number == 4
+
+
+def test_what_is_built_apart_alone_is_news_too(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    run_results = results()
+    publish(paths, run_results)
+    with duckdb.connect(str(paths.intermediate)) as connection:
+        connection.execute("update meta.model_states set data_version = 'other'")
+    assert publish(paths, run_results)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("EVENTMART_SMALL_CELLS", "-1", "EVENTMART_SMALL_CELLS: '-1' is no count"),
+        ("EVENTMART_PERSONAL_COLUMNS", "yes", "'yes' is neither drop nor keep"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused_before_anything_happens(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    text: str,
+    message: str,
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(UsageError, match=message):
+        publish(paths, results())
+    assert not paths.published.exists()
+
+
+def test_an_empty_setting_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTMART_SMALL_CELLS", "")
+    monkeypatch.setenv("EVENTMART_PERSONAL_COLUMNS", "")
+    assert read_settings() == Settings(keeps_personal=False, least_count=5)
+
+
+def changed(name: str, **columns: Any) -> list[dict[str, Any]]:
+    """The manifest's nodes, one of them with other columns."""
+    described = next(one for one in NODES if one["alias"] == name)
+    others = [one for one in NODES if one is not described]
+    relation = f"{described['schema']}.{name}"
+    return [*others, node(relation, **{"columns": described["columns"], **columns})]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        (changed("rpt_cells", columns=["place"]), r"differ in median_days, n_requests"),
+        (changed("rpt_cells", columns=["place", "x"], cell=CELL), "no column n_requests"),
+        (changed("rpt_cells", cell={"counts": []}), "meta.cell: .* validation error"),
+        (changed("rpt_cells", cell={"by": ["place"]}), "meta.cell: .* validation error"),
+        (changed("rpt_cells", personal=["place"]), "must be built with database="),
+        (
+            [*NODES, node("marts.dim_people", ["name"], ["name"])],
+            "marts.dim_people: has personal columns, and is not built",
+        ),
+    ],
+)
+def test_what_dbt_does_not_describe_is_not_published(
+    paths: Paths, results: Callable[..., Path], nodes: list[dict[str, Any]], message: str
+) -> None:
+    with pytest.raises(EventmartError, match=message):
+        publish(paths, results(nodes))
+    assert not (paths.published / "eventmart.duckdb").exists()
+    assert not (paths.published / "exports").exists()
+    publish(paths, results())
+
+
+def test_what_dbt_no_longer_knows_of_is_left_out(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    with duckdb.connect(str(paths.build)) as connection:
+        connection.execute("create table reports.rpt_old as select 'old' as name")
+        connection.execute("create view marts.old as select * from reports.rpt_old")
+    publish(paths, results())
+    names = query(paths, "select table_name from information_schema.tables order by all")
+    assert [name for (name,) in names] == [
+        *("dim_customers", "fct_deliveries", "rpt_cells", "rpt_texts")
+    ]
+
+
+@pytest.mark.parametrize("text", [None, "", "{}"])
+def test_a_build_without_manifest_is_not_published(
+    paths: Paths, results: Callable[..., Path], text: str | None
+) -> None:
+    run_results = results()
+    manifest = run_results.with_name("manifest.json")
+    manifest.unlink()
+    if text is not None:
+        manifest.write_text(text)
+    with pytest.raises(EventmartError, match="no manifest of the build"):
+        publish(paths, run_results)
+
+
+def test_exports_follow_the_version_that_is_served(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    run_results = results()
+    for number in (1, 2):
+        build(paths, number)
+        publish(paths, run_results)
+    assert contents(paths)["version"] == 2
+    rollback(paths)
+    assert contents(paths)["version"] == 1
+
+
+def test_a_failed_export_leaves_the_last_good_ones(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_results = results()
+    publish(paths, run_results)
+    before = exported(paths, "rpt_cells.csv").read_bytes()
+    build(paths, 2)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("loaders.exports._write", fail)
+        with pytest.raises(OSError, match="No space left"):
+            publish(paths, run_results)
+    assert exported(paths, "rpt_cells.csv").read_bytes() == before
+    assert contents(paths)["version"] == publishing.served_number(paths) == 1
+    assert publish(paths, run_results)[0].number == 2
+    assert contents(paths)["version"] == 2
+
+
+def test_exports_of_a_version_go_with_it(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    run_results = results()
+    for number in range(1, 5):
+        build(paths, number)
+        publish(paths, run_results)
+    folders = sorted((paths.published / "versions").iterdir())
+    assert [folder.name for folder in folders] == ["000002", "000003", "000004"]
+    assert all((folder / "exports" / "contents.json").exists() for folder in folders)
+
+
+def test_a_kill_between_file_and_exports_is_mended_by_the_next_publish(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_results = results()
+    publish(paths, run_results)
+    build(paths, 2)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "symlink_to", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(paths, run_results)
+    assert publishing.served_number(paths) == 2
+    assert contents(paths)["version"] == 1
+    publish(paths, run_results)
+    assert contents(paths)["version"] == 2
+
+
+def test_a_version_from_before_there_were_exports_has_none(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    run_results = results()
+    publish(paths, run_results)
+    shutil.rmtree(paths.published / "versions" / "000001" / "exports")
+    build(paths, 2)
+    publish(paths, run_results)
+    rollback(paths)
+    assert not (paths.published / "exports").is_symlink()
+    build(paths, 3)
+    publish(paths, run_results)
+    assert contents(paths)["version"] == 3
+
+
+def test_the_manifest_is_read_as_dbt_writes_it(tmp_path: Path) -> None:
+    nodes = [
+        *NODES,
+        node("staging.stg_things", ["card_hash"], ["card_hash"]),
+        {"unique_id": "test.x", "resource_type": "test", "schema": "marts"},
+    ]
+    write_manifest(tmp_path / "manifest.json", nodes)
+    found = read_disclosure(tmp_path / "manifest.json")
+    assert [relation.name for relation in found.relations] == [
+        *("dim_customers", "fct_deliveries", "rpt_cells", "rpt_texts")
+    ]
+    assert [relation.name for relation in found.apart] == ["dim_customers"]
