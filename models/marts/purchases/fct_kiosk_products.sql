@@ -77,8 +77,8 @@ compared as (
     where pairs.n_all_purchases > 0
 ),
 
--- How much kiosks really differ in a product: the spread of sales by expected sales, less
--- what chance adds to it (Marshall's moments); a tenth at least.
+-- How much kiosks really differ in a product: the spread of sales by expected sales,
+-- less what chance adds to it (Marshall's moments); a tenth at least.
 spreads as (
     select
         product_id,

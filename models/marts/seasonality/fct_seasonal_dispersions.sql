@@ -111,7 +111,10 @@ dispersions as (
         case
             when day_dispersions.n_degrees > 0
                 then round(
-                    greatest(day_dispersions.pearson_sum / day_dispersions.n_degrees, 1), 9
+                    greatest(
+                        day_dispersions.pearson_sum / day_dispersions.n_degrees, 1
+                    ),
+                    9
                 )
         end as day_dispersion,
         case

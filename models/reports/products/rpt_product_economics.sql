@@ -77,6 +77,8 @@ totals as (
         max(margin_status) as margin_status
     from priced
     group by {{ grouped_by_dimension(dimensions) }} -- noqa: PRS
+    -- Where nothing was sold, all of nothing is no row.
+    having count(*) > 0
 ),
 
 rounded as (
