@@ -101,8 +101,9 @@ def customers(
     connection.execute("create schema marts; create schema reports")
     connection.register("purchases", purchases)
     connection.execute(
-        "create table marts.fct_purchases as select kiosk_id, product_id, "
-        "cast(md5(coalesce(card, '')) as uuid) as customer_key, "
+        "create table marts.fct_purchases as select "
+        "cast(kiosk_id as varchar) as kiosk_id, cast(product_id as varchar) as product_id, "
+        "cast(md5(coalesce(cast(card as varchar), '')) as uuid) as customer_key, "
         'cast("at" as timestamp) as purchased_at_utc, '
         'cast("at" as timestamp) - interval 8 hour as purchased_at, '
         'cast(cast("at" as timestamp) - interval 8 hour as date) as purchase_date '
@@ -110,12 +111,12 @@ def customers(
     )
     connection.execute(
         "create table intermediate.marts.dim_customers as select distinct "
-        "cast(md5(coalesce(card, '')) as uuid) as customer_key, "
+        "cast(md5(coalesce(cast(card as varchar), '')) as uuid) as customer_key, "
         "card, card is not null as is_known from purchases"
     )
     connection.execute(
         "create table marts.dim_products as select distinct product_id, "
-        "'product ' || product_id as product_name from purchases"
+        "'product ' || product_id as product_name from marts.fct_purchases"
     )
     for model in compiled.models:
         folder = model.original_file_path
@@ -234,6 +235,24 @@ def test_a_visit_over_local_midnight_is_one(compiled: Compiled) -> None:
             "select visit_date, visit_hour, n_units from marts.fct_visits"
         ).fetchall()
     assert (str(date), hour, n_units) == ("2018-03-01", 23, 2)
+
+
+def test_of_no_purchases_nothing_is_said(
+    compiled: Compiled, purchases: pd.DataFrame
+) -> None:
+    with customers(compiled, purchases.iloc[:0]) as connection:
+        rows = {
+            name: connection.execute(f"select count(*) from {schema}.{name}").fetchone()
+            for schema, name in connection.execute(
+                "select schema_name, table_name from duckdb_tables() "
+                "where table_name like 'rpt_%' or table_name like 'fct_%'"
+            ).fetchall()
+            if schema != "marts" or name != "fct_purchases"
+        }
+    # Of shared cards, that there are none.
+    assert rows.pop("rpt_shared_cards") == (6,)
+    assert len(rows) == 14
+    assert set(rows.values()) == {(0,)}
 
 
 def test_basket_sizes_equal_pandas(
