@@ -18,7 +18,7 @@ PARALLEL := --numprocesses auto --dist loadgroup
 # The demo's size: 1 is the real volume, 1.1 million purchases.
 SCALE ?= 0.02
 
-.PHONY: help setup build test test-full lint format land watch demo docs docs-serve \
+.PHONY: help setup build test test-full lint format land watch demo answers docs docs-serve \
 	check-incremental bench bench-history lock clean
 
 help: ## List the targets.
@@ -74,6 +74,9 @@ demo: setup ## Write demo deliveries anew: make demo SCALE=1
 
 docs: setup ## Write the docs as one page: target/static_index.html
 	@$(DBT) --quiet docs generate --static
+
+answers: setup ## Write docs/answers.md from what is published: the questions, answered.
+	@$(EVENTMART) answers
 
 docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1

@@ -1,8 +1,11 @@
 -- Where do most accidents happen for the people who live there, in the latest vintage?
 -- Residents are not drivers: where few live and many drive, the rate is high.
 with latest_vintage as (
-    select max(vintage) as vintage
-    from reports.rpt_accidents_by_neighborhood
+    select vintage
+    from marts.fct_incidents
+    group by vintage
+    order by max(occurred_date) desc, vintage asc
+    limit 1
 )
 
 select

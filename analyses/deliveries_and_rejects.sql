@@ -1,4 +1,5 @@
--- What came, what was new, and what was refused, by feed?
+-- What came, what was new, and what was refused, by feed? What was known already is not
+-- counted again; of what a delivery lacked, the versions of its events tell.
 with rejected as (
     select
         feed,

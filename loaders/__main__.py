@@ -24,6 +24,7 @@ import duckdb
 
 from loaders import __version__, intake, ledger
 from loaders import publish as publishing
+from loaders.answers import write_answers
 from loaders.build import RUN_RESULTS, build_as_of, build_redefined
 from loaders.build import build as build_landed
 from loaders.errors import EventmartError, UsageError
@@ -34,6 +35,7 @@ from loaders.landing import Warehouse
 from loaders.landing import accept as accept_delivery
 from loaders.ledger import Entry
 from loaders.paths import Paths
+from loaders.publish import PROJECT
 from loaders.rehearse import Rehearsal, rehearse
 from loaders.replay import replay as replay_rejects
 from loaders.sources.offer import Offer
@@ -518,6 +520,23 @@ def publish_build(settings: Settings, run_results: Path) -> None:
     """Publish the last `dbt build`, if it was whole and every test passed."""
     paths, _ = settings
     click.echo(_publication(paths, *publishing.publish(paths, run_results)))
+
+
+@main.command("answers")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    default=PROJECT / "docs" / "answers.md",
+    show_default=True,
+    help="The file to write.",
+)
+@click.option("--about", help="What data it is, unless it is the demo.")
+@click.pass_obj
+def write_all_answers(settings: Settings, out: Path, about: str | None) -> None:
+    """Answer the questions of loaders/answers.yml from what is published."""
+    paths, _ = settings
+    n_questions = write_answers(paths, out, about)
+    click.echo(f"{n_questions} questions answered in {out}")
 
 
 @main.command()

@@ -10,7 +10,7 @@ from loaders.as_of import moment
 from loaders.errors import DeliveryHeldError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.read import Body
+from loaders.records import Body
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
 # where there are this many of the same layout.

@@ -26,7 +26,7 @@ from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parse, read_again
 from loaders.paths import Paths
-from loaders.read import Body
+from loaders.records import Body
 from loaders.sources.local import is_as_stamped, stamp_of
 from loaders.unpack import Member, members
 from loaders.warehouse import check_space

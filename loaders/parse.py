@@ -19,15 +19,14 @@ from loaders import ledger
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
-from loaders.read import (
+from loaders.read import read_csv, read_geojson
+from loaders.records import (
     HEADER_PADDING,
     MAX_RECORD_BYTES,
     Body,
     Head,
     HeaderError,
     header_words,
-    read_csv,
-    read_geojson,
 )
 
 # Of a line in a file of plain ones: as little as keeps DuckDB's buffers small.

@@ -1,6 +1,7 @@
 {#-
-    Natural logarithm of the gamma function; log_gamma(n + 1) is that of n factorial.
-    Usage: {{ log_gamma('n_together + 1') }}
+    Natural logarithm of the gamma function of a positive number: log_gamma('n + 1') is
+    that of n factorial.
+    Usage: {{ log_gamma('n_events + 1') }}
 -#}
 {% macro log_gamma(number) -%}
     {{ adapter.dispatch('log_gamma', 'eventmart')(number) }}

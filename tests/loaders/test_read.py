@@ -18,15 +18,13 @@ from typing import Any
 import pytest
 from conftest import Lab, short
 
-from loaders.read import (
+from loaders.encodings import Text, decide_encoding
+from loaders.read import read_csv, record_at
+from loaders.records import (
     Body,
-    Text,
     count_plain_lines,
-    decide_encoding,
     grammar_of,
-    read_csv,
     read_head,
-    record_at,
     split_strictly,
 )
 
@@ -447,7 +445,7 @@ def test_a_count_that_is_still_not_duckdbs_lands_nothing(
 def test_what_duckdb_refuses_lands_nothing(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.read.Grammar.unambiguous", lambda *_: b'1,"')
+    monkeypatch.setattr("loaders.records.Grammar.unambiguous", lambda *_: b'1,"')
     entry = (things := lab()).land('a,b,c\n1,2" pipe,3\n\n4,5,6\n')
     assert (entry.status, entry.reason) == ("failed", "not_parsed")
     assert things.counts() == (0, 0, 0)
@@ -774,8 +772,8 @@ def test_a_record_that_grows_too_large_in_utf_8_is_rejected_alone(
 def test_of_a_gigantic_record_the_beginning_is_kept(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.read.MAX_RECORD_BYTES", 1 << 10)
-    monkeypatch.setattr("loaders.read.MAX_REJECT_BYTES", 1 << 11)
+    monkeypatch.setattr("loaders.records.MAX_RECORD_BYTES", 1 << 10)
+    monkeypatch.setattr("loaders.records.MAX_REJECT_BYTES", 1 << 11)
     things = lab()
     record = b'"' + b"x\n" * 5000 + b'",2,3\n'
     entry = things.land(b"a,b,c\n\n" + record + b"4,5,6\n")

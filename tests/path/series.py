@@ -12,13 +12,13 @@ from tests.path.compiled import Compiled
 Part = tuple[str, str, str, pd.DatetimeIndex, np.ndarray]
 
 
-def series_days(parts: Iterable[Part]) -> pd.DataFrame:
+def series_days(parts: Iterable[Part], vintage: str = "main") -> pd.DataFrame:
     """Rows like those of fct_series_days, of (feed, dimension, value, days, counts)."""
     return pd.concat(
         pd.DataFrame(
             {
                 "feed": feed,
-                "vintage": "main",
+                "vintage": vintage,
                 "dimension": dimension,
                 "dimension_value": value,
                 "n_events": counts,
@@ -49,6 +49,10 @@ def reports_on(
                 cast(n_events as bigint) as n_events, cast(event_date as date) as event_date
             from days
             """
+        )
+        connection.execute(
+            "create table marts.fct_observed_days as "
+            "select distinct feed, vintage, event_date from marts.fct_series_days"
         )
         for model in compiled.models:
             if model.name in names:

@@ -64,7 +64,7 @@ SMALL = [
 ]
 REAL = [
     "select count(*) from marts.fct_purchases",
-    "select sum(n_purchases) from reports.rpt_top_products",
+    "select sum(n_purchases) from reports.rpt_top_products where dimension = 'overall'",
     "select sum(n_rows) from marts.fct_row_fates "
     "where feed = 'purchases' and fate = 'current_version'",
     "select n_facts from reports.rpt_trust where feed = 'purchases'",

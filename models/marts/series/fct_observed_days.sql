@@ -24,6 +24,14 @@ dates as (
     select * from {{ ref('dim_dates') }}
 ),
 
+delayed as (
+    select
+        *,
+        {{ dbt.datediff('occurred_date', 'reported_at', 'day') }}
+            as n_days_to_report
+    from incidents
+),
+
 -- Within how many days 95 % of the accidents have been reported.
 spans as (
     select
@@ -32,11 +40,9 @@ spans as (
         min(occurred_date) as first_date,
         max(occurred_date) as last_date,
         coalesce(
-            percentile_disc(0.95) within group (
-                order by {{ dbt.datediff('occurred_date', 'reported_at', 'day') }} asc
-            ), 0
+            percentile_disc(0.95) within group (order by n_days_to_report asc), 0
         ) as n_days_late
-    from incidents
+    from delayed
     group by vintage
     union all
     select
@@ -49,33 +55,52 @@ spans as (
     having count(*) > 0
 ),
 
--- Of increments nobody says what they cover: a day on which none bought anything
--- anywhere is taken for one that is missing.
-covered as (
+windows as (
     select
-        spans.feed,
-        spans.vintage,
-        dates.calendar_date as event_date
+        spans.*,
+        deliveries.window_start_date,
+        deliveries.as_of_date
     from spans
     inner join deliveries
         on spans.feed = deliveries.feed and spans.vintage = deliveries.series
+),
+
+windowed_days as (
+    select
+        windows.feed,
+        windows.vintage,
+        dates.calendar_date as event_date
+    from windows
     inner join dates
         on
-            dates.calendar_date >= deliveries.window_start_date
-            and dates.calendar_date > spans.first_date
-            and dates.calendar_date < spans.last_date
-            and {{ dbt.datediff('dates.calendar_date', 'deliveries.as_of_date', 'day') }}
-            > spans.n_days_late
-    group by spans.feed, spans.vintage, dates.calendar_date
+            windows.window_start_date <= dates.calendar_date
+            and windows.first_date < dates.calendar_date
+            and windows.last_date > dates.calendar_date
+    where
+        {{ dbt.datediff('dates.calendar_date', 'windows.as_of_date', 'day') }}
+        > windows.n_days_late
+    group by windows.feed, windows.vintage, dates.calendar_date
+),
+
+-- Of increments nobody says what they cover: a day on which none bought anything
+-- anywhere is taken for one that is missing.
+bounded_purchase_days as (
+    select
+        *,
+        min(event_date) over () as first_date,
+        max(event_date) over () as last_date
+    from purchase_days
+),
+
+observed as (
+    select * from windowed_days
     union all
     select
-        purchase_days.feed,
+        feed,
         'main' as vintage,
-        purchase_days.event_date
-    from purchase_days
-    where
-        purchase_days.event_date > (select min(event_date) from purchase_days)
-        and purchase_days.event_date < (select max(event_date) from purchase_days)
+        event_date
+    from bounded_purchase_days
+    where event_date > first_date and event_date < last_date
 ),
 
 keyed as (
@@ -84,7 +109,7 @@ keyed as (
         feed,
         vintage,
         event_date
-    from covered
+    from observed
 )
 
 select * from keyed

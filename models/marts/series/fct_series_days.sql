@@ -10,6 +10,7 @@
     'police_district': ['police_district'],
     'overall': [],
 } %}
+{% set accident_groups = ['vintage', 'event_date'] %}
 {% set purchase_series = {
     'kiosk': ['kiosk_id'],
     'product': ['product_id'],
@@ -71,50 +72,69 @@ observed_days as (
     select * from {{ ref('fct_observed_days') }}
 ),
 
+request_counts as (
+    select
+        {{ dimension_columns(request_series) }},
+        event_date,
+        count(*) as n_events
+    from requests
+    group by {{ grouped_by_dimension(request_series, ['event_date']) }} -- noqa: PRS
+),
+
+accident_counts as (
+    select
+        vintage,
+        {{ dimension_columns(accident_series) }},
+        event_date,
+        count(*) as n_events
+    from incidents
+    group by {{ grouped_by_dimension(accident_series, accident_groups) }} -- noqa: PRS
+),
+
+purchase_counts as (
+    select
+        {{ dimension_columns(purchase_series) }},
+        event_date,
+        count(*) as n_events
+    from purchases
+    group by {{ grouped_by_dimension(purchase_series, ['event_date']) }} -- noqa: PRS
+),
+
 -- What fewer than 95 % of a day's accidents tell of is not known of the day.
 counted as (
     select
         'service_requests' as feed,
         'main' as vintage,
-        {{ dimension_columns(request_series) }},
-        event_date,
-        count(*) as n_events,
+        *,
         true as is_told
-    from requests
-    group by {{ grouped_by_dimension(request_series, ['event_date']) }} -- noqa: PRS
+    from request_counts
     union all
     select
         'accidents' as feed,
-        vintage,
-        {{ dimension_columns(accident_series) }},
-        event_date,
-        count(*) as n_events,
+        *,
         true as is_told
-    from incidents
-    group by {{ grouped_by_dimension(accident_series, ['vintage', 'event_date']) }}
+    from accident_counts
     union all
     select
         'purchases' as feed,
         'main' as vintage,
-        {{ dimension_columns(purchase_series) }},
-        event_date,
-        count(*) as n_events,
+        *,
         true as is_told
-    from purchases
-    group by {{ grouped_by_dimension(purchase_series, ['event_date']) }}
-    {%- for kind, (is_kind, is_known) in accident_kinds.items() %}
+    from purchase_counts
     union all
-    select
-        'accidents' as feed,
-        vintage,
-        'accident_kind' as dimension,
-        '{{ kind }}' as dimension_value,
-        event_date,
-        count(case when {{ is_kind }} then 1 end) as n_events,
-        count(case when {{ is_known }} then 1 end) >= 0.95 * count(*) as is_told
-    from incidents
-    group by vintage, event_date
-    {%- endfor %}
+    {% for kind, (is_kind, is_known) in accident_kinds.items() -%}
+        select
+            'accidents' as feed,
+            vintage,
+            'accident_kind' as dimension,
+            '{{ kind }}' as dimension_value,
+            event_date,
+            count(case when {{ is_kind }} then 1 end) as n_events,
+            count(case when {{ is_known }} then 1 end) >= 0.95 * count(*) as is_told
+        from incidents
+        group by vintage, event_date
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 series as (
@@ -148,7 +168,7 @@ filled as (
             and series.vintage = observed_days.vintage
             and (
                 series.dimension not in ('kiosk', 'product')
-                or observed_days.event_date >= series.first_event_date
+                or series.first_event_date <= observed_days.event_date
             )
     left join counted
         on

@@ -29,26 +29,27 @@ counted as (
         event_date as period_start_date,
         event_date as period_end_date
     from numbered
-    {%- for period, number in {
-        'week': 'floor(day_number / 7e0)', 'month': 'month_number'
-    }.items() %}
     union all
-    select
-        series_key,
-        feed,
-        vintage,
-        dimension,
-        dimension_value,
-        '{{ period }}' as period,
-        cast({{ number }} as integer) as period_number,
-        cast(sum(n_events) as bigint) as n_events,
-        count(*) as n_days,
-        min(event_date) as period_start_date,
-        max(event_date) as period_end_date
-    from numbered
-    group by
-        series_key, feed, vintage, dimension, dimension_value, {{ number }}
-    {%- endfor %}
+    {% for period, number in {
+        'week': 'floor(day_number / 7e0)', 'month': 'month_number'
+    }.items() -%}
+        select
+            series_key,
+            feed,
+            vintage,
+            dimension,
+            dimension_value,
+            '{{ period }}' as period,
+            cast({{ number }} as integer) as period_number,
+            cast(sum(n_events) as bigint) as n_events,
+            count(*) as n_days,
+            min(event_date) as period_start_date,
+            max(event_date) as period_end_date
+        from numbered
+        group by
+            series_key, feed, vintage, dimension, dimension_value, {{ number }}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 whole_periods as (
@@ -62,7 +63,8 @@ whole_periods as (
         or (period = 'week' and n_days = 7)
         or (
             period = 'month'
-            and n_days = extract(day from {{ dbt.last_day('period_end_date', 'month') }})
+            and n_days
+            = extract(day from {{ dbt.last_day('period_end_date', 'month') }})
         )
 ),
 

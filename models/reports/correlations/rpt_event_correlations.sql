@@ -1,9 +1,9 @@
 {% set least_n_events = 100 %}
-{# Of requests and of accidents, what is compared; equal values only? #}
+{# Of requests and of accidents what is compared; only equal values, or all too? #}
 {% set comparisons = {
-    'kinds_in_the_city': [['overall', 'request_type'], ['overall', 'accident_kind'], false],
-    'same_police_district': [['police_district'], ['police_district'], true],
-    'same_neighborhood': [['neighborhood'], ['neighborhood'], true],
+    'kinds_in_the_city': ['request_type', 'accident_kind', false],
+    'same_police_district': ['police_district', 'police_district', true],
+    'same_neighborhood': ['neighborhood', 'neighborhood', true],
 } %}
 
 with series_periods as (
@@ -79,7 +79,7 @@ told as (
 ),
 
 paired as (
-    {% for comparison, (request_dimensions, accident_dimensions, is_same)
+    {% for comparison, (request_dimension, accident_dimension, is_same)
     in comparisons.items() -%}
         select
             '{{ comparison }}' as comparison,
@@ -101,10 +101,16 @@ paired as (
                 {%- endif %}
         where
             requests.feed = 'service_requests'
-            and requests.dimension in ('{{ request_dimensions | join("', '") }}')
+            and (
+                requests.dimension = '{{ request_dimension }}'
+                {% if not is_same %}or requests.dimension = 'overall'{% endif %}
+            )
             and requests.is_whole and requests.n_events >= {{ least_n_events }}
             and accidents.feed = 'accidents'
-            and accidents.dimension in ('{{ accident_dimensions | join("', '") }}')
+            and (
+                accidents.dimension = '{{ accident_dimension }}'
+                {% if not is_same %}or accidents.dimension = 'overall'{% endif %}
+            )
             and accidents.is_whole and accidents.n_events >= {{ least_n_events }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
@@ -178,7 +184,7 @@ pair_moments as (
         round(stddev_pop(x), 9) as x_deviation,
         round(stddev_pop(y), 9) as y_deviation,
         round(corr(n_requests, n_accidents), 9) as naive_correlation,
-        round(corr(x, y), 9) as correlation
+        round(corr(x, y), 9) as correlation -- noqa: RF04
     from pair_values
     group by pair_key, batch, lag
 ),

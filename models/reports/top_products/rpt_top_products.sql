@@ -1,3 +1,10 @@
+{% set dimensions = {
+    'kiosk': ['kiosk_id'],
+    'day_part': ['day_part'],
+    'month': ['purchase_month'],
+    'overall': [],
+} %}
+
 with purchases as (
     select * from {{ ref('fct_purchases') }}
 ),
@@ -6,66 +13,162 @@ products as (
     select * from {{ ref('dim_products') }}
 ),
 
-dates as (
-    select * from {{ ref('dim_dates') }}
+times_of_day as (
+    select * from {{ ref('dim_times_of_day') }}
 ),
 
-spans as (
-    select
-        min(purchase_date) as first_date,
-        max(purchase_date) as last_date
-    from purchases
+product_spans as (
+    select * from {{ ref('fct_product_spans') }}
 ),
 
-months as (
+kiosk_products as (
     select
-        dates.month_start_date,
-        min(dates.calendar_date) >= min(spans.first_date)
-        and max(dates.calendar_date) <= max(spans.last_date) as is_complete
-    from dates
-    cross join spans
-    group by dates.month_start_date
+        *,
+        'kiosk' as dimension
+    from {{ ref('fct_kiosk_products') }}
+),
+
+kiosk_days as (
+    select * from {{ ref('fct_kiosk_days') }}
 ),
 
 counted_by_day as (
     select
-        product_id,
-        purchase_date,
+        purchases.product_id,
+        purchases.kiosk_id,
+        times_of_day.day_part,
+        substring(cast(purchases.purchase_date as varchar), 1, 7) as purchase_month,
+        purchases.purchase_date,
         count(*) as n_purchases
     from purchases
-    group by product_id, purchase_date
+    inner join times_of_day on purchases.purchase_hour = times_of_day.hour_of_day
+    group by
+        purchases.product_id, purchases.kiosk_id, times_of_day.day_part,
+        purchases.purchase_date
 ),
 
-counted as (
+by_dimension as (
     select
-        counted_by_day.product_id,
-        sum(counted_by_day.n_purchases) as n_purchases,
-        sum(
-            case when months.is_complete then counted_by_day.n_purchases else 0 end
-        ) as n_complete_month_purchases,
-        count(*) as n_selling_days
+        product_id,
+        {{ dimension_columns(dimensions) }},
+        sum(n_purchases) as n_purchases,
+        min(purchase_date) as first_purchase_date,
+        max(purchase_date) as last_purchase_date
     from counted_by_day
-    inner join dates on counted_by_day.purchase_date = dates.calendar_date
-    inner join months on dates.month_start_date = months.month_start_date
-    group by counted_by_day.product_id
+    group by {{ grouped_by_dimension(dimensions, ['product_id']) }} -- noqa: PRS
+),
+
+with_categories as (
+    select
+        product_id,
+        dimension,
+        dimension_value,
+        n_purchases,
+        first_purchase_date,
+        last_purchase_date
+    from by_dimension
+    union all
+    select
+        by_dimension.product_id,
+        'category' as dimension,
+        coalesce(products.fc_number, 'Unknown') as dimension_value,
+        by_dimension.n_purchases,
+        by_dimension.first_purchase_date,
+        by_dimension.last_purchase_date
+    from by_dimension
+    inner join products on by_dimension.product_id = products.product_id
+    where by_dimension.dimension = 'overall'
+),
+
+active_kiosks as (
+    select
+        calendar_date,
+        substring(cast(calendar_date as varchar), 1, 7) as calendar_month,
+        count(case when is_active then 1 end) as n_active_kiosks
+    from kiosk_days
+    group by calendar_date
+),
+
+month_exposures as (
+    select
+        'month' as dimension,
+        product_spans.product_id,
+        active_kiosks.calendar_month,
+        sum(active_kiosks.n_active_kiosks) as n_active_kiosk_days
+    from product_spans
+    inner join active_kiosks
+        on
+            active_kiosks.calendar_date >= product_spans.first_on_sale_date
+            and active_kiosks.calendar_date <= product_spans.last_on_sale_date
+    group by product_spans.product_id, active_kiosks.calendar_month
+),
+
+joined as (
+    select
+        with_categories.*,
+        products.product_key,
+        products.product_name,
+        products.fc_number,
+        products.listing_status,
+        coalesce(
+            kiosk_products.n_active_days,
+            month_exposures.n_active_kiosk_days,
+            product_spans.n_active_kiosk_days
+        ) as n_active_kiosk_days,
+        kiosk_products.shrunken_index,
+        kiosk_products.shrunken_index_low,
+        kiosk_products.shrunken_index_high,
+        product_spans.was_discontinued as is_discontinued,
+        cast(sum(with_categories.n_purchases) over (
+            partition by with_categories.dimension, with_categories.dimension_value
+        ) as double) as n_all_purchases,
+        sum(with_categories.n_purchases) over (
+            partition by with_categories.dimension, with_categories.dimension_value
+            order by with_categories.n_purchases desc, with_categories.product_id asc
+            rows between unbounded preceding and current row
+        ) as n_purchases_so_far
+    from with_categories
+    inner join products on with_categories.product_id = products.product_id
+    inner join product_spans on with_categories.product_id = product_spans.product_id
+    left join kiosk_products
+        on
+            with_categories.dimension = kiosk_products.dimension
+            and with_categories.dimension_value = kiosk_products.kiosk_id
+            and with_categories.product_id = kiosk_products.product_id
+    left join month_exposures
+        on
+            with_categories.dimension = month_exposures.dimension
+            and with_categories.dimension_value = month_exposures.calendar_month
+            and with_categories.product_id = month_exposures.product_id
 ),
 
 ranked as (
     select
-        products.product_key,
-        products.product_id,
-        products.product_name,
-        products.fc_number,
-        cast(rank() over (order by counted.n_purchases desc) as integer) as sales_rank,
-        cast(counted.n_purchases as bigint) as n_purchases,
-        cast(counted.n_complete_month_purchases as bigint)
-            as n_complete_month_purchases,
-        counted.n_selling_days,
-        counted.n_purchases / sum(counted.n_purchases) over () as purchase_share,
-        products.first_purchase_date,
-        products.last_purchase_date
-    from counted
-    inner join products on counted.product_id = products.product_id
+        dimension,
+        dimension_value,
+        product_key,
+        product_id,
+        product_name,
+        fc_number,
+        listing_status,
+        {{ pareto_class('n_purchases_so_far - n_purchases', 'n_all_purchases') }}
+            as pareto_class,
+        cast(rank() over (
+            partition by dimension, dimension_value order by n_purchases desc
+        ) as integer) as sales_rank,
+        cast(n_purchases as bigint) as n_purchases,
+        cast(n_active_kiosk_days as bigint) as n_active_kiosk_days,
+        n_purchases / n_all_purchases as purchase_share,
+        n_purchases_so_far / n_all_purchases as cumulative_share,
+        round(cast(n_purchases as double) / nullif(n_active_kiosk_days, 0), 9)
+            as purchases_per_active_kiosk_day,
+        shrunken_index,
+        shrunken_index_low,
+        shrunken_index_high,
+        is_discontinued,
+        first_purchase_date,
+        last_purchase_date
+    from joined
 )
 
 select * from ranked

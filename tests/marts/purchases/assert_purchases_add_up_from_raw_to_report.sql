@@ -9,7 +9,16 @@ with totals as (
         (select count(*) from {{ ref('fct_purchases') }}) as n_facts,
         (
             select sum(n_purchases) from {{ ref('rpt_top_products') }}
+            where dimension = 'overall'
         ) as n_in_top_products,
+        (
+            select sum(n_purchases) from {{ ref('rpt_top_products') }}
+            where dimension = 'kiosk'
+        ) as n_by_product_and_kiosk,
+        (
+            select sum(n_purchases) from {{ ref('rpt_top_kiosks') }}
+            where dimension = 'category'
+        ) as n_by_kiosk_and_category,
         (
             select sum(n_purchases) from {{ ref('rpt_time_of_day') }}
         ) as n_by_local_time,
@@ -23,6 +32,8 @@ differing as (
     where
         n_current_rows <> n_facts
         or coalesce(n_in_top_products, 0) <> n_facts
+        or coalesce(n_by_product_and_kiosk, 0) <> n_facts
+        or coalesce(n_by_kiosk_and_category, 0) <> n_facts
         or coalesce(n_by_local_time, 0) <> n_facts
         or coalesce(n_by_utc, 0) <> n_facts
 )

@@ -1,0 +1,25 @@
+-- Do accidents become more or fewer? The last 365 days by the 365 before. The newest
+-- days lack what is not yet reported, so a small fall is none.
+with latest_vintage as (
+    select vintage
+    from marts.fct_incidents
+    group by vintage
+    order by max(occurred_date) desc, vintage asc
+    limit 1
+)
+
+select
+    trends.area,
+    trends.area_value,
+    trends.measure,
+    trends.n_before_365_days,
+    trends.n_last_365_days,
+    round(trends.rate_ratio, 2) as rate_ratio,
+    round(trends.rate_ratio_low, 2) as rate_ratio_low,
+    round(trends.rate_ratio_high, 2) as rate_ratio_high,
+    trends.has_clear_change,
+    trends.as_of_date
+from reports.rpt_accident_trends as trends
+inner join latest_vintage on trends.vintage = latest_vintage.vintage
+where trends.has_whole_windows
+order by trends.area, trends.area_value, trends.measure

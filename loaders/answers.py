@@ -1,0 +1,254 @@
+"""The questions this project was built to answer, answered from what is published.
+
+`loaders/answers.yml` says which worked queries answer which question. What they return
+is shown as tables, and said in a sentence of which every number is a value of the result.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import duckdb
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from loaders.errors import EventmartError, UsageError
+from loaders.paths import Paths
+
+PROJECT = Path(__file__).parents[1]
+ANALYSES = PROJECT / "analyses"
+REGISTRY = Path(__file__).with_name("answers.yml")
+
+Row = Mapping[str, Any]
+
+
+class Part(BaseModel):
+    """One query, and the sentence that says what it returned.
+
+    Attributes:
+        query: the name of a file in `analyses/`.
+        feeds: the feeds without which there is nothing to answer from.
+        says: a template of the sentence: `{rows[0][n_purchases]:,}` is a value of the
+            first row, `{total[n_purchases]:,}` the sum of a column, `{n_rows}` how many.
+        nothing: what it means if the query returns nothing; an error if this is not said.
+        n_shown: so many rows are shown.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    query: str = Field(pattern=r"^[a-z0-9_]+$")
+    feeds: tuple[str, ...] = Field(min_length=1)
+    says: str = Field(min_length=1)
+    nothing: str | None = Field(default=None, min_length=1)
+    n_shown: int = Field(default=5, ge=1)
+
+
+class Question(BaseModel):
+    """A question, the queries that answer it, and what is to be kept in mind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int = Field(ge=1)
+    question: str = Field(min_length=1)
+    caveat: str = Field(min_length=1)
+    parts: tuple[Part, ...] = Field(min_length=1)
+
+
+def read_questions(registry: Path = REGISTRY) -> list[Question]:
+    """Read which queries answer which question.
+
+    Raises:
+        EventmartError: if the registry makes no sense.
+    """
+    try:
+        found = yaml.safe_load(registry.read_text())
+        return TypeAdapter(list[Question]).validate_python(found)
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise EventmartError(f"{registry}: {error}") from error
+
+
+def write_answers(paths: Paths, file: Path, about: str | None) -> int:
+    """Answer all questions from what is published, in a file of Markdown.
+
+    Args:
+        paths: the data folder.
+        file: the file to write.
+        about: what data it is; of the demo it is known.
+
+    Returns:
+        How many questions it answers.
+
+    Raises:
+        UsageError: if nothing is published, or nobody says what the data is.
+        EventmartError: if a query returns nothing, or not what its sentence says.
+    """
+    served = paths.published / paths.build.name
+    if not served.exists():
+        raise UsageError(f"{served}: nothing is published yet; run: make build")
+    questions = read_questions()
+    with duckdb.connect(str(served), read_only=True) as connection:
+        text = answers(connection, questions, about)
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text)
+    partial.replace(file)
+    return len(questions)
+
+
+def answers(
+    connection: duckdb.DuckDBPyConnection,
+    questions: Sequence[Question],
+    about: str | None = None,
+) -> str:
+    """The answers, as Markdown."""
+    landed = connection.execute(
+        "select feed, n_landed_deliveries, last_as_of_at from reports.rpt_trust "
+        "where n_landed_deliveries > 0 order by feed"
+    ).fetchall()
+    feeds = {feed for feed, _, _ in landed}
+    lines = ["# Answers", "", *_about(about or _demo(connection)), ""]
+    lines += ["| feed | deliveries | newest as-of |", "| --- | ---: | --- |"]
+    lines += [f"| {feed} | {n:,} | {_cell(at)[:10]} |" for feed, n, at in landed]
+    lines += [
+        "",
+        "Written by `make answers`: every number is of the query that stands with it, and",
+        "every query is in [analyses/](../analyses/). Intervals are of 95 %.",
+    ]
+    for question in questions:
+        lines += ["", f"## {question.number}. {question.question}", ""]
+        for part in question.parts:
+            lines += _part(connection, question, part, feeds)
+        lines += [f"**Caveat.** {question.caveat.strip()}"]
+    return "\n".join(lines) + "\n"
+
+
+def _about(about: str | None) -> list[str]:
+    if not about:
+        raise UsageError(
+            "what is published is not the demo; say what data it is: --about TEXT"
+        )
+    return [f"**Of what data this speaks**: {about.strip()}"]
+
+
+def _demo(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """What to say of the demo; None if anything landed that is not of it."""
+    uris = connection.execute(
+        "select distinct uri from marts.fct_deliveries where status = 'landed'"
+    ).fetchall()
+    found = {_truth(Path(uri)) for (uri,) in uris}
+    if len(found) != 1 or None in found:
+        return None
+    ((scale, seed),) = [truth for truth in found if truth]
+    return (
+        f"the demo (scale {scale:g}, seed {seed}). It is synthetic: invented rows in the "
+        "real formats, whose totals follow published figures. What it says of products, "
+        "places and people is no finding; it shows what can be asked, and how the answer "
+        "looks."
+    )
+
+
+def _truth(uri: Path) -> tuple[float, int] | None:
+    """The scale and seed of the demo that a delivery is of."""
+    file = uri.parent.parent / "truth.json"
+    if not file.is_file():
+        return None
+    truth = json.loads(file.read_text())
+    return (truth["scale"], truth["seed"]) if truth.get("synthetic") else None
+
+
+def _part(
+    connection: duckdb.DuckDBPyConnection, question: Question, part: Part, feeds: set[str]
+) -> list[str]:
+    if missing := [feed for feed in part.feeds if feed not in feeds]:
+        return [f"Nothing of {' and '.join(missing)} has landed here: no answer.", ""]
+    place = f"question {question.number}: {part.query}"
+    try:
+        query = (ANALYSES / f"{part.query}.sql").read_text().strip()
+    except OSError as error:
+        raise EventmartError(f"{place}: {error}") from error
+    result = connection.execute(query)
+    names = [column[0] for column in result.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    if not rows and not part.nothing:
+        raise EventmartError(f"{place}: the query returns nothing")
+    if rows:
+        found = [_sentence(place, part.says, names, rows), ""]
+        found += _table(names, rows, part.n_shown)
+    else:
+        found = [str(part.nothing)]
+    return [
+        *found,
+        "",
+        "<details><summary>The query</summary>",
+        "",
+        "```sql",
+        query,
+        "```",
+        "",
+        "</details>",
+        "",
+    ]
+
+
+def _sentence(place: str, says: str, names: list[str], rows: Sequence[Row]) -> str:
+    """The template, filled with values of the result."""
+    total = {
+        name: sum(row[name] for row in rows)
+        for name in names
+        if all(_is_number(row[name]) for row in rows)
+    }
+    said = [
+        {
+            name: _cell(value) if isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    values = {"rows": said, "total": total, "n_rows": len(rows)}
+    try:
+        if any(name for _, name, _, _ in Formatter().parse(says)):
+            return says.strip().format(**values)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise EventmartError(f"{place}: its sentence: {error!r}") from error
+    raise EventmartError(f"{place}: its sentence has no value of the result")
+
+
+def _table(names: list[str], rows: Sequence[Row], n_shown: int) -> list[str]:
+    is_number = [
+        all(row[name] is None or _is_number(row[name]) for row in rows) for name in names
+    ]
+    rules = ["---:" if is_right else "---" for is_right in is_number]
+    lines = [_line(names), _line(rules)]
+    lines += [_line([_cell(row[name]) for name in names]) for row in rows[:n_shown]]
+    if len(rows) > n_shown:
+        lines += ["", f"The first {n_shown} of {len(rows)} rows."]
+    return lines
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _cell(value: object) -> str:
+    """A value, safe in a cell of a table."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int() | float() | Decimal():
+            return f"{value:,}"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case date():
+            return value.isoformat()
+    text = str(value)
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return shown.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,81 @@
+with purchases as (
+    select * from {{ ref('fct_purchases') }}
+),
+
+kiosks as (
+    select * from {{ ref('dim_kiosks') }}
+),
+
+dates as (
+    select * from {{ ref('dim_dates') }}
+),
+
+silences as (
+    select * from {{ ref('fct_sales_silences') }}
+    where subject = 'kiosk'
+),
+
+spans as (
+    select
+        min(first_purchase_date) as first_date,
+        max(last_purchase_date) as last_date
+    from kiosks
+),
+
+visits as (
+    select
+        kiosk_id,
+        purchased_at,
+        purchase_date,
+        count(*) as n_units
+    from purchases
+    group by kiosk_id, purchased_at, purchase_date
+),
+
+sold as (
+    select
+        kiosk_id,
+        purchase_date,
+        cast(sum(n_units) as bigint) as n_purchases,
+        count(*) as n_visits
+    from visits
+    group by kiosk_id, purchase_date
+),
+
+silent_days as (
+    select
+        subject_id as kiosk_id,
+        {{ days_between('first_silent_date', 'last_silent_date') }} as calendar_date
+    from silences
+),
+
+days as (
+    select
+        kiosks.kiosk_key,
+        kiosks.kiosk_id,
+        coalesce(sold.n_purchases, 0) as n_purchases,
+        coalesce(sold.n_visits, 0) as n_visits,
+        cast(count(case when silent_days.kiosk_id is null then 1 end) over (
+            partition by kiosks.kiosk_id
+            order by dates.calendar_date
+            rows between unbounded preceding and current row
+        ) as integer) as n_active_days_so_far,
+        silent_days.kiosk_id is null as is_active,
+        dates.calendar_date
+    from kiosks
+    cross join spans
+    inner join dates
+        on
+            dates.calendar_date >= spans.first_date
+            and dates.calendar_date <= spans.last_date
+    left join sold
+        on
+            kiosks.kiosk_id = sold.kiosk_id
+            and dates.calendar_date = sold.purchase_date
+    left join silent_days
+        on
+            kiosks.kiosk_id = silent_days.kiosk_id
+            and dates.calendar_date = silent_days.calendar_date
+)
+
+select * from days

@@ -1,0 +1,244 @@
+{% set n_selling_days = 20 %}
+{% set n_least_sales = 10 %}
+
+with purchases as (
+    select * from {{ ref('fct_purchases') }}
+),
+
+dates as (
+    select * from {{ ref('dim_dates') }}
+),
+
+kiosks as (
+    select * from {{ ref('dim_kiosks') }}
+),
+
+spans as (
+    select
+        min(first_purchase_date) as first_date,
+        max(last_purchase_date) as last_date
+    from kiosks
+),
+
+-- Units bought at one instant are one visit to a kiosk; of a product there are units.
+visits as (
+    select
+        kiosk_id,
+        purchased_at,
+        purchase_date
+    from purchases
+    group by kiosk_id, purchased_at, purchase_date
+),
+
+selling_days as (
+    select
+        'kiosk' as subject,
+        kiosk_id as subject_id,
+        purchase_date,
+        count(*) as n_sales
+    from visits
+    group by kiosk_id, purchase_date
+    union all
+    select
+        'product' as subject,
+        product_id as subject_id,
+        purchase_date,
+        count(*) as n_sales
+    from purchases
+    group by product_id, purchase_date
+),
+
+-- Weekdays, holidays and seasons by what kiosks sold that were there all the time: the
+-- sum of all would grow with each kiosk that opens.
+panel as (
+    select
+        kiosks.kiosk_id,
+        kiosks.first_purchase_date < {{ dbt.dateadd('day', 28, 'spans.first_date') }}
+        and kiosks.last_purchase_date > {{ dbt.dateadd('day', -28, 'spans.last_date') }}
+            as was_always_there
+    from kiosks
+    cross join spans
+),
+
+panel_days as (
+    select
+        selling_days.purchase_date,
+        cast(sum(selling_days.n_sales) as double) as pace
+    from selling_days
+    inner join panel on selling_days.subject_id = panel.kiosk_id
+    where
+        selling_days.subject = 'kiosk'
+        and (
+            panel.was_always_there
+            or not exists (select 1 from panel as others where others.was_always_there)
+        )
+    group by selling_days.purchase_date
+),
+
+days as (
+    select
+        dates.calendar_date,
+        coalesce(panel_days.pace, 0) as pace,
+        sum(coalesce(panel_days.pace, 0)) over (
+            order by dates.calendar_date
+            rows between unbounded preceding and current row
+        ) as pace_so_far
+    from dates
+    inner join spans
+        on
+            dates.calendar_date >= spans.first_date
+            and dates.calendar_date <= spans.last_date
+    left join panel_days on dates.calendar_date = panel_days.purchase_date
+),
+
+-- What was sold on the selling days up to this one, and from this one on, and the pace
+-- meanwhile: a rate of its time, as kiosks grow and decline.
+paced as (
+    select
+        selling_days.subject,
+        selling_days.subject_id,
+        selling_days.purchase_date,
+        selling_days.n_sales,
+        days.pace,
+        days.pace_so_far - days.pace as pace_until,
+        days.pace_so_far,
+        row_number() over selling as day_number,
+        lead(selling_days.purchase_date) over selling as next_date,
+        lead(days.pace_so_far - days.pace) over selling as next_pace_until,
+        sum(selling_days.n_sales) over lately as n_before,
+        days.pace_so_far - min(days.pace_so_far - days.pace) over lately as pace_before,
+        sum(selling_days.n_sales) over soon as n_after,
+        max(days.pace_so_far) over soon - days.pace_so_far + days.pace as pace_after
+    from selling_days
+    inner join days on selling_days.purchase_date = days.calendar_date
+    window
+        selling as (
+            partition by selling_days.subject, selling_days.subject_id
+            order by selling_days.purchase_date
+        ),
+        lately as (
+            partition by selling_days.subject, selling_days.subject_id
+            order by selling_days.purchase_date
+            rows between {{ n_selling_days - 1 }} preceding and current row
+        ),
+        soon as (
+            partition by selling_days.subject, selling_days.subject_id
+            order by selling_days.purchase_date
+            rows between current row and {{ n_selling_days - 1 }} following
+        )
+),
+
+-- Where sales come in clusters, so many of them say less.
+clusters as (
+    select
+        subject,
+        subject_id,
+        greatest(coalesce(
+            (
+                sum(n_sales * n_sales / nullif(pace, 0)) * sum(pace) / sum(n_sales)
+                - sum(n_sales)
+            ) / nullif(count(*) - 1, 0),
+            1
+        ), 1) as dispersion
+    from paced
+    group by subject, subject_id
+),
+
+silences as (
+    select
+        subject,
+        subject_id,
+        'before_first_sale' as kind,
+        cast(null as bigint) as n_before,
+        cast(null as double) as pace_before,
+        n_after,
+        pace_after,
+        pace_until as silent_pace,
+        spans.first_date as first_silent_date,
+        {{ dbt.dateadd('day', -1, 'purchase_date') }} as last_silent_date
+    from paced
+    cross join spans
+    where day_number = 1
+    union all
+    select
+        subject,
+        subject_id,
+        case when next_date is null then 'since_last_sale' else 'between_sales' end
+            as kind,
+        n_before,
+        pace_before,
+        lead(n_after) over selling as n_after,
+        lead(pace_after) over selling as pace_after,
+        coalesce(next_pace_until, days.pace_so_far) - paced.pace_so_far as silent_pace,
+        {{ dbt.dateadd('day', 1, 'purchase_date') }} as first_silent_date,
+        coalesce({{ dbt.dateadd('day', -1, 'next_date') }}, spans.last_date)
+            as last_silent_date
+    from paced
+    cross join spans
+    inner join days on spans.last_date = days.calendar_date
+    window selling as (partition by subject, subject_id order by purchase_date)
+),
+
+-- If n sales came at a steady pace, the chance of none over a further stretch is
+-- (1 + stretch / their stretch) ^ -n: Poisson's, with the rate as unsure as it is.
+compared as (
+    select
+        silences.*,
+        {% for side in ['before', 'after'] -%}
+            case
+                when silences.n_{{ side }} >= {{ n_least_sales }}
+                    then silences.n_{{ side }} / nullif(silences.pace_{{ side }}, 0)
+            end as rate_{{ side }},
+            case
+                when silences.n_{{ side }} >= {{ n_least_sales }}
+                    then
+                        -silences.n_{{ side }} / clusters.dispersion * ln(
+                            1 + silences.silent_pace
+                            / nullif(silences.pace_{{ side }}, 0)
+                        )
+            end as log_probability_{{ side }},
+        {% endfor -%}
+        count(*) over (partition by silences.subject) as n_silences
+    from silences
+    inner join clusters
+        on
+            silences.subject = clusters.subject
+            and silences.subject_id = clusters.subject_id
+    where silences.first_silent_date <= silences.last_silent_date
+),
+
+-- Of both sides the one with the larger chance.
+judged as (
+    select
+        *,
+        greatest(
+            coalesce(log_probability_before, log_probability_after),
+            coalesce(log_probability_after, log_probability_before)
+        ) as log_probability,
+        silent_pace * least(
+            coalesce(rate_before, rate_after), coalesce(rate_after, rate_before)
+        ) as n_expected_sales
+    from compared
+),
+
+-- So small a chance that all the silences there are would hardly hold one by accident.
+implausible as (
+    select
+        {{ surrogate_key(['subject', 'subject_id', 'first_silent_date']) }}
+            as sales_silence_key,
+        subject,
+        subject_id,
+        kind,
+        cast(
+            {{ dbt.datediff('first_silent_date', 'last_silent_date', 'day') }}
+            + 1 as integer
+        ) as n_silent_days,
+        round(n_expected_sales, 3) as n_expected_sales,
+        round(log_probability, 6) as log_probability,
+        cast(first_silent_date as date) as first_silent_date,
+        cast(last_silent_date as date) as last_silent_date
+    from judged
+    where log_probability < ln(0.01 / n_silences)
+)
+
+select * from implausible

@@ -1,0 +1,199 @@
+"""Lives of kiosks: what was planted is found, to the day, and nothing else."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import kendalltau, theilslopes
+
+from tests.path.compiled import Compiled
+from tests.path.conftest import Project
+
+FIRST, N_DAYS = date(2018, 1, 1), 300
+MODELS = (
+    *("dim_kiosks", "dim_dates", "fct_sales_silences", "fct_kiosk_days"),
+    *("fct_kiosk_trends", "rpt_kiosk_life_cycles"),
+)
+Spans = list[tuple[int, int]]
+
+
+class Street:
+    """Kiosks whose lives are known: visits in clusters, few on weekends and holidays."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.silent: dict[str, Spans] = {}
+        self.states: dict[str, str] = {}
+        self.sales: list[tuple[str, int, int]] = []
+        weekday = (np.arange(N_DAYS) % 7 < 5) * 0.9 + 0.1
+        # A season that all kiosks share is no decline of one.
+        self.pace = weekday * (1 - 0.5 * np.arange(N_DAYS) / N_DAYS)
+        for day in (0, 45, 147, 184, 245):
+            self.pace[day] *= 0.2
+
+    def add(
+        self, name: str, rate: float, state: str, silent: Spans, end: float = 1
+    ) -> None:
+        """A kiosk of so many visits a day, silent from day to day; `end`: what is left."""
+        rate_by_day = rate * self.pace / self.pace.mean()
+        falls = np.clip((np.arange(N_DAYS) - 120) / (N_DAYS - 120), 0, 1)
+        rate_by_day = rate_by_day * (1 - (1 - end) * falls)
+        for first, last in silent:
+            rate_by_day[first : last + 1] = 0
+        visits = self.rng.poisson(rate_by_day * self.rng.gamma(8, 1 / 8, N_DAYS))
+        self.sales += [(name, day, int(n)) for day, n in enumerate(visits) if n]
+        self.silent[name], self.states[name] = silent, state
+
+    def build(self, compiled: Compiled) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect()
+        connection.execute("attach ':memory:' as eventmart; use eventmart")
+        connection.execute("create schema marts; create schema reports")
+        units = pd.DataFrame(
+            [
+                (name, FIRST + timedelta(day), visit, unit)
+                for name, day, n in self.sales
+                for visit in range(n)
+                # Some buy two units at once: no two visits.
+                for unit in range(1 + visit % 2)
+            ],
+            columns=["kiosk_id", "purchase_date", "visit", "unit"],
+        )
+        connection.register("units", units)
+        connection.execute(
+            "create table marts.fct_purchases as select kiosk_id, "
+            "cast(purchase_date as date) as purchase_date, 'p' as product_id, "
+            "cast(purchase_date as timestamp) + to_minutes(visit) as purchased_at "
+            "from units"
+        )
+        for fact, columns in {
+            "fct_service_requests": ("request_date", "closed_date"),
+            "fct_accidents": ("occurred_date", "reported_date"),
+        }.items():
+            typed = ", ".join(f"{column} date" for column in columns)
+            connection.execute(f"create table marts.{fact} ({typed})")
+        by_name = {model.name: model for model in compiled.models}
+        for name in MODELS:
+            model = by_name[name]
+            connection.execute(
+                f"create table {model.schema}.{name} as {model.compiled_code}"
+            )
+        return connection
+
+
+@pytest.fixture(scope="module")
+def street() -> Street:
+    street = Street(seed=3)
+    for number in range(40):
+        street.add(f"steady {number}", float(street.rng.uniform(2, 20)), "open", [])
+    for number in range(30):
+        street.add(f"quiet {number}", float(street.rng.uniform(0.1, 0.6)), "open", [])
+    for number in range(10):
+        first = int(street.rng.integers(40, 150))
+        street.add(f"opened {number}", 5, "open", [(0, first)])
+        street.add(f"closed {number}", 5, "closed", [(first + 80, N_DAYS - 1)])
+        street.add(f"paused {number}", 5, "open", [(first, first + 20)])
+        street.add(f"twice {number}", 5, "open", [(first, first + 15), (first + 90, 270)])
+        street.add(f"now {number}", 8, "paused", [(N_DAYS - 14, N_DAYS - 1)])
+        street.add(f"falling {number}", 12, "declining", [], end=0.05)
+    street.add("brief", 1.5, "unknown", [(2, N_DAYS - 1)])
+    return street
+
+
+@pytest.fixture(scope="module")
+def found(street: Street, compiled: Compiled) -> Iterator[duckdb.DuckDBPyConnection]:
+    with street.build(compiled) as connection:
+        yield connection
+
+
+@pytest.mark.xdist_group("compiled")
+def test_planted_lives_are_found_and_no_others(
+    street: Street, found: duckdb.DuckDBPyConnection
+) -> None:
+    states = found.execute(
+        "select kiosk_id, kiosk_state from reports.rpt_kiosk_life_cycles"
+    ).fetchall()
+    assert dict(states) == street.states
+
+
+@pytest.mark.xdist_group("compiled")
+def test_planted_silences_are_found_to_the_day_and_no_others(
+    street: Street, found: duckdb.DuckDBPyConnection
+) -> None:
+    sold = pd.DataFrame(street.sales, columns=["kiosk", "day", "n"]).groupby("kiosk")["day"]
+    days_of = {kiosk: set(days) for kiosk, days in sold}
+    expected = set()
+    for kiosk, spans in street.silent.items():
+        days = days_of[kiosk]
+        for first, last in spans:
+            # Seen from outside, it lasts from sale to sale.
+            begin = max((day for day in days if day < first), default=-1) + 1
+            end = min((day for day in days if day > last), default=N_DAYS) - 1
+            expected.add((kiosk, begin, end))
+    rows = found.execute(
+        "select subject_id, first_silent_date, last_silent_date, kind "
+        "from marts.fct_sales_silences where subject = 'kiosk'"
+    ).fetchall()
+    silences = {(k, (a - FIRST).days, (b - FIRST).days) for k, a, b, _ in rows}
+    assert silences == {s for s in expected if s[0] != "brief"}
+    report = found.execute(
+        "select kiosk_id, opened_date, closed_date, n_pauses, n_active_days "
+        "from reports.rpt_kiosk_life_cycles"
+    ).fetchall()
+    for kiosk, opened, closed, n_pauses, n_active in report:
+        spans = sorted((a, b) for k, a, b in silences if k == kiosk)
+        begins = [b for a, b in spans if a == 0]
+        ends = [(a, b) for a, b in spans if b == N_DAYS - 1]
+        assert opened == (FIRST + timedelta(begins[0] + 1) if begins else None), kiosk
+        is_closed = street.states[kiosk] == "closed"
+        assert closed == (FIRST + timedelta(ends[0][0] - 1) if is_closed else None), kiosk
+        assert n_pauses == len(spans) - len(begins) - len(ends)
+        assert n_active == N_DAYS - sum(b - a + 1 for a, b in spans)
+
+
+@pytest.mark.xdist_group("built")
+def test_trends_are_those_of_scipy(built: Project) -> None:
+    with built.published() as connection:
+        days = connection.execute("select * from marts.fct_kiosk_days").df()
+        trends = connection.execute("select * from marts.fct_kiosk_trends").df()
+    last = days["calendar_date"].max()
+    first = days["calendar_date"].min()
+    sold = (
+        days[days["n_visits"] > 0].groupby("kiosk_id")["calendar_date"].agg(["min", "max"])
+    )
+    day = pd.Timedelta(days=1)
+    panel = sold[(sold["min"] < first + 28 * day) & (sold["max"] > last - 28 * day)].index
+    pace = days[days["kiosk_id"].isin(panel)].groupby("calendar_date")["n_visits"].sum()
+    active = days[days["is_active"] & (days["calendar_date"] < last)].copy()
+    active["pace"] = active["calendar_date"].map(pace).astype(float)
+    active["week"] = -(((last - active["calendar_date"]).dt.days - 1) // 7)
+    active = active[active["week"] > -26]
+    checked = 0
+    by_week = active.groupby(["kiosk_id", "week"])[["n_visits", "pace"]].sum()
+    for trend in trends.nlargest(200, "n_visits").itertuples():
+        weeks = by_week.loc[trend.kiosk_id]
+        ratio = (weeks["n_visits"] / weeks["pace"]).to_numpy()
+        assert trend.n_weeks == len(ratio)
+        if trend.n_visits == 0:
+            assert np.isnan(trend.trend_z)
+            continue
+        order = np.sign(ratio[None, :] - ratio[:, None])
+        score = np.triu(order).sum()
+        tied = np.unique(ratio, return_counts=True)[1]
+        n = len(ratio)
+        variance = (
+            n * (n - 1) * (2 * n + 5) - (tied * (tied - 1) * (2 * tied + 5)).sum()
+        ) / 18
+        if len(tied) == n:
+            tau = kendalltau(weeks.index, ratio).statistic
+            np.testing.assert_allclose(trend.kendall_tau_a, tau, atol=1e-8)
+        np.testing.assert_allclose(
+            trend.trend_z, (score - np.sign(score)) / np.sqrt(variance), atol=1e-6
+        )
+        if np.median(ratio) > 0:
+            slope = theilslopes(ratio, weeks.index).slope / np.median(ratio)
+            np.testing.assert_allclose(trend.weekly_change_share, slope, atol=1e-7)
+            checked += 1
+    assert checked > 5
