@@ -83,11 +83,14 @@ spreads as (
     select
         product_id,
         greatest(
-            sum(
-                (n_purchases - n_expected_purchases)
-                * (n_purchases - n_expected_purchases) / n_expected_purchases
-            ) / sum(n_expected_purchases)
-            - count(*) / sum(n_expected_purchases),
+            (
+                cast(sum(cast(
+                    (n_purchases - n_expected_purchases)
+                    * (n_purchases - n_expected_purchases) / n_expected_purchases
+                    as decimal(38, 12)
+                )) as double)
+                - count(*)
+            ) / sum(n_purchases),
             0.01
         ) as index_variance
     from compared

@@ -84,7 +84,7 @@ days as (
 
 -- The fit of a log-linear Poisson model with these factors: its expected counts have
 -- the sums of the counts by each factor. Each step brings one factor's sums about, and
--- round after round all of them.
+-- round after round all of them. Sums are of decimals, which no order changes.
 round_0_holiday_factor as (
     select
         days.*,
@@ -118,9 +118,11 @@ round_{{ number }}_{{ factor }} as {{ materialized() }} (
         {% endfor -%}
         coalesce({{ factor }} * sum(n_events) over (
             partition by feed, event_type, {{ level }}
-        ) / nullif(sum({{ factors.keys() | join(' * ') }}) over (
+        ) / nullif(cast(sum(
+            cast({{ factors.keys() | join(' * ') }} as decimal(38, 12))
+        ) over (
             partition by feed, event_type, {{ level }}
-        ), 0), 0) as {{ factor }}
+        ) as double), 0), 0) as {{ factor }}
     from {{ previous.step }}
 ),
 
@@ -137,9 +139,11 @@ fitted as (
         n_events,
         round({{ factors.keys() | join(' * ') }}, 9) as n_expected_events,
         {% for factor in factors if factor != 'year_factor' -%}
-            round({{ factor }} / nullif(avg({{ factor }}) over (
+            round({{ factor }} * count(*) over (
                 partition by feed, event_type
-            ), 0), 9) as {{ factor }},
+            ) / nullif(cast(sum(cast({{ factor }} as decimal(38, 12))) over (
+                partition by feed, event_type
+            ) as double), 0), 9) as {{ factor }},
         {% endfor -%}
         is_holiday,
         event_date
