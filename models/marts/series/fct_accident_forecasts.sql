@@ -70,23 +70,33 @@ own_weekdays as (
     group by series_key, weekday_number
 ),
 
-{% for part, prior in {
-    'weekday': n_prior_weekday_events, 'month': n_prior_month_events
-}.items() -%}
-city_{{ part }}s as (
+city_weekdays as (
     select
         parted_days.vintage,
-        parted_days.{{ part }}_number,
-        (sum(parted_days.n_events) + {{ prior }})
-        / (count(*) * max(city_means.city_mean) + {{ prior }}) as {{ part }}_weight
+        parted_days.weekday_number,
+        (sum(parted_days.n_events) + {{ n_prior_weekday_events }})
+        / (count(*) * max(city_means.city_mean) + {{ n_prior_weekday_events }})
+            as weekday_weight
     from parted_days
     inner join city_means
         on parted_days.vintage = city_means.vintage
     where parted_days.is_learnt
-    group by parted_days.vintage, parted_days.{{ part }}_number
+    group by parted_days.vintage, parted_days.weekday_number
 ),
 
-{% endfor -%}
+city_months as (
+    select
+        parted_days.vintage,
+        parted_days.month_number,
+        (sum(parted_days.n_events) + {{ n_prior_month_events }})
+        / (count(*) * max(city_means.city_mean) + {{ n_prior_month_events }})
+            as month_weight
+    from parted_days
+    inner join city_means
+        on parted_days.vintage = city_means.vintage
+    where parted_days.is_learnt
+    group by parted_days.vintage, parted_days.month_number
+),
 
 -- Known the evening before: nothing of the day itself.
 followed as (

@@ -6,6 +6,8 @@
     'city_mean', 'neighborhood_mean', 'neighborhood_weekday_mean', 'last_28_days_mean',
     'last_4_weekdays_mean',
 ] %}
+{% set areas = {'neighborhood': ['neighborhood_slug'], 'city': []} %}
+{% set week_columns = ['vintage', 'baseline', 'week_number'] %}
 
 with forecasts as (
     select
@@ -86,11 +88,7 @@ weeks as (
         sum(forecast_error) as forecast_error,
         sum(baseline_error) as baseline_error
     from measured
-    group by
-        grouping sets (
-            (vintage, baseline, neighborhood_slug, week_number),
-            (vintage, baseline, week_number)
-        )
+    group by {{ grouped_by_dimension(areas, week_columns) }} -- noqa: PRS
 ),
 
 batches as (
