@@ -2,7 +2,10 @@
 -- a person; cards whose 30 days are not over are left out, and the first months hold
 -- more regulars, who came before the data begin.
 select
-    case when has_shared_cards then 'all cards' else 'without shared cards' end as cards,
+    case
+        when has_shared_cards then 'all cards'
+        else 'without shared cards'
+    end as cards,
     first_visit_month,
     n_watched,
     n_returned,

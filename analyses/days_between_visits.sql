@@ -1,7 +1,10 @@
 -- How long until a card comes again? Kaplan-Meier: who has not come again counts as
 -- away to the last day. Of returns alone the median is far too short.
 select
-    case when has_shared_cards then 'all cards' else 'without shared cards' end as cards,
+    case
+        when has_shared_cards then 'all cards'
+        else 'without shared cards'
+    end as cards,
     dimension,
     dimension_value,
     n_visits,

@@ -2,7 +2,10 @@
 -- took products by their popularity alone? Kiosks do not sell all products, so some of
 -- what is above chance is for want of choice.
 select
-    case when has_shared_cards then 'all cards' else 'without shared cards' end as cards,
+    case
+        when has_shared_cards then 'all cards'
+        else 'without shared cards'
+    end as cards,
     dimension,
     dimension_value,
     n_products,

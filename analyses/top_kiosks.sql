@@ -1,28 +1,24 @@
--- Which kiosks sell most, for each day that they sell at all? Units, not money: the
--- files have no price. A kiosk with few days may be new, or filled seldom; the
--- interval is Poisson's, so too narrow where sales come in bursts.
-with kiosks as (
-    select
-        kiosk_id,
-        count(*) as n_purchases,
-        count(distinct purchase_date) as n_selling_days,
-        count(distinct product_id) as n_products,
-        min(purchase_date) as first_purchase_date,
-        max(purchase_date) as last_purchase_date
-    from marts.fct_purchases
-    group by kiosk_id
-)
-
+-- Which kiosks sell most, in all and for each day in business? Units, not money: the
+-- files have no price. Days in business are inferred from sales; the interval is
+-- Poisson's, so too narrow where sales come in bursts.
 select
-    kiosk_id,
-    n_purchases,
-    n_selling_days,
-    round(1.0 * n_purchases / n_selling_days, 2) as purchases_per_selling_day,
-    round((n_purchases - 1.96 * sqrt(n_purchases)) / n_selling_days, 2) as rate_low,
-    round((n_purchases + 1.96 * sqrt(n_purchases)) / n_selling_days, 2) as rate_high,
-    n_products,
-    first_purchase_date,
-    last_purchase_date
-from kiosks
-order by n_purchases desc, kiosk_id asc
+    kiosks.sales_rank,
+    kiosks.rate_rank,
+    kiosks.kiosk_id,
+    kiosks.pareto_class,
+    cycles.kiosk_state,
+    kiosks.n_purchases,
+    kiosks.n_active_days,
+    round(kiosks.purchases_per_active_day, 2) as purchases_per_active_day,
+    round(
+        (kiosks.n_purchases - 1.96 * sqrt(kiosks.n_purchases)) / kiosks.n_active_days, 2
+    ) as rate_low,
+    round(
+        (kiosks.n_purchases + 1.96 * sqrt(kiosks.n_purchases)) / kiosks.n_active_days, 2
+    ) as rate_high
+from reports.rpt_top_kiosks as kiosks
+inner join reports.rpt_kiosk_life_cycles as cycles
+    on kiosks.kiosk_key = cycles.kiosk_key
+where kiosks.dimension = 'overall' and kiosks.n_active_days > 0
+order by kiosks.sales_rank, kiosks.kiosk_id
 limit 10

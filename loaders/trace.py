@@ -73,11 +73,15 @@ def _find(published: Path, key: UUID) -> tuple[str, int, int]:
     if not published.exists():
         raise UsageError(f"{published}: nothing is published yet; run: make build")
     with duckdb.connect(str(published), read_only=True) as connection:
-        # A fact's own key is its first column; the names come from our own models.
+        # A fact's own key is its first column; the names come from our own models. Views
+        # of facts hold nothing that these do not.
         facts = connection.execute(
             """
             select keys.table_name, keys.column_name
             from duckdb_columns() as keys
+            inner join duckdb_tables() as tables
+                on keys.schema_name = tables.schema_name
+                and keys.table_name = tables.table_name
             inner join duckdb_columns() as lines
                 on keys.schema_name = lines.schema_name
                 and keys.table_name = lines.table_name

@@ -18,7 +18,7 @@ poisson_terms as (
         {{ whole_numbers_between(
             'n_seen',
             'case when n_seen > expected_n '
-            ~ 'then n_seen + 50 + 10 * cast(ceil(sqrt(n_seen)) as integer) '
+            ~ 'then n_seen + 10 * cast(ceil(sqrt(n_seen)) as integer) '
             ~ 'else n_seen end'
         ) }} as n_by_chance
     from {{ counts }}

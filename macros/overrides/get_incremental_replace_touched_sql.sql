@@ -45,18 +45,7 @@
         'rows_written', message='', code='', rows_affected=n_deleted + n_inserted | int
     ) -%}
 
-    {%- if event_date %}
-    -- Where no day is noted, all are still to be tested.
-    insert into {{ target_table.database }}.meta.untested_days
-    select
-        '{{ model.unique_id }}',
-        days.event_date
-    from (select distinct {{ event_date }} as event_date from {{ new_rows }}) as days
-    where '{{ model.unique_id }}' in (
-        select untested.node_id
-        from {{ target_table.database }}.meta.untested_days as untested
-    );
-    {%- endif %}
+    {{ note_untested_days(new_rows) }}
     {%- set names = arg_dict.dest_columns | map(attribute='name') -%}
     {%- set dest_columns = get_quoted_csv(names) -%}
     insert into {{ target_table }} ({{ dest_columns }})

@@ -15,6 +15,7 @@ from tests.path.conftest import ROOT, Project, new_project
 ANALYSES = sorted((ROOT / "analyses").glob("*.sql"))
 # What they list need not be there: in small data, after a first build.
 MAY_BE_EMPTY = {
+    "alerts",
     "mass_close_days",
     "moved_by_the_last_deliveries",
     "neighborhood_gaps",
@@ -123,7 +124,7 @@ def test_every_question_is_answered() -> None:
 
 def test_no_number_stands_in_a_sentence_by_hand() -> None:
     # What is no value of a result: lengths and lines that the queries fix, weekdays.
-    by_hand = {"365", "30", "1,000", "00", "1", "95", "90"}
+    by_hand = {"365", "30", "1,000", "00", "1"}
     for question in read_questions():
         for part in question.parts:
             text = re.sub(r"\{[^}]*\}", "", part.says)

@@ -71,6 +71,12 @@ def summed(by: list[str], **columns: str) -> Oracle:
     )
 
 
+def kiosk_rates(rows: pd.DataFrame) -> pd.DataFrame:
+    groups = rows.groupby("kiosk_id")
+    found = groups.agg(n=("n_purchases", "sum"), days=("is_active", "sum"))
+    return found.assign(rate=found.n / found.days.where(found.days > 0))
+
+
 def requests_by(column: str) -> Oracle:
     def answer(rows: pd.DataFrame) -> pd.DataFrame:
         groups = rows.groupby(column)
@@ -143,11 +149,19 @@ REQUESTS = """
 ACCIDENTS = "select *, year(occurred_date) as year from marts.fct_incidents"
 CASES = {
     "purchases by product": Case(
-        ("purchases", "selling_days"),
+        ("purchases",),
         ("product",),
-        "select product_id, n_purchases, n_selling_days from reports.rpt_top_products",
-        "select product_id, purchase_date from marts.fct_purchases",
-        lambda rows: rows.groupby("product_id").purchase_date.agg(["size", "nunique"]),
+        "select product_id, n_purchases from reports.rpt_top_products "
+        "where dimension = 'overall'",
+        "select product_id, 1 as one from marts.fct_purchases",
+        summed(["product_id"], purchases="one"),
+    ),
+    "selling days by kiosk": Case(
+        ("purchases", "selling_days"),
+        ("kiosk",),
+        "select kiosk_id, n_purchases, n_selling_days from reports.rpt_kiosk_life_cycles",
+        "select kiosk_id, purchase_date from marts.fct_purchases",
+        lambda rows: rows.groupby("kiosk_id").purchase_date.agg(["size", "nunique"]),
     ),
     "purchases by hour": Case(
         ("purchases",),
@@ -156,6 +170,15 @@ CASES = {
         "where n_purchases > 0",
         "select purchase_hour, 1 as one from marts.fct_purchases",
         summed(["purchase_hour"], purchases="one"),
+    ),
+    "purchases by kiosk": Case(
+        ("purchases", "active_kiosk_days", "purchases_per_active_day"),
+        ("kiosk",),
+        "select kiosk_id, n_purchases, n_active_days, "
+        "n_purchases / nullif(n_active_days, 0) from reports.rpt_top_kiosks "
+        "where dimension = 'overall'",
+        "select kiosk_id, n_purchases, is_active from marts.fct_kiosk_days",
+        kiosk_rates,
     ),
     "requests by agency": Case(
         OF_REQUESTS,

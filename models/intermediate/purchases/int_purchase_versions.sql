@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
+    meta={'event_date': 'event_date'},
 ) }}
 
 with purchases as (

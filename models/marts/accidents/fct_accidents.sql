@@ -22,35 +22,11 @@ current_rows as (
     where fate = 'current_version'
 ),
 
-points as (
-    select
-        longitude,
-        latitude
-    from current_rows
-    where longitude is not null and latitude is not null
-    group by longitude, latitude
-),
-
 cells as (
     select * from {{ ref('int_neighborhood_cells') }}
 ),
 
-{{ placed_points() }},
-
-placed as (
-    select
-        current_rows.*,
-        placed_points.mapped_longitude,
-        placed_points.mapped_latitude,
-        placed_points.point_repair,
-        coalesce(placed_points.neighborhood_slug, 'unknown')
-            as computed_neighborhood_slug
-    from current_rows
-    left join placed_points
-        on
-            current_rows.longitude = placed_points.longitude
-            and current_rows.latitude = placed_points.latitude
-),
+{{ placed_rows('current_rows') }},
 
 offenses as (
     select * from {{ ref('dim_offenses') }}

@@ -5,7 +5,7 @@
 -- Five kiosks side by side make ten pairs: quick moves between more are no habit...
 {% set least_quick_pairs = 11 %}
 -- ...and no chance if so many visits are quick moves.
-{% set least_quick_share = 0.08 %}
+{% set least_quick_share = 0.07 %}
 -- More kiosks, or more visits, than fit into the day of one person...
 {% set many_kiosks = 15 %}
 {% set many_visits = 20 %}

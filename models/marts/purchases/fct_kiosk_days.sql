@@ -66,8 +66,8 @@ days as (
     cross join spans
     inner join dates
         on
-            dates.calendar_date >= spans.first_date
-            and dates.calendar_date <= spans.last_date
+            spans.first_date <= dates.calendar_date
+            and spans.last_date >= dates.calendar_date
     left join sold
         on
             kiosks.kiosk_id = sold.kiosk_id

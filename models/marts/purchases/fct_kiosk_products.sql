@@ -77,17 +77,20 @@ compared as (
     where pairs.n_all_purchases > 0
 ),
 
--- How much kiosks really differ in a product: the spread of sales by expected sales, less
--- what chance adds to it (Marshall's moments); a tenth at least.
+-- How much kiosks really differ in a product: the spread of sales by expected sales,
+-- less what chance adds to it (Marshall's moments); a tenth at least.
 spreads as (
     select
         product_id,
         greatest(
-            sum(
-                (n_purchases - n_expected_purchases)
-                * (n_purchases - n_expected_purchases) / n_expected_purchases
-            ) / sum(n_expected_purchases)
-            - count(*) / sum(n_expected_purchases),
+            (
+                cast(sum(cast(
+                    (n_purchases - n_expected_purchases)
+                    * (n_purchases - n_expected_purchases) / n_expected_purchases
+                    as decimal(38, 12)
+                )) as double)
+                - count(*)
+            ) / sum(n_purchases),
             0.01
         ) as index_variance
     from compared

@@ -67,8 +67,8 @@ exposed as (
     from spanned
     inner join city_days
         on
-            city_days.calendar_date >= spanned.first_on_sale_date
-            and city_days.calendar_date <= spanned.last_on_sale_date
+            spanned.first_on_sale_date <= city_days.calendar_date
+            and spanned.last_on_sale_date >= city_days.calendar_date
     group by
         spanned.product_key, spanned.product_id, spanned.was_introduced,
         spanned.was_discontinued, spanned.first_on_sale_date, spanned.last_on_sale_date

@@ -70,7 +70,11 @@ panel_days as (
         selling_days.subject = 'kiosk'
         and (
             panel.was_always_there
-            or not exists (select 1 from panel as others where others.was_always_there)
+            or not exists (
+                select 1
+                from panel as any_panel
+                where any_panel.was_always_there
+            )
         )
     group by selling_days.purchase_date
 ),
@@ -135,7 +139,10 @@ clusters as (
         subject_id,
         greatest(coalesce(
             (
-                sum(n_sales * n_sales / nullif(pace, 0)) * sum(pace) / sum(n_sales)
+                cast(
+                    sum(cast(n_sales * n_sales / nullif(pace, 0) as decimal(38, 12)))
+                    as double
+                ) * sum(pace) / sum(n_sales)
                 - sum(n_sales)
             ) / nullif(count(*) - 1, 0),
             1
@@ -146,37 +153,42 @@ clusters as (
 
 silences as (
     select
-        subject,
-        subject_id,
+        paced.subject,
+        paced.subject_id,
         'before_first_sale' as kind,
         cast(null as bigint) as n_before,
         cast(null as double) as pace_before,
-        n_after,
-        pace_after,
-        pace_until as silent_pace,
+        paced.n_after,
+        paced.pace_after,
+        paced.pace_until as silent_pace,
         spans.first_date as first_silent_date,
-        {{ dbt.dateadd('day', -1, 'purchase_date') }} as last_silent_date
+        {{ dbt.dateadd('day', -1, 'paced.purchase_date') }} as last_silent_date
     from paced
     cross join spans
-    where day_number = 1
+    where paced.day_number = 1
     union all
     select
-        subject,
-        subject_id,
-        case when next_date is null then 'since_last_sale' else 'between_sales' end
-            as kind,
-        n_before,
-        pace_before,
-        lead(n_after) over selling as n_after,
-        lead(pace_after) over selling as pace_after,
-        coalesce(next_pace_until, days.pace_so_far) - paced.pace_so_far as silent_pace,
-        {{ dbt.dateadd('day', 1, 'purchase_date') }} as first_silent_date,
-        coalesce({{ dbt.dateadd('day', -1, 'next_date') }}, spans.last_date)
+        paced.subject,
+        paced.subject_id,
+        case
+            when paced.next_date is null then 'since_last_sale'
+            else 'between_sales'
+        end as kind,
+        paced.n_before,
+        paced.pace_before,
+        lead(paced.n_after) over selling as n_after,
+        lead(paced.pace_after) over selling as pace_after,
+        coalesce(paced.next_pace_until, days.pace_so_far) - paced.pace_so_far
+            as silent_pace,
+        {{ dbt.dateadd('day', 1, 'paced.purchase_date') }} as first_silent_date,
+        coalesce({{ dbt.dateadd('day', -1, 'paced.next_date') }}, spans.last_date)
             as last_silent_date
     from paced
     cross join spans
     inner join days on spans.last_date = days.calendar_date
-    window selling as (partition by subject, subject_id order by purchase_date)
+    window selling as (
+        partition by paced.subject, paced.subject_id order by paced.purchase_date
+    )
 ),
 
 -- If n sales came at a steady pace, the chance of none over a further stretch is

@@ -5,6 +5,7 @@
     'holiday_factor': 'is_holiday',
 } %}
 {% set n_rounds = 6 %}
+{% set groupings = {'type': ['event_type'], 'all': []} %}
 
 with event_hours as (
     select * from {{ ref('fct_event_hours') }}
@@ -30,7 +31,7 @@ counted as (
         event_date,
         sum(n_events) as n_events
     from event_hours
-    group by grouping sets ((feed, event_date), (feed, event_type, event_date))
+    group by {{ grouped_by_dimension(groupings, ['feed', 'event_date']) }} -- noqa: PRS
 ),
 
 event_types as (
@@ -61,13 +62,14 @@ days as (
         dates.weekday_number,
         dates.is_holiday,
         cast(floor(
-            {{ dbt.datediff('dates.calendar_date', 'spans.last_date', 'day') }} / 365.25
+            {{ dbt.datediff('dates.calendar_date', 'spans.last_date', 'day') }}
+            / 365.25
         ) as integer) as years_back
     from spans
     inner join dates
         on
-            dates.calendar_date >= spans.first_date
-            and dates.calendar_date <= spans.last_date
+            spans.first_date <= dates.calendar_date
+            and spans.last_date >= dates.calendar_date
     where
         spans.feed not in (select deliveries.feed from deliveries)
         or exists (
@@ -80,17 +82,17 @@ days as (
         )
 ),
 
--- The fit of a log-linear Poisson model with these factors: its expected counts have the
--- sums of the counts by each factor. Each step brings one factor's sums about, and round
--- after round all of them.
+-- The fit of a log-linear Poisson model with these factors: its expected counts have
+-- the sums of the counts by each factor. Each step brings one factor's sums about, and
+-- round after round all of them. Sums are of decimals, which no order changes.
 round_0_holiday_factor as (
     select
         days.*,
         event_types.event_type,
-        cast(coalesce(counted.n_events, 0) as bigint) as n_events,
         {% for factor in factors -%}
-            cast(1 as double) as {{ factor }}{{ ',' if not loop.last }}
-        {% endfor %}
+            cast(1 as double) as {{ factor }},
+        {% endfor -%}
+        cast(coalesce(counted.n_events, 0) as bigint) as n_events
     from days
     inner join event_types on days.feed = event_types.feed
     left join counted
@@ -104,7 +106,7 @@ round_0_holiday_factor as (
 {% set previous = namespace(step='round_0_holiday_factor') -%}
 {% for number in range(1, n_rounds + 1) -%}
 {% for factor, level in factors.items() -%}
-round_{{ number }}_{{ factor }} as {{ materialized() }} ( -- noqa: PRS
+round_{{ number }}_{{ factor }} as {{ materialized() }} (
     select
         feed,
         event_type,
@@ -116,9 +118,11 @@ round_{{ number }}_{{ factor }} as {{ materialized() }} ( -- noqa: PRS
         {% endfor -%}
         coalesce({{ factor }} * sum(n_events) over (
             partition by feed, event_type, {{ level }}
-        ) / nullif(sum({{ factors.keys() | join(' * ') }}) over (
+        ) / nullif(cast(sum(
+            cast({{ factors.keys() | join(' * ') }} as decimal(38, 12))
+        ) over (
             partition by feed, event_type, {{ level }}
-        ), 0), 0) as {{ factor }}
+        ) as double), 0), 0) as {{ factor }}
     from {{ previous.step }}
 ),
 
@@ -135,9 +139,11 @@ fitted as (
         n_events,
         round({{ factors.keys() | join(' * ') }}, 9) as n_expected_events,
         {% for factor in factors if factor != 'year_factor' -%}
-            round({{ factor }} / nullif(avg({{ factor }}) over (
+            round({{ factor }} * count(*) over (
                 partition by feed, event_type
-            ), 0), 9) as {{ factor }},
+            ) / nullif(cast(sum(cast({{ factor }} as decimal(38, 12))) over (
+                partition by feed, event_type
+            ) as double), 0), 9) as {{ factor }},
         {% endfor -%}
         is_holiday,
         event_date

@@ -26,7 +26,8 @@ weeks as (
         feed,
         event_type,
         sum(n_events) as n_events,
-        sum(n_expected_events) as n_expected_events
+        cast(sum(cast(n_expected_events as decimal(38, 9))) as double)
+            as n_expected_events
     from dated
     group by feed, event_type, iso_year, iso_week
 ),
@@ -37,10 +38,10 @@ week_dispersions as (
     select
         feed,
         event_type,
-        sum(
+        cast(sum(cast(
             (n_events - n_expected_events) * (n_events - n_expected_events)
-            / nullif(n_expected_events, 0)
-        ) as pearson_sum,
+            / nullif(n_expected_events, 0) as decimal(38, 12)
+        )) as double) as pearson_sum,
         count(*) as n_weeks
     from weeks
     group by feed, event_type
@@ -55,10 +56,10 @@ day_dispersions as (
         count(distinct years_back) + count(distinct month_number) - 1 as n_slow_effects,
         count(*) - count(distinct years_back) - count(distinct month_number) + 1
         - count(distinct weekday_number) - count(distinct is_holiday) + 2 as n_degrees,
-        sum(
+        cast(sum(cast(
             (n_events - n_expected_events) * (n_events - n_expected_events)
-            / nullif(n_expected_events, 0)
-        ) as pearson_sum
+            / nullif(n_expected_events, 0) as decimal(38, 12)
+        )) as double) as pearson_sum
     from dated
     group by feed, event_type
 ),
@@ -95,7 +96,10 @@ hour_dispersions as (
         feed,
         event_type,
         -- The sum over all hours of all days, those without events too.
-        sum(n_events * n_events / n_expected_events) - sum(n_events) as pearson_sum,
+        cast(
+            sum(cast(n_events * n_events / n_expected_events as decimal(38, 12)))
+            as double
+        ) - sum(n_events) as pearson_sum,
         (count(distinct event_date) - 1) * (count(distinct event_hour) - 1)
             as n_degrees
     from hours_expected
@@ -111,7 +115,10 @@ dispersions as (
         case
             when day_dispersions.n_degrees > 0
                 then round(
-                    greatest(day_dispersions.pearson_sum / day_dispersions.n_degrees, 1), 9
+                    greatest(
+                        day_dispersions.pearson_sum / day_dispersions.n_degrees, 1
+                    ),
+                    9
                 )
         end as day_dispersion,
         case

@@ -75,7 +75,8 @@ joined as (
     select
         kiosks.kiosk_key,
         by_dimension.*,
-        coalesce(month_exposures.n_active_days, exposures.n_active_days) as n_active_days,
+        coalesce(month_exposures.n_active_days, exposures.n_active_days)
+            as n_active_days,
         cast(sum(by_dimension.n_purchases) over (
             partition by by_dimension.dimension, by_dimension.dimension_value
         ) as double) as n_all_purchases,
@@ -107,7 +108,8 @@ ranked as (
         ) as integer) as sales_rank,
         cast(rank() over (
             partition by dimension, dimension_value
-            order by cast(n_purchases as double) / nullif(n_active_days, 0) desc nulls last
+            order by
+                cast(n_purchases as double) / nullif(n_active_days, 0) desc nulls last
         ) as integer) as rate_rank,
         cast(n_purchases as bigint) as n_purchases,
         cast(n_active_days as bigint) as n_active_days,

@@ -88,9 +88,10 @@ tested as (
         pairs.expected_n_together,
         poisson_tails.p_value,
         pairs_tested.n_pairs_tested,
-        count(*) over (
+        pairs_tested.n_pairs_tested as n_tests,
+        row_number() over (
             partition by pairs.has_shared_cards
-            order by poisson_tails.p_value
+            order by poisson_tails.p_value, pairs.product_pair_key
         ) as p_rank
     from pairs
     inner join poisson_tails
@@ -103,13 +104,7 @@ tested as (
 adjusted as (
     select
         *,
-        least(
-            min(p_value * n_pairs_tested / p_rank) over (
-                partition by has_shared_cards
-                order by p_value desc
-            ),
-            1
-        ) as false_discovery_share
+        {{ false_discovery_q('p_value', 'has_shared_cards') }} as false_discovery_share
     from tested
 ),
 

@@ -73,13 +73,16 @@ measured as (
 ranked as (
     select
         *,
-        {% for column in ['onqi_score', 'sales'] -%}
-            rank() over (
-                partition by dimension, dimension_value, measure order by {{ column }}
-            ) + (count(*) over (
-                partition by dimension, dimension_value, measure, {{ column }}
-            ) - 1) / 2.0 as {{ column }}_rank{{ ',' if not loop.last }}
-        {% endfor %}
+        rank() over (
+            partition by dimension, dimension_value, measure order by onqi_score
+        ) + (count(*) over (
+            partition by dimension, dimension_value, measure, onqi_score
+        ) - 1) / 2.0 as onqi_score_rank,
+        rank() over (
+            partition by dimension, dimension_value, measure order by sales
+        ) + (count(*) over (
+            partition by dimension, dimension_value, measure, sales
+        ) - 1) / 2.0 as sales_rank
     from measured
 ),
 
@@ -92,7 +95,8 @@ correlated as (
         sum(n_purchases) as n_purchases,
         count(distinct onqi_score) as n_scores,
         case
-            when count(*) >= 4
+            when
+                count(*) >= 4
                 and count(distinct onqi_score) > 1
                 and count(distinct sales) > 1
                 then round(corr(onqi_score_rank, sales_rank), 9)
@@ -110,7 +114,8 @@ transformed as (
                 then
                     0.5 * ln((1 + rank_correlation) / (1 - rank_correlation))
         end as fisher_z,
-        sqrt((1 + rank_correlation * rank_correlation / 2) / (n_products - 3)) as z_error
+        sqrt((1 + rank_correlation * rank_correlation / 2) / (n_products - 3))
+            as z_error
     from correlated
 ),
 

@@ -57,26 +57,28 @@ totals as (
         sum(case when margin_status = 'known' then n_purchases else 0 end)
             as n_purchases_known,
         {% for reading in readings -%}
-            sum(
+            sum(cast(
                 case
                     when margin_status = 'known'
                         then n_purchases * price_if_of_{{ reading }}
-                end
-            ) as revenue_if_of_{{ reading }},
-            sum(
+                end as decimal(38, 6)
+            )) as revenue_if_of_{{ reading }},
+            sum(cast(
                 case
                     when margin_status = 'known'
                         then
                             n_purchases
                             * (price_if_of_{{ reading }} - cast(cost_usd as double))
-                end
-            ) as margin_if_of_{{ reading }},
+                end as decimal(38, 6)
+            )) as margin_if_of_{{ reading }},
         {% endfor -%}
         max(product_key) as product_key,
         max(product_name) as product_name,
         max(margin_status) as margin_status
     from priced
     group by {{ grouped_by_dimension(dimensions) }} -- noqa: PRS
+    -- Where nothing was sold, all of nothing is no row.
+    having count(*) > 0
 ),
 
 rounded as (
@@ -92,9 +94,9 @@ rounded as (
         cast(n_purchases_known as bigint) as n_purchases_known,
         cast(n_purchases_known as double) / n_purchases as known_purchase_share,
         {% for reading in readings -%}
-            cast(round(revenue_if_of_{{ reading }}, 4) as decimal(18, 2))
+            cast(revenue_if_of_{{ reading }} as decimal(18, 2))
                 as estimated_revenue_if_of_{{ reading }}_usd,
-            cast(round(margin_if_of_{{ reading }}, 4) as decimal(18, 2))
+            cast(margin_if_of_{{ reading }} as decimal(18, 2))
                 as estimated_margin_if_of_{{ reading }}_usd,
         {% endfor -%}
         true as is_assumption

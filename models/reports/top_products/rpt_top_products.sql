@@ -98,8 +98,8 @@ month_exposures as (
     from product_spans
     inner join active_kiosks
         on
-            active_kiosks.calendar_date >= product_spans.first_on_sale_date
-            and active_kiosks.calendar_date <= product_spans.last_on_sale_date
+            product_spans.first_on_sale_date <= active_kiosks.calendar_date
+            and product_spans.last_on_sale_date >= active_kiosks.calendar_date
     group by product_spans.product_id, active_kiosks.calendar_month
 ),
 
