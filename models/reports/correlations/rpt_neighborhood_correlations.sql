@@ -1,5 +1,7 @@
 {% set least_n_events = 100 %}
+{# The 78 neighborhoods: so many bands of so many. #}
 {% set n_bands = 6 %}
+{% set n_in_band = 13 %}
 
 with compared as (
     select
@@ -135,16 +137,16 @@ scales as (
 
 -- All shifts and mirrorings of the map; 0 leaves it as it is.
 moves as (
-    select {{ whole_numbers_between(0, n_bands * 13 * 4 - 1) }} as move
+    select {{ whole_numbers_between(0, 4 * n_bands * n_in_band - 1) }} as map_move
 ),
 
 steps as (
     select
-        move,
-        move % 2 as is_mirrored_west,
-        floor(move / 2e0) % 2 as is_mirrored_south,
-        floor(move / 4e0) % {{ n_bands }} as n_bands_on,
-        floor(move / {{ 4 * n_bands }}e0) as n_places_on
+        map_move,
+        map_move % 2 as is_mirrored_west,
+        floor(map_move / 2e0) % 2 as is_mirrored_south,
+        floor(map_move / 4e0) % {{ n_bands }} as n_bands_on,
+        floor(map_move / {{ 4 * n_bands }}e0) as n_places_on
     from moves
 ),
 
@@ -153,9 +155,9 @@ moved as (
         residuals.vintage,
         residuals.batch,
         residuals.y,
-        steps.move,
+        steps.map_move,
         row_number() over (
-            partition by residuals.batch, steps.move
+            partition by residuals.batch, steps.map_move
             order by
                 (
                     case steps.is_mirrored_south
@@ -179,7 +181,7 @@ drawn as (
     select
         moved.vintage,
         moved.batch,
-        moved.move,
+        moved.map_move,
         round(
             sum(residuals.x * moved.y) / (max(scales.x_length) * max(scales.y_length)),
             9
@@ -190,7 +192,7 @@ drawn as (
         on moved.batch = residuals.batch and moved.map_number = residuals.map_number
     inner join scales
         on moved.batch = scales.batch
-    group by moved.vintage, moved.batch, moved.move
+    group by moved.vintage, moved.batch, moved.map_move
 ),
 
 deviations as (
@@ -200,7 +202,7 @@ deviations as (
             sqrt(
                 avg(
                     case
-                        when move > 0
+                        when map_move > 0
                             then correlation * correlation * widened * widened
                     end
                 )
@@ -215,12 +217,12 @@ scaled as (
     select
         drawn.vintage,
         drawn.batch,
-        drawn.move,
+        drawn.map_move,
         drawn.correlation as partial_correlation,
         deviations.deviation,
         round(
             abs(drawn.correlation)
-            * case drawn.move when 0 then 1 else drawn.widened end
+            * case drawn.map_move when 0 then 1 else drawn.widened end
             / deviations.deviation, 6
         ) as times_deviation
     from drawn
@@ -232,18 +234,18 @@ scaled as (
 counted as (
     select
         *,
-        count(case when move > 0 then 1 end) over (
+        count(case when map_move > 0 then 1 end) over (
             partition by vintage
             order by times_deviation desc
             range between unbounded preceding and current row
         ) as n_as_great,
-        count(case when move > 0 then 1 end) over (partition by vintage) as n_null,
-        count(case when move > 0 then 1 end) over (
+        count(case when map_move > 0 then 1 end) over (partition by vintage) as n_null,
+        count(case when map_move > 0 then 1 end) over (
             partition by batch
             order by times_deviation desc
             range between unbounded preceding and current row
         ) as n_own_as_great,
-        count(case when move > 0 then 1 end) over (partition by batch) as n_own_null
+        count(case when map_move > 0 then 1 end) over (partition by batch) as n_own_null
     from scaled
 ),
 
@@ -253,7 +255,7 @@ tested as (
         (n_own_as_great + 1e0) / (n_own_null + 1) as own_p_value,
         (n_as_great + 1e0) / (n_null + 1) as p_value
     from counted
-    where move = 0
+    where map_move = 0
 ),
 
 judged_rows as (
