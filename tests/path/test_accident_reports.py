@@ -87,6 +87,8 @@ def test_accidents_by_each_dimension_equal_pandas(
         "neighborhood": incidents["neighborhood"],
         "light_condition": incidents["light_condition"],
         "road_condition": incidents["road_condition"],
+        "first_driver_factor": incidents["first_driver_factor"],
+        "second_driver_factor": incidents["second_driver_factor"],
         "first_harmful_event": incidents["first_harmful_event"],
         "offense_family": incidents["family"],
     }
@@ -113,6 +115,10 @@ def test_accidents_by_each_dimension_equal_pandas(
         expected.append(table.assign(dimension=dimension).reset_index())
     key = ["vintage", "dimension", "dimension_value"]
     wanted = pd.concat(expected).set_index(key).sort_index()
+    # Files without the column, blanks, and the city's own word for none.
+    told = {"Unknown", "NOT STATED", "NO APPARENT", "OTHER"}
+    assert told <= set(wanted.loc[("main", "first_driver_factor")].index)
+    assert told <= set(wanted.loc[("main", "second_driver_factor")].index)
     found = query(built, "select * from reports.rpt_accident_counts").set_index(key)
     pd.testing.assert_frame_equal(
         found.sort_index()[wanted.columns], wanted, check_dtype=False

@@ -434,8 +434,8 @@ def test_planted_pairs_are_found_and_few_others(compiled: Compiled) -> None:
     assert (found.loc[list(planted), "lift_low"] > 1).all()
 
 
-def test_chances_are_not_below_those_of_the_exact_law(compiled: Compiled) -> None:
-    """Of independent products at one kiosk: hypergeometric, given how often each is."""
+def test_planted_pairs_are_beyond_chance_by_the_exact_law_too(compiled: Compiled) -> None:
+    """At one kiosk that law is the hypergeometric one, given how often each is sold."""
     rows, planted = independent_baskets(np.random.default_rng(9), 6000, 4)
     rows = rows.assign(kiosk_id="1")
     found = found_pairs(compiled, rows)

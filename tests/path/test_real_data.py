@@ -103,6 +103,28 @@ def test_the_report_adds_up_to_the_file(real: Project, real_data: Path) -> None:
     assert found["n"][0] == len(sent)
 
 
+def test_contributing_factors_are_those_of_the_file(real: Project, real_data: Path) -> None:
+    sent = read(real_data / "accidents" / "traffic_accidents_2019-08_vintage_2015_2017.csv")
+    found = (
+        query(
+            real,
+            "select vintage, dimension, dimension_value, n_accidents "
+            "from reports.rpt_accident_counts where dimension like '%_driver_factor'",
+        )
+        .set_index(["vintage", "dimension"])
+        .sort_index()
+    )
+    for dimension, column in (
+        ("first_driver_factor", "CONTRIBUTING_FACTOR"),
+        ("second_driver_factor", "2ND_DRIVER_CONTRIBUTING_FACTOR"),
+    ):
+        told = found.loc[("crashes_22", dimension)].set_index("dimension_value")
+        expected = sent[column].replace("", "NOT STATED").value_counts()
+        assert told["n_accidents"].to_dict() == expected.to_dict()
+        # The layout of 2014 has no such column.
+        assert found.loc[[("main", dimension)]].values.tolist() == [["Unknown", 4163]]
+
+
 def test_one_file_of_offenses_holds_fewer_incidents_than_records(real: Project) -> None:
     found = query(
         real,

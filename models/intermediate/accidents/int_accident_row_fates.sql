@@ -30,11 +30,13 @@ deliveries as (
 
 {{ window_row_fates() }},
 
--- In the last delivery that held the row, a blank count is none if that file counts.
+-- In the last delivery that held the row, a blank count is none if that file counts,
+-- and a blank factor is one not stated if that file tells of factors.
 counted as (
     select
         fates.*,
-        deliveries.has_road_user_counts
+        deliveries.has_road_user_counts,
+        deliveries.has_driver_factors
     from fates
     inner join departures
         on

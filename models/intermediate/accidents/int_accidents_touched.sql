@@ -35,8 +35,9 @@ changed as (
             and changes._copy = versions._copy
 ),
 
--- Where a file begins or ceases to count cyclists and pedestrians, a blank changes its
--- meaning in rows that have not changed themselves.
+-- Where a file begins or ceases to count cyclists and pedestrians, or to tell of
+-- drivers' factors, a blank changes its meaning in rows that have not changed
+-- themselves.
 recounted as (
     select
         versions.identity_key,
@@ -44,7 +45,9 @@ recounted as (
     from deliveries
     inner join versions
         on deliveries.series = versions.vintage
-    where deliveries.has_new_road_user_counts
+    where
+        deliveries.has_new_road_user_counts
+        or deliveries.has_new_driver_factors
 ),
 
 placed_again as (

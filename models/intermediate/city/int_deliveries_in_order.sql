@@ -7,6 +7,7 @@ ordered as (
     select
         *,
         coalesce(lower(header) like '%bicycle_ind%', false) as has_road_user_counts,
+        coalesce(lower(header) like '%contrib%factor%', false) as has_driver_factors,
         cast(row_number() over (
             partition by feed, series order by as_of, delivery_seq
         ) as integer) as place,
@@ -45,6 +46,13 @@ compared as (
             ),
             false
         ) as has_new_road_user_counts,
+        has_driver_factors,
+        coalesce(
+            has_driver_factors <> lag(has_driver_factors) over (
+                partition by feed, series order by place
+            ),
+            false
+        ) as has_new_driver_factors,
         window_start,
         as_of,
         _change_seq

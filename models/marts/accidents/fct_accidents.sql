@@ -69,6 +69,14 @@ accidents as (
         keyed.road_description,
         keyed.road_condition,
         keyed.light_condition,
+        case
+            when keyed.has_driver_factors
+                then coalesce(keyed.first_driver_factor, 'NOT STATED')
+        end as first_driver_factor,
+        case
+            when keyed.has_driver_factors
+                then coalesce(keyed.second_driver_factor, 'NOT STATED')
+        end as second_driver_factor,
         keyed.time_quality,
         keyed.record_state,
         keyed.point_repair,

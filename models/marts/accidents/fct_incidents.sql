@@ -74,6 +74,8 @@ incidents as (
         ranked.first_harmful_event,
         ranked.road_condition,
         ranked.light_condition,
+        ranked.first_driver_factor,
+        ranked.second_driver_factor,
         ranked.time_quality,
         ranked.mapped_longitude,
         ranked.mapped_latitude,

@@ -1,6 +1,7 @@
 {% set dimensions = [
     'year', 'month', 'weekday_and_hour', 'district', 'neighborhood', 'light_condition',
-    'road_condition', 'first_harmful_event', 'offense_family',
+    'road_condition', 'first_driver_factor', 'second_driver_factor',
+    'first_harmful_event', 'offense_family',
 ] %}
 
 with incidents as (
@@ -46,6 +47,8 @@ valued as (
                 when 'neighborhood' then neighborhoods.neighborhood_slug
                 when 'light_condition' then incidents.light_condition
                 when 'road_condition' then incidents.road_condition
+                when 'first_driver_factor' then incidents.first_driver_factor
+                when 'second_driver_factor' then incidents.second_driver_factor
                 when 'first_harmful_event' then incidents.first_harmful_event
                 when 'offense_family' then incidents.offense_family
             end,

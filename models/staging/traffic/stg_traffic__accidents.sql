@@ -17,6 +17,7 @@ cleaned as (
             'first_occurrence_date', 'last_occurrence_date', 'reported_date',
             'geo_lon', 'geo_lat', 'neighborhood_id', 'harmful_event_seq_1',
             'road_location', 'road_description', 'road_condition', 'light_condition',
+            'tu1_driver_humancontribfactor', 'tu2_driver_humancontribfactor',
         ] %}
             {{ clean_text(column) }} as {{ column }},
         {% endfor %}
@@ -79,6 +80,8 @@ renamed as (
         upper(road_description) as road_description,
         upper(road_condition) as road_condition,
         upper(light_condition) as light_condition,
+        upper(tu1_driver_humancontribfactor) as first_driver_factor,
+        upper(tu2_driver_humancontribfactor) as second_driver_factor,
         -- The coordinates as sent tell accidents apart where no id does.
         geo_lon as longitude_label,
         geo_lat as latitude_label,
