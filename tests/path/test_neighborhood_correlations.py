@@ -297,3 +297,19 @@ def test_across_real_neighborhoods_something_remains_but_less(real_data: Path) -
     ten = PLACES["neighborhood_slug"].isin(slugs.index).to_numpy()
     published = slugs[PLACES["neighborhood_slug"][ten]]
     assert three(pearsonr(x[ten], published).statistic, 10) == [0.14, -0.54, 0.71]
+
+
+@pytest.mark.real_data
+@pytest.mark.xdist_group("real")
+def test_each_figure_of_the_real_files_equals_scipy(real: Project) -> None:
+    with duckdb.connect(str(real.paths.build), read_only=True) as connection:
+        rows = connection.execute("select * from marts.fct_compared_neighborhoods").df()
+        report = "select * from reports.rpt_neighborhood_correlations"
+        found = connection.execute(report).df().set_index("request_series").sort_index()
+    assert rows["vintage"].unique().tolist() == ["crashes_22"]
+    assert checked(found, rows) == 13
+    everything = found.loc["All"]
+    assert (everything["n_days"], everything["n_requests"]) == (179, 7890)
+    assert three(everything["naive_correlation"], 78) == [0.54, 0.37, 0.68]
+    partial = [everything[f"partial_correlation{end}"] for end in ("", "_low", "_high")]
+    assert [round(value, 2) for value in partial] == [0.36, 0.10, 0.58]
