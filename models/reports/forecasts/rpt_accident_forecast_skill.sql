@@ -82,11 +82,12 @@ weeks as (
         count(*) as n_days,
         sum(n_events) as n_events,
         sum(is_in_interval) as n_in_interval,
-        sum(forecast_n) as forecast_n,
+        -- Decimals: a sum of doubles may end on either side of what is rounded.
+        sum(cast(forecast_n as decimal(38, 12))) as forecast_n,
         round(sum(forecast_deviance), 9) as forecast_deviance,
         round(sum(baseline_deviance), 9) as baseline_deviance,
-        sum(forecast_error) as forecast_error,
-        sum(baseline_error) as baseline_error
+        sum(cast(forecast_error as decimal(38, 12))) as forecast_error,
+        sum(cast(baseline_error as decimal(38, 12))) as baseline_error
     from measured
     group by {{ grouped_by_dimension(areas, week_columns) }} -- noqa: PRS
 ),
@@ -165,11 +166,11 @@ scored as (
         cast(sum(n_days) as bigint) as n_days,
         count(*) as n_weeks,
         cast(sum(n_events) as bigint) as n_accidents,
-        round(sum(forecast_n), 6) as forecast_n,
+        round(cast(sum(forecast_n) as double), 6) as forecast_n,
         sum(forecast_deviance) / sum(n_days) as forecast_deviance,
         sum(baseline_deviance) / sum(n_days) as baseline_deviance,
-        sum(forecast_error) / sum(n_days) as forecast_error,
-        sum(baseline_error) / sum(n_days) as baseline_error,
+        cast(sum(forecast_error) as double) / sum(n_days) as forecast_error,
+        cast(sum(baseline_error) as double) / sum(n_days) as baseline_error,
         1 - sum(forecast_deviance) / nullif(sum(baseline_deviance), 0) as skill,
         cast(sum(n_in_interval) as double) / sum(n_days) as in_interval_share
     from weeks
