@@ -40,7 +40,7 @@ FILES = MORE | {
 STAGES = {
     "opening": r"warehouse\.\w+ > (connect|execute|write)",
     "keeping the bytes": r"drops\.(receive|settle|_pack) > |_base\.",
-    "preparing the text": r"read\.",
+    "preparing the text": r"(read|records|encodings)\.",
     "parsing": r"parse\.\w+ > execute",
     "inserting": r"landing\.(write|insert|hold|_write)\w* > execute",
     "committing rows and ledger": r"landing\.transaction > execute",

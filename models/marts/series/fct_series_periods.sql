@@ -55,7 +55,8 @@ counted as (
 whole_periods as (
     select
         *,
-        round(cast(n_events as double) / n_days, 12) as events_per_day,
+        -- A decimal: sums of doubles would hang on the order of rows.
+        cast(cast(n_events as double) / n_days as decimal(38, 12)) as events_per_day,
         case period when 'day' then period_number % 7 else 0 end as weekday_number
     from counted
     where
@@ -106,10 +107,15 @@ measured as (
         period_number,
         n_events,
         n_days,
-        events_per_day,
-        round(events_per_day_beside / n_beside, 9) as usual_events_per_day,
-        round(events_per_day - events_per_day_beside / n_beside, 9)
-            as excess_events_per_day,
+        cast(events_per_day as double) as events_per_day,
+        round(cast(events_per_day_beside as double) / n_beside, 9)
+            as usual_events_per_day,
+        -- Through a decimal: a double has two zeros, and they are not the same text.
+        cast(cast(
+            cast(events_per_day as double)
+            - cast(events_per_day_beside as double) / n_beside
+            as decimal(38, 9)
+        ) as double) as excess_events_per_day,
         period_start_date
     from compared
     where n_beside > 0
