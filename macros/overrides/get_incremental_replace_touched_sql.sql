@@ -3,14 +3,17 @@
     identity that something touched; whatever the table holds of these identities is
     deleted, the new rows are inserted, in one transaction.
     - unique_key: the column that tells identities. It need not be unique: an identity
-      may have several rows, and fewer than before. One that loses all of them would
-      not be found; landing only appends, so no identity does.
+      may have several rows, and fewer than before. One that loses all of them is found
+      only through meta.touched_in.
     - meta.event_date (optional): a date column the table is ordered by. The delete then
       joins on it too, which reads only the row groups of these dates: without it,
       every delete reads the whole history.
     - meta.dates_from (optional, with event_date): a relation with both columns and
       every date an identity ever had, where a newer version may move an event. Name it
       if, and only if, the date is no part of the identity.
+    - meta.touched_in (optional, with event_date): the relation of touched identities,
+      `identity_key` with `event_date`, by `_change_seq`. Name it where the model leaves
+      out identities that it held before.
     Usage: {{ config(
         materialized='incremental', incremental_strategy='replace_touched',
         unique_key='identity_key', meta={'event_date': 'purchase_date'},
@@ -25,6 +28,7 @@
     {%- endif -%}
     {%- set event_date = config.get('meta', {}).get('event_date') -%}
     {%- set dates_from = config.get('meta', {}).get('dates_from') -%}
+    {%- set touched_in = config.get('meta', {}).get('touched_in') -%}
     {%- set columns = [identity, event_date] if event_date else [identity] -%}
     {%- set columns_csv = columns | join(', ') -%}
 
@@ -36,6 +40,11 @@
             union
             select {{ columns_csv }} from {{ ref(dates_from) }}
             where {{ identity }} in (select {{ identity }} from {{ new_rows }})
+            {%- endif %}
+            {%- if touched_in %}
+            union
+            select identity_key, event_date from {{ ref(touched_in) }}
+            where _change_seq > {{ built_change_seq() }}
             {%- endif %}
         )
     {%- endcall -%}

@@ -12,7 +12,7 @@ import pytest
 from loaders.feeds import FEEDS_FILE, load_feeds
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project, new_project
-from tests.path.simulated_city import City
+from tests.path.simulated_city import LOST_DAY, City
 
 # Where a row was first read depends on what arrived first, by its nature. The ledger's
 # own facts tell the order of arrival, and what came of it build by build.
@@ -186,6 +186,30 @@ def test_a_delivery_writes_only_what_it_touches(tmp_path: Path) -> None:
         ).fetchall()
     assert n_written == n_before + n_after
     assert 10 < n_written < n_all / 4
+
+
+def test_a_request_that_is_withdrawn_is_open_no_more(tmp_path: Path) -> None:
+    """The only rows that go and are followed by none."""
+    project = new_project(tmp_path)
+    select = ("--select", "+fct_service_request_open_spells")
+    deliveries = City(n_deliveries=7, per_day=1.5, seed=5).write(tmp_path / "city")
+
+    def n_spells() -> int:
+        with duckdb.connect(str(project.paths.build), read_only=True) as build:
+            ((n_rows,),) = build.execute(
+                "select count(*) from marts.fct_service_request_open_spells "
+                "where request_date = ?",
+                [LOST_DAY],
+            ).fetchall()
+        return n_rows
+
+    for path, as_of in deliveries[:-1]:
+        project.land("service_requests", path, "--as-of", as_of)
+    project.run(*select)
+    assert n_spells() > 0
+    project.land("service_requests", deliveries[-1][0], "--as-of", deliveries[-1][1])
+    project.run(*select)
+    assert n_spells() == 0
 
 
 def windows(demo: Path) -> list[Path]:

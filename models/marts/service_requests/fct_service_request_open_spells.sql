@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     unique_key='identity_key',
     on_schema_change='fail',
-    meta={'event_date': 'request_date'},
+    meta={'event_date': 'request_date', 'touched_in': 'int_service_requests_touched'},
 ) }}
 
 with versions as (
