@@ -21,6 +21,7 @@ from loaders.__main__ import _seconds, main
 from loaders.build import build
 from loaders.errors import BusyError, EventmartError
 from loaders.paths import Paths
+from tests.manifest import write_manifest
 
 project = test_publish.project
 
@@ -147,6 +148,7 @@ def dbt(
         "results": test_publish.PASSED,
     }
     (target / "run_results.json").write_text(json.dumps(record))
+    write_manifest(target / "manifest.json", test_publish.BUILT)
     where = f"{paths.data} {project} {project} --quiet --no-use-colors "
 
     def called() -> list[list[str]]:
