@@ -99,7 +99,12 @@ correlated as (
                 count(*) >= 4
                 and count(distinct onqi_score) > 1
                 and count(distinct sales) > 1
-                then round(corr(onqi_score_rank, sales_rank), 9)
+                then
+                    case
+                        -- A double has two zeros, and they are not the same text.
+                        when abs(corr(onqi_score_rank, sales_rank)) < 5e-10 then 0e0
+                        else round(corr(onqi_score_rank, sales_rank), 9)
+                    end
         end as rank_correlation
     from ranked
     group by dimension, dimension_value, measure
