@@ -71,28 +71,22 @@ exposures as (
     group by kiosk_id
 ),
 
+{{ pareto_steps('by_dimension', 'kiosk_id') }},
+
 joined as (
     select
         kiosks.kiosk_key,
-        by_dimension.*,
+        pareto_ranked.*,
         coalesce(month_exposures.n_active_days, exposures.n_active_days)
-            as n_active_days,
-        cast(sum(by_dimension.n_purchases) over (
-            partition by by_dimension.dimension, by_dimension.dimension_value
-        ) as double) as n_all_purchases,
-        sum(by_dimension.n_purchases) over (
-            partition by by_dimension.dimension, by_dimension.dimension_value
-            order by by_dimension.n_purchases desc, by_dimension.kiosk_id asc
-            rows between unbounded preceding and current row
-        ) as n_purchases_so_far
-    from by_dimension
-    inner join kiosks on by_dimension.kiosk_id = kiosks.kiosk_id
-    inner join exposures on by_dimension.kiosk_id = exposures.kiosk_id
+            as n_active_days
+    from pareto_ranked
+    inner join kiosks on pareto_ranked.kiosk_id = kiosks.kiosk_id
+    inner join exposures on pareto_ranked.kiosk_id = exposures.kiosk_id
     left join month_exposures
         on
-            by_dimension.kiosk_id = month_exposures.kiosk_id
-            and by_dimension.dimension = month_exposures.dimension
-            and by_dimension.dimension_value = month_exposures.calendar_month
+            pareto_ranked.kiosk_id = month_exposures.kiosk_id
+            and pareto_ranked.dimension = month_exposures.dimension
+            and pareto_ranked.dimension_value = month_exposures.calendar_month
 ),
 
 ranked as (
@@ -101,11 +95,8 @@ ranked as (
         dimension_value,
         kiosk_key,
         kiosk_id,
-        {{ pareto_class('n_purchases_so_far - n_purchases', 'n_all_purchases') }}
-            as pareto_class,
-        cast(rank() over (
-            partition by dimension, dimension_value order by n_purchases desc
-        ) as integer) as sales_rank,
+        pareto_class,
+        sales_rank,
         cast(rank() over (
             partition by dimension, dimension_value
             order by
@@ -113,8 +104,8 @@ ranked as (
         ) as integer) as rate_rank,
         cast(n_purchases as bigint) as n_purchases,
         cast(n_active_days as bigint) as n_active_days,
-        n_purchases / n_all_purchases as purchase_share,
-        n_purchases_so_far / n_all_purchases as cumulative_share,
+        purchase_share,
+        cumulative_share,
         round(cast(n_purchases as double) / nullif(n_active_days, 0), 9)
             as purchases_per_active_day,
         first_purchase_date,

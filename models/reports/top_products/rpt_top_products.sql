@@ -103,9 +103,11 @@ month_exposures as (
     group by product_spans.product_id, active_kiosks.calendar_month
 ),
 
+{{ pareto_steps('with_categories', 'product_id') }},
+
 joined as (
     select
-        with_categories.*,
+        pareto_ranked.*,
         products.product_key,
         products.product_name,
         products.fc_number,
@@ -118,31 +120,23 @@ joined as (
         kiosk_products.shrunken_index,
         kiosk_products.shrunken_index_low,
         kiosk_products.shrunken_index_high,
-        product_spans.was_discontinued as is_discontinued,
-        cast(sum(with_categories.n_purchases) over (
-            partition by with_categories.dimension, with_categories.dimension_value
-        ) as double) as n_all_purchases,
-        sum(with_categories.n_purchases) over (
-            partition by with_categories.dimension, with_categories.dimension_value
-            order by with_categories.n_purchases desc, with_categories.product_id asc
-            rows between unbounded preceding and current row
-        ) as n_purchases_so_far
-    from with_categories
-    inner join products on with_categories.product_id = products.product_id
-    inner join product_spans on with_categories.product_id = product_spans.product_id
+        product_spans.was_discontinued as is_discontinued
+    from pareto_ranked
+    inner join products on pareto_ranked.product_id = products.product_id
+    inner join product_spans on pareto_ranked.product_id = product_spans.product_id
     left join kiosk_products
         on
-            with_categories.dimension = kiosk_products.dimension
-            and with_categories.dimension_value = kiosk_products.kiosk_id
-            and with_categories.product_id = kiosk_products.product_id
+            pareto_ranked.dimension = kiosk_products.dimension
+            and pareto_ranked.dimension_value = kiosk_products.kiosk_id
+            and pareto_ranked.product_id = kiosk_products.product_id
     left join month_exposures
         on
-            with_categories.dimension = month_exposures.dimension
-            and with_categories.dimension_value = month_exposures.calendar_month
-            and with_categories.product_id = month_exposures.product_id
+            pareto_ranked.dimension = month_exposures.dimension
+            and pareto_ranked.dimension_value = month_exposures.calendar_month
+            and pareto_ranked.product_id = month_exposures.product_id
 ),
 
-ranked as (
+rated as (
     select
         dimension,
         dimension_value,
@@ -151,15 +145,12 @@ ranked as (
         product_name,
         fc_number,
         listing_status,
-        {{ pareto_class('n_purchases_so_far - n_purchases', 'n_all_purchases') }}
-            as pareto_class,
-        cast(rank() over (
-            partition by dimension, dimension_value order by n_purchases desc
-        ) as integer) as sales_rank,
+        pareto_class,
+        sales_rank,
         cast(n_purchases as bigint) as n_purchases,
         cast(n_active_kiosk_days as bigint) as n_active_kiosk_days,
-        n_purchases / n_all_purchases as purchase_share,
-        n_purchases_so_far / n_all_purchases as cumulative_share,
+        purchase_share,
+        cumulative_share,
         round(cast(n_purchases as double) / nullif(n_active_kiosk_days, 0), 9)
             as purchases_per_active_kiosk_day,
         shrunken_index,
@@ -171,4 +162,4 @@ ranked as (
     from joined
 )
 
-select * from ranked
+select * from rated
