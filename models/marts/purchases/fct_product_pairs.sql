@@ -10,19 +10,17 @@ card_uses as (
     select * from {{ ref('fct_card_uses') }}
 ),
 
-{{ card_groups() }},
+{{ grouped_cards() }},
 
 -- Only a visit with several products can show a pair.
 baskets as (
     select
-        card_groups.has_shared_cards,
+        grouped_cards.has_shared_cards,
         visits.visit_key,
         visits.kiosk_id,
         visits.n_products
     from visits
-    inner join card_uses on visits.customer_key = card_uses.customer_key
-    inner join card_groups
-        on card_groups.has_shared_cards or not card_uses.is_shared_card
+    inner join grouped_cards on visits.customer_key = grouped_cards.customer_key
     where visits.n_products > 1
 ),
 

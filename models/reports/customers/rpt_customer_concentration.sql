@@ -12,21 +12,19 @@ with card_uses as (
     select * from {{ ref('fct_card_uses') }}
 ),
 
-{{ card_groups() }},
+{{ grouped_cards() }},
 
 -- Of cards with as many units any may stand for the others: their units are the same.
 ranked as (
     select
-        card_groups.has_shared_cards,
-        card_uses.n_units,
+        has_shared_cards,
+        n_units,
         row_number() over (
-            partition by card_groups.has_shared_cards
-            order by card_uses.n_units desc, card_uses.customer_key asc
+            partition by has_shared_cards
+            order by n_units desc, customer_key asc
         ) as card_rank,
-        count(*) over (partition by card_groups.has_shared_cards) as n_all_cards
-    from card_uses
-    inner join card_groups
-        on card_groups.has_shared_cards or not card_uses.is_shared_card
+        count(*) over (partition by has_shared_cards) as n_all_cards
+    from grouped_cards
 ),
 
 counted as (

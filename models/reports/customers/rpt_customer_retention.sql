@@ -25,30 +25,16 @@ last_month as (
     from {{ ref('fct_purchases') }}
 ),
 
-{{ card_groups() }},
-
-cohorts_counted as (
-    select
-        is_shared_card,
-        cohort_month,
-        cohort_month_number,
-        count(*) as n_cards
-    from card_uses
-    group by is_shared_card, cohort_month, cohort_month_number
-),
+{{ grouped_cards() }},
 
 cohorts as (
     select
-        card_groups.has_shared_cards,
-        cohorts_counted.cohort_month,
-        cohorts_counted.cohort_month_number,
-        cast(sum(cohorts_counted.n_cards) as bigint) as n_cards
-    from cohorts_counted
-    inner join card_groups
-        on card_groups.has_shared_cards or not cohorts_counted.is_shared_card
-    group by
-        card_groups.has_shared_cards, cohorts_counted.cohort_month,
-        cohorts_counted.cohort_month_number
+        has_shared_cards,
+        cohort_month,
+        cohort_month_number,
+        count(*) as n_cards
+    from grouped_cards
+    group by has_shared_cards, cohort_month, cohort_month_number
 ),
 
 cells as (
@@ -71,32 +57,19 @@ active_months as (
     group by customer_key, visit_month_number
 ),
 
-active_counted as (
+active as (
     select
-        card_uses.is_shared_card,
-        card_uses.cohort_month,
-        active_months.visit_month_number - card_uses.cohort_month_number
+        grouped_cards.has_shared_cards,
+        grouped_cards.cohort_month,
+        active_months.visit_month_number - grouped_cards.cohort_month_number
             as months_after,
         count(*) as n_active
     from active_months
-    inner join card_uses on active_months.customer_key = card_uses.customer_key
+    inner join grouped_cards
+        on active_months.customer_key = grouped_cards.customer_key
     group by
-        card_uses.is_shared_card, card_uses.cohort_month,
-        active_months.visit_month_number - card_uses.cohort_month_number
-),
-
-active as (
-    select
-        card_groups.has_shared_cards,
-        active_counted.cohort_month,
-        active_counted.months_after,
-        sum(active_counted.n_active) as n_active
-    from active_counted
-    inner join card_groups
-        on card_groups.has_shared_cards or not active_counted.is_shared_card
-    group by
-        card_groups.has_shared_cards, active_counted.cohort_month,
-        active_counted.months_after
+        grouped_cards.has_shared_cards, grouped_cards.cohort_month,
+        active_months.visit_month_number - grouped_cards.cohort_month_number
 ),
 
 joined as (
@@ -105,7 +78,7 @@ joined as (
         cells.cohort_month,
         cells.months_after,
         cells.n_cards,
-        cast(coalesce(active.n_active, 0) as bigint) as n_active,
+        coalesce(active.n_active, 0) as n_active,
         cells.cohort_month_number + cells.months_after < cells.last_month_number
             as is_whole,
         cells.cohort_month_number = cells.first_month_number as is_first_cohort

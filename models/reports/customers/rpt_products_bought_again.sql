@@ -1,6 +1,10 @@
 {% set dimensions = {'overall': [], 'earlier_visits': ['earlier_visits']} %}
 
-with visit_products as (
+with card_uses as (
+    select * from {{ ref('fct_card_uses') }}
+),
+
+visit_products as (
     select
         visits.customer_key,
         card_uses.is_shared_card,
@@ -9,11 +13,10 @@ with visit_products as (
     from {{ ref('fct_visit_products') }} as visit_products
     inner join {{ ref('fct_visits') }} as visits
         on visit_products.visit_key = visits.visit_key
-    inner join {{ ref('fct_card_uses') }} as card_uses
-        on visits.customer_key = card_uses.customer_key
+    inner join card_uses on visits.customer_key = card_uses.customer_key
 ),
 
-{{ card_groups() }},
+{{ grouped_cards() }},
 
 -- How popular each product is with cards that are not shared.
 popular as (
@@ -30,7 +33,6 @@ popular as (
 first_bought as (
     select
         visit_products.customer_key,
-        visit_products.is_shared_card,
         visit_products.visit_number,
         popular.product_share,
         min(visit_products.visit_number) over (
@@ -43,14 +45,13 @@ first_bought as (
 by_visit as (
     select
         customer_key,
-        is_shared_card,
         visit_number,
         count(*) as n_products,
         count(case when is_bought_again then 1 end) as n_bought_again,
         sum(case when is_bought_again then 0 else product_share end)
             as new_product_share
     from first_bought
-    group by customer_key, is_shared_card, visit_number
+    group by customer_key, visit_number
 ),
 
 -- What one who takes products by their popularity alone would happen to have had.
@@ -67,51 +68,33 @@ expected as (
 
 later_visits as (
     select
-        is_shared_card,
-        customer_key,
+        grouped_cards.has_shared_cards,
         case
-            when visit_number = 2 then '1'
-            when visit_number <= 5 then '2 to 4'
-            when visit_number <= 10 then '5 to 9'
-            when visit_number <= 25 then '10 to 24'
+            when expected.visit_number = 2 then '1'
+            when expected.visit_number <= 5 then '2 to 4'
+            when expected.visit_number <= 10 then '5 to 9'
+            when expected.visit_number <= 25 then '10 to 24'
             else '25 or more'
         end as earlier_visits,
-        n_products,
-        n_bought_again,
-        n_products * known_product_share as expected_n_bought_again
+        expected.n_products,
+        expected.n_bought_again,
+        expected.n_products * expected.known_product_share as expected_n_bought_again
     from expected
-    where visit_number > 1
+    inner join grouped_cards on expected.customer_key = grouped_cards.customer_key
+    where expected.visit_number > 1
 ),
 
 counted as (
     select
+        has_shared_cards,
         {{ dimension_columns(dimensions) }},
-        is_shared_card,
         count(*) as n_visits,
-        sum(n_products) as n_products,
-        sum(n_bought_again) as n_bought_again,
         count(case when n_bought_again > 0 then 1 end) as n_visits_with_one_again,
+        cast(sum(n_products) as bigint) as n_products,
+        cast(sum(n_bought_again) as bigint) as n_bought_again,
         sum(expected_n_bought_again) as expected_n_bought_again
     from later_visits
-    group by {{ grouped_by_dimension(dimensions, ['is_shared_card']) }} -- noqa: PRS
-),
-
-grouped as (
-    select
-        card_groups.has_shared_cards,
-        counted.dimension,
-        counted.dimension_value,
-        {% for name in [
-            'n_visits', 'n_products', 'n_bought_again', 'n_visits_with_one_again',
-        ] -%}
-            cast(sum(counted.{{ name }}) as bigint) as {{ name }},
-        {% endfor -%}
-        sum(counted.expected_n_bought_again) as expected_n_bought_again
-    from counted
-    inner join card_groups
-        on card_groups.has_shared_cards or not counted.is_shared_card
-    group by
-        card_groups.has_shared_cards, counted.dimension, counted.dimension_value
+    group by {{ grouped_by_dimension(dimensions, ['has_shared_cards']) }} -- noqa: PRS
 ),
 
 -- Rounded, so that it is the same in whatever order the visits are added up.
@@ -132,7 +115,7 @@ shared as (
             as bought_again_share_high,
         least(round(expected_n_bought_again / n_products, 9), 1)
             as chance_bought_again_share
-    from grouped
+    from counted
 )
 
 select * from shared

@@ -14,7 +14,7 @@ last_day as (
     select max(purchase_date) as last_purchase_date from {{ ref('fct_purchases') }}
 ),
 
-{{ card_groups() }},
+{{ grouped_cards() }},
 
 -- A second visit of the same day is no return.
 returns as (
@@ -31,52 +31,39 @@ returns as (
 
 watched as (
     select
-        card_uses.is_shared_card,
-        substring(cast(card_uses.first_visit_date as varchar), 1, 7)
+        grouped_cards.has_shared_cards,
+        substring(cast(grouped_cards.first_visit_date as varchar), 1, 7)
             as first_visit_month,
         {{ dbt.datediff(
-            'card_uses.first_visit_date', 'last_day.last_purchase_date', 'day'
+            'grouped_cards.first_visit_date', 'last_day.last_purchase_date', 'day'
         ) }} > {{ within_days }} as is_watched,
         coalesce(
             {{ dbt.datediff(
-                'card_uses.first_visit_date', 'returns.return_date', 'day'
+                'grouped_cards.first_visit_date', 'returns.return_date', 'day'
             ) }} <= {{ within_days }},
             false
         ) as has_returned
-    from card_uses
+    from grouped_cards
     cross join last_day
-    left join returns on card_uses.customer_key = returns.customer_key
+    left join returns on grouped_cards.customer_key = returns.customer_key
 ),
 
 counted as (
     select
+        has_shared_cards,
         {{ dimension_columns(dimensions) }},
-        is_shared_card,
         count(*) as n_cards,
+        count(case when not is_watched then 1 end) as n_censored,
         count(case when is_watched then 1 end) as n_watched,
         count(case when is_watched and has_returned then 1 end) as n_returned
     from watched
-    group by {{ grouped_by_dimension(dimensions, ['is_shared_card']) }} -- noqa: PRS
-),
-
-grouped as (
-    select
-        card_groups.has_shared_cards,
-        counted.dimension_value as first_visit_month,
-        cast(sum(counted.n_cards) as bigint) as n_cards,
-        cast(sum(counted.n_cards - counted.n_watched) as bigint) as n_censored,
-        cast(sum(counted.n_watched) as bigint) as n_watched,
-        cast(sum(counted.n_returned) as bigint) as n_returned
-    from counted
-    inner join card_groups
-        on card_groups.has_shared_cards or not counted.is_shared_card
-    group by card_groups.has_shared_cards, counted.dimension_value
+    group by {{ grouped_by_dimension(dimensions, ['has_shared_cards']) }} -- noqa: PRS
 ),
 
 shared as (
     select
         has_shared_cards,
-        first_visit_month,
+        dimension_value as first_visit_month,
         n_cards,
         n_censored,
         n_watched,
@@ -84,7 +71,7 @@ shared as (
         cast(n_returned as double) / nullif(n_watched, 0) as repeat_share,
         {{ wilson_bound('n_returned', 'n_watched', 'low') }} as repeat_share_low,
         {{ wilson_bound('n_returned', 'n_watched', 'high') }} as repeat_share_high
-    from grouped
+    from counted
 )
 
 select * from shared

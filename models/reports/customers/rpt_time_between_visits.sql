@@ -1,5 +1,5 @@
 {% set dimensions = {'overall': [], 'visit_number': ['visit_number_band']} %}
-{% set also = ['is_shared_card', 'watched_days'] %}
+{% set also = ['has_shared_cards', 'watched_days'] %}
 {% set shown_days = [1, 7, 30, 90] %}
 
 with card_uses as (
@@ -28,12 +28,11 @@ visits as (
     from {{ ref('fct_visits') }}
 ),
 
-{{ card_groups() }},
+{{ grouped_cards() }},
 
 waited as (
     select
-        card_uses.is_shared_card,
-        visits.customer_key,
+        grouped_cards.has_shared_cards,
         visits.visit_number_band,
         -- An odd offset may date a later visit before an earlier one.
         greatest(
@@ -46,35 +45,19 @@ waited as (
         ) as watched_days,
         visits.next_visit_date is not null as has_returned
     from visits
-    inner join card_uses on visits.customer_key = card_uses.customer_key
+    inner join grouped_cards on visits.customer_key = grouped_cards.customer_key
     cross join last_day
 ),
 
-counted as (
+daily_counts as (
     select
+        has_shared_cards,
         {{ dimension_columns(dimensions) }},
-        is_shared_card,
         watched_days,
         count(case when has_returned then 1 end) as n_closed,
         count(case when not has_returned then 1 end) as n_censored
     from waited
     group by {{ grouped_by_dimension(dimensions, also) }} -- noqa: PRS
-),
-
-daily_counts as (
-    select
-        card_groups.has_shared_cards,
-        counted.dimension,
-        counted.dimension_value,
-        counted.watched_days,
-        cast(sum(counted.n_closed) as bigint) as n_closed,
-        cast(sum(counted.n_censored) as bigint) as n_censored
-    from counted
-    inner join card_groups
-        on card_groups.has_shared_cards or not counted.is_shared_card
-    group by
-        card_groups.has_shared_cards, counted.dimension, counted.dimension_value,
-        counted.watched_days
 ),
 
 {{ survival_steps(

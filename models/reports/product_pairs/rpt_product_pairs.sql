@@ -18,52 +18,45 @@ products as (
 ),
 
 visits as (
-    select
-        visits.visit_key,
-        visits.n_products,
-        card_uses.is_shared_card
-    from {{ ref('fct_visits') }} as visits
-    inner join {{ ref('fct_card_uses') }} as card_uses
-        on visits.customer_key = card_uses.customer_key
+    select * from {{ ref('fct_visits') }}
 ),
 
 visit_products as (
     select * from {{ ref('fct_visit_products') }}
 ),
 
-{{ card_groups() }},
+card_uses as (
+    select * from {{ ref('fct_card_uses') }}
+),
+
+{{ grouped_cards() }},
+
+grouped_visits as (
+    select
+        grouped_cards.has_shared_cards,
+        visits.visit_key,
+        visits.n_products
+    from visits
+    inner join grouped_cards on visits.customer_key = grouped_cards.customer_key
+),
 
 visits_counted as (
     select
-        card_groups.has_shared_cards,
+        has_shared_cards,
         count(*) as n_visits
-    from visits
-    inner join card_groups
-        on card_groups.has_shared_cards or not visits.is_shared_card
-    group by card_groups.has_shared_cards
-),
-
-products_counted as (
-    select
-        visit_products.product_id,
-        visits.is_shared_card,
-        count(*) as n_visits,
-        max(visits.n_products) as max_products
-    from visit_products
-    inner join visits on visit_products.visit_key = visits.visit_key
-    group by visit_products.product_id, visits.is_shared_card
+    from grouped_visits
+    group by has_shared_cards
 ),
 
 product_visits as (
     select
-        card_groups.has_shared_cards,
-        products_counted.product_id,
-        cast(sum(products_counted.n_visits) as bigint) as n_visits,
-        max(products_counted.max_products) as max_products
-    from products_counted
-    inner join card_groups
-        on card_groups.has_shared_cards or not products_counted.is_shared_card
-    group by card_groups.has_shared_cards, products_counted.product_id
+        grouped_visits.has_shared_cards,
+        visit_products.product_id,
+        count(*) as n_visits,
+        max(grouped_visits.n_products) as max_products
+    from visit_products
+    inner join grouped_visits on visit_products.visit_key = grouped_visits.visit_key
+    group by grouped_visits.has_shared_cards, visit_products.product_id
 ),
 
 -- All pairs of products that were ever bought with others count as tested, also those

@@ -21,7 +21,7 @@ card_uses as (
     select * from {{ ref('fct_card_uses') }}
 ),
 
-{{ card_groups() }},
+{{ grouped_cards() }},
 
 by_card as (
     select
@@ -41,46 +41,24 @@ by_card as (
 -- Visits of one card are alike, so cards are what the interval takes to be independent.
 counted as (
     select
+        grouped_cards.has_shared_cards,
         by_card.dimension,
         by_card.dimension_value,
-        card_uses.is_shared_card,
         count(*) as n_cards,
-        sum(by_card.n_visits) as n_visits,
-        sum(by_card.n_units) as n_units,
-        sum(by_card.n_products) as n_products,
-        {% for size in range(1, 5) -%}
-            sum(by_card.n_visits_of_{{ size }}) as n_visits_of_{{ size }},
+        {% for name in [
+            'n_visits', 'n_units', 'n_products', 'n_visits_of_1', 'n_visits_of_2',
+            'n_visits_of_3', 'n_visits_of_4',
+        ] -%}
+            cast(sum(by_card.{{ name }}) as bigint) as {{ name }},
         {% endfor -%}
         max(by_card.max_units) as max_units,
-        sum(by_card.n_units * by_card.n_units) as units_squared,
-        sum(by_card.n_units * by_card.n_visits) as units_by_visits,
-        sum(by_card.n_visits * by_card.n_visits) as visits_squared
+        cast(sum(by_card.n_units * by_card.n_units) as double) as units_squared,
+        cast(sum(by_card.n_units * by_card.n_visits) as double) as units_by_visits,
+        cast(sum(by_card.n_visits * by_card.n_visits) as double) as visits_squared
     from by_card
-    inner join card_uses on by_card.customer_key = card_uses.customer_key
+    inner join grouped_cards on by_card.customer_key = grouped_cards.customer_key
     group by
-        by_card.dimension, by_card.dimension_value, card_uses.is_shared_card
-),
-
-grouped as (
-    select
-        card_groups.has_shared_cards,
-        counted.dimension,
-        counted.dimension_value,
-        {% for name in [
-            'n_cards', 'n_visits', 'n_units', 'n_products', 'n_visits_of_1',
-            'n_visits_of_2', 'n_visits_of_3', 'n_visits_of_4',
-        ] -%}
-            cast(sum(counted.{{ name }}) as bigint) as {{ name }},
-        {% endfor -%}
-        {% for name in ['units_squared', 'units_by_visits', 'visits_squared'] -%}
-            cast(sum(counted.{{ name }}) as double) as {{ name }},
-        {% endfor -%}
-        max(counted.max_units) as max_units
-    from counted
-    inner join card_groups
-        on card_groups.has_shared_cards or not counted.is_shared_card
-    group by
-        card_groups.has_shared_cards, counted.dimension, counted.dimension_value
+        grouped_cards.has_shared_cards, by_card.dimension, by_card.dimension_value
 ),
 
 averaged as (
@@ -88,7 +66,7 @@ averaged as (
         *,
         cast(n_units as double) / n_visits as avg_units,
         cast(n_products as double) / n_visits as avg_products
-    from grouped
+    from counted
 ),
 
 -- A ratio of two sums over cards, by the delta method.

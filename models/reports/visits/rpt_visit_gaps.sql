@@ -18,7 +18,7 @@ settings as (
     {% endfor %}
 ),
 
-{{ card_groups() }},
+{{ grouped_cards() }},
 
 preceded as (
     select
@@ -43,19 +43,19 @@ measured as (
 
 counted as (
     select
-        card_uses.is_shared_card,
+        grouped_cards.has_shared_cards,
         least(measured.waited_minutes, {{ gaps | max + 1 }}) as waited_minutes,
         count(*) as n_units
     from measured
-    inner join card_uses on measured.customer_key = card_uses.customer_key
+    inner join grouped_cards on measured.customer_key = grouped_cards.customer_key
     group by
-        card_uses.is_shared_card,
+        grouped_cards.has_shared_cards,
         least(measured.waited_minutes, {{ gaps | max + 1 }})
 ),
 
 summed as (
     select
-        card_groups.has_shared_cards,
+        counted.has_shared_cards,
         settings.gap_minutes,
         cast(sum(counted.n_units) as bigint) as n_units,
         cast(sum(
@@ -65,10 +65,8 @@ summed as (
             end
         ) as bigint) as n_visits
     from counted
-    inner join card_groups
-        on card_groups.has_shared_cards or not counted.is_shared_card
     cross join settings
-    group by card_groups.has_shared_cards, settings.gap_minutes
+    group by counted.has_shared_cards, settings.gap_minutes
 ),
 
 finished as (
