@@ -1,8 +1,7 @@
 -- A neighborhood's own year weighs so many days against its long mean, the city's
 -- weekdays and months so many events against none.
 {% set n_prior_days = 28 %}
-{% set n_prior_weekday_events = 100 %}
-{% set n_prior_month_events = 1000 %}
+{% set n_prior_events = {'weekday': 100, 'month': 1000} %}
 
 with series_days as (
     select
@@ -70,33 +69,21 @@ own_weekdays as (
     group by series_key, weekday_number
 ),
 
-city_weekdays as (
-    select
-        parted_days.vintage,
-        parted_days.weekday_number,
-        (sum(parted_days.n_events) + {{ n_prior_weekday_events }})
-        / (count(*) * max(city_means.city_mean) + {{ n_prior_weekday_events }})
-            as weekday_weight
-    from parted_days
-    inner join city_means
-        on parted_days.vintage = city_means.vintage
-    where parted_days.is_learnt
-    group by parted_days.vintage, parted_days.weekday_number
-),
-
-city_months as (
-    select
-        parted_days.vintage,
-        parted_days.month_number,
-        (sum(parted_days.n_events) + {{ n_prior_month_events }})
-        / (count(*) * max(city_means.city_mean) + {{ n_prior_month_events }})
-            as month_weight
-    from parted_days
-    inner join city_means
-        on parted_days.vintage = city_means.vintage
-    where parted_days.is_learnt
-    group by parted_days.vintage, parted_days.month_number
-),
+{% for season, n_events in n_prior_events.items() -%}
+    city_{{ season }}s as (
+        select
+            parted_days.vintage,
+            parted_days.{{ season }}_number,
+            (sum(parted_days.n_events) + {{ n_events }})
+            / (count(*) * max(city_means.city_mean) + {{ n_events }})
+                as {{ season }}_weight
+        from parted_days
+        inner join city_means
+            on parted_days.vintage = city_means.vintage
+        where parted_days.is_learnt
+        group by parted_days.vintage, parted_days.{{ season }}_number
+    ),
+{% endfor %}
 
 -- Known the evening before: nothing of the day itself.
 followed as (
