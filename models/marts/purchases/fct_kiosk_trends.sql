@@ -125,8 +125,9 @@ tested as (
                     (paired.score - sign(paired.score)) / sqrt(varied.score_variance), 9
                 )
         end as trend_z,
-        round(paired.slope_per_week / nullif(levels.median_relative_sales, 0), 9)
-            as weekly_change_share
+        {{ round_signed(
+            'paired.slope_per_week / nullif(levels.median_relative_sales, 0)', 9
+        ) }} as weekly_change_share
     from kiosks
     inner join levels on kiosks.kiosk_id = levels.kiosk_id
     inner join varied on kiosks.kiosk_id = varied.kiosk_id

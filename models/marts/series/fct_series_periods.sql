@@ -110,12 +110,10 @@ measured as (
         cast(events_per_day as double) as events_per_day,
         round(cast(events_per_day_beside as double) / n_beside, 9)
             as usual_events_per_day,
-        -- Through a decimal: a double has two zeros, and they are not the same text.
-        cast(cast(
-            cast(events_per_day as double)
-            - cast(events_per_day_beside as double) / n_beside
-            as decimal(38, 9)
-        ) as double) as excess_events_per_day,
+        {{ round_signed(
+            'cast(events_per_day as double)'
+            ~ ' - cast(events_per_day_beside as double) / n_beside', 9
+        ) }} as excess_events_per_day,
         period_start_date
     from compared
     where n_beside > 0

@@ -182,10 +182,10 @@ drawn as (
         moved.vintage,
         moved.batch,
         moved.map_move,
-        round(
-            sum(residuals.x * moved.y) / (max(scales.x_length) * max(scales.y_length)),
-            9
-        ) as correlation, -- noqa: RF04
+        {{ round_signed(
+            'sum(residuals.x * moved.y)'
+            ~ ' / (max(scales.x_length) * max(scales.y_length))', 9
+        ) }} as correlation, -- noqa: RF04
         max(scales.widened) as widened
     from moved
     inner join residuals
@@ -291,9 +291,10 @@ described as (
         cast(max(n_located_accidents) as bigint) as n_accidents,
         max(n_located_accidents) / cast(max(n_all_accidents) as double)
             as accidents_located_share,
-        round(corr(n_requests, n_accidents), 9) as naive_correlation,
-        round(corr(request_rank, accident_rank), 9) as rank_correlation,
-        round(corr(requests_per_1000, accidents_per_1000), 9) as rate_correlation
+        {{ round_signed('corr(n_requests, n_accidents)', 9) }} as naive_correlation,
+        {{ round_signed('corr(request_rank, accident_rank)', 9) }} as rank_correlation,
+        {{ round_signed('corr(requests_per_1000, accidents_per_1000)', 9) }}
+            as rate_correlation
     from ranked
     group by batch, vintage, request_series
 ),

@@ -136,10 +136,10 @@ redrawn as (
         weeks.baseline,
         weeks.neighborhood_slug,
         redrawn_weeks.replicate,
-        round(
-            1 - sum(redrawn_weeks.n_times * weeks.forecast_deviance)
-            / nullif(sum(redrawn_weeks.n_times * weeks.baseline_deviance), 0), 9
-        ) as skill
+        {{ round_signed(
+            '1 - sum(redrawn_weeks.n_times * weeks.forecast_deviance)'
+            ~ ' / nullif(sum(redrawn_weeks.n_times * weeks.baseline_deviance), 0)', 9
+        ) }} as skill
     from weeks
     inner join redrawn_weeks
         on weeks.week_number = redrawn_weeks.week_number
@@ -195,7 +195,7 @@ judged as (
         round(scored.baseline_deviance, 9) as baseline_mean_deviance,
         round(scored.forecast_error, 9) as mean_absolute_error,
         round(scored.baseline_error, 9) as baseline_mean_absolute_error,
-        round(scored.skill, 9) as skill,
+        {{ round_signed('scored.skill', 9) }} as skill,
         intervals.skill_low,
         intervals.skill_high,
         scored.in_interval_share

@@ -99,12 +99,7 @@ correlated as (
                 count(*) >= 4
                 and count(distinct onqi_score) > 1
                 and count(distinct sales) > 1
-                then
-                    case
-                        -- A double has two zeros, and they are not the same text.
-                        when abs(corr(onqi_score_rank, sales_rank)) < 5e-10 then 0e0
-                        else round(corr(onqi_score_rank, sales_rank), 9)
-                    end
+                then {{ round_signed('corr(onqi_score_rank, sales_rank)', 9) }}
         end as rank_correlation
     from ranked
     group by dimension, dimension_value, measure
@@ -133,9 +128,9 @@ bounded as (
         cast(n_purchases as bigint) as n_purchases,
         rank_correlation,
         {% for end, sign in {'low': '-', 'high': '+'}.items() -%}
-            round(
-                1 - 2 / (exp(2 * (fisher_z {{ sign }} {{ z }} * z_error)) + 1), 9
-            ) as rank_correlation_{{ end }},
+            {{ round_signed(
+                '1 - 2 / (exp(2 * (fisher_z ' ~ sign ~ z ~ ' * z_error)) + 1)', 9
+            ) }} as rank_correlation_{{ end }},
         {% endfor -%}
         n_products < 10 as has_few_products,
         count(*) over (partition by dimension, measure) as n_compared

@@ -1,0 +1,8 @@
+{#-
+    A double of either sign, rounded: what would round to the negative zero, which is
+    another text than zero, becomes zero.
+    Usage: {{ round_signed('corr(x, y)', 9) }} as correlation
+-#}
+{% macro round_signed(number, n_digits) -%}
+    (round({{ number }}, {{ n_digits }}) + 0e0)
+{%- endmacro %}
