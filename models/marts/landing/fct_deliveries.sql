@@ -23,8 +23,8 @@ keyed as (
         loader_version,
         duckdb_version,
         {% for count in [
-            'bytes', 'records', 'new', 'known', 'absent', 'rejected', 'blank',
-            'header_lines'
+            'bytes', 'records', 'new', 'known', 'absent', 'rejected', 'open_rejects',
+            'blank', 'header_lines'
         ] -%}
             coalesce(n_{{ count }}, 0) as n_{{ count }},
         {% endfor -%}
