@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
+from loaders.reports import read_report
 
 
 class Moved(NamedTuple):
@@ -20,17 +20,11 @@ class Moved(NamedTuple):
 
 def read_impact(file: Path) -> list[Moved]:
     """The figures of a published file that moved, what moved most first."""
-    with duckdb.connect(str(file), read_only=True) as connection:
-        try:
-            rows = connection.execute(
-                f"select {', '.join(Moved._fields)} "  # noqa: S608
-                "from reports.rpt_delivery_impact "
-                "order by slice_kind not in ('all', 'vintage'), abs(difference) desc, "
-                "figure, slice_kind, slice"
-            ).fetchall()
-        except duckdb.CatalogException:
-            return []
-    return [Moved._make(row) for row in rows]
+    order = (
+        "slice_kind not in ('all', 'vintage'), abs(difference) desc, "
+        "figure, slice_kind, slice"
+    )
+    return read_report(file, "rpt_delivery_impact", Moved, order)
 
 
 def impact_lines(moves: list[Moved]) -> list[str]:

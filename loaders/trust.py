@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
+from loaders.reports import read_report
 
 
 class Trust(NamedTuple):
@@ -47,16 +47,8 @@ _HEADER = (
 
 
 def read_trust(file: Path) -> list[Trust]:
-    """The rows of a published file's rpt_trust; none if it is older than that report."""
-    with duckdb.connect(str(file), read_only=True) as connection:
-        try:
-            rows = connection.execute(
-                f"select {', '.join(Trust._fields)} from reports.rpt_trust "  # noqa: S608
-                "order by feed"
-            ).fetchall()
-        except duckdb.CatalogException:
-            return []
-    return [Trust._make(row) for row in rows]
+    """How far each feed can be trusted; nothing if the file is older than that report."""
+    return read_report(file, "rpt_trust", Trust, order="feed")
 
 
 def trust_lines(trusts: list[Trust]) -> list[str]:
