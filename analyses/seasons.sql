@@ -3,7 +3,7 @@
 -- year only, season and trend are the same thing.
 with seasons as (
     select * from reports.rpt_seasonality
-    where event_type = 'All'
+    where event_type = 'All' and dimension in ('month', 'weekday', 'hour')
 ),
 
 ranked as (
@@ -29,5 +29,5 @@ select
     round(seasonal_index_high, 2) as times_high,
     is_one_year_only
 from ranked
-where (rank_from_top = 1 or rank_from_below = 1) and dimension <> 'holiday'
+where rank_from_top = 1 or rank_from_below = 1
 order by feed asc, dimension asc, extreme desc

@@ -10,10 +10,10 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from loaders.errors import EventmartError, UsageError
 from loaders.parse import literal
@@ -29,13 +29,22 @@ _SMALL = "EVENTMART_SMALL_CELLS"
 class Cell(BaseModel):
     """The `meta.cell` of a report: what its rows count, and the columns that say where.
 
-    A row of which one of the counts is small loses all but the columns in `by`.
+    A row of which one of the counts is small loses all but the columns in `by`. Rows that
+    are alike in the columns of one of the `totals` add up to a figure that is published
+    somewhere: where one alone is hidden, it could be had by subtraction.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     counts: tuple[str, ...] = Field(min_length=1)
     by: tuple[str, ...] = Field(min_length=1)
+    totals: tuple[tuple[str, ...], ...] = ()
+
+    @model_validator(mode="after")
+    def _totals_are_shown(self) -> Self:
+        if hidden := {name for columns in self.totals for name in columns} - {*self.by}:
+            raise ValueError(f"totals: not in by: {', '.join(sorted(hidden))}")
+        return self
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from loaders.disclosure import Disclosure, Relation, quoted
+from loaders.disclosure import Cell, Disclosure, Relation, quoted
 from loaders.parse import literal
 from loaders.paths import sync
 
@@ -60,35 +60,85 @@ def write_exports(file: Path, folder: Path, disclosure: Disclosure, number: int)
     sync(folder)
 
 
-def export_query(report: Relation, least_count: int) -> str:
-    """What is exported of a report: no personal columns, and no small cells."""
+def export(connection: duckdb.DuckDBPyConnection, report: Relation, least: int) -> None:
+    """Make the table `export` of a report: no personal columns, and no small cells."""
     columns = [name for name in report.columns if name not in report.personal]
-    if not report.cell:
-        listed = ", ".join(map(quoted, columns))
-        return f"select {listed} from {report.sql} order by all"  # noqa: S608
+    listed = ", ".join(map(quoted, columns))
+    source = report.sql
+    if report.cell:
+        _hide_cells(connection, report, report.cell, least)
+        source = "cells"
+        listed = ", ".join(
+            quoted(name)
+            if name in report.cell.by
+            else f"case when not {MARKER} then {quoted(name)} end as {quoted(name)}"
+            for name in columns
+        )
+        listed += f", {MARKER}"
+    connection.execute(
+        f"create or replace temp table export as "  # noqa: S608
+        f"select {listed} from {source} order by all"
+    )
+
+
+def _hide_cells(
+    connection: duckdb.DuckDBPyConnection, report: Relation, cell: Cell, least: int
+) -> None:
+    """Copy a report to the table `cells`, with what is to be hidden marked."""
     is_small = " or ".join(
         # Zero tells of nobody.
-        f"coalesce({quoted(count)} > 0 and {quoted(count)} < {least_count}, false)"
-        for count in report.cell.counts
+        f"coalesce({quoted(count)} > 0 and {quoted(count)} < {least}, false)"
+        for count in cell.counts
     )
-    listed = ", ".join(
-        quoted(name)
-        if name in report.cell.by
-        else f"case when not {MARKER} then {quoted(name)} end as {quoted(name)}"
-        for name in columns
+    connection.execute(
+        f"create or replace temp table cells as "  # noqa: S608
+        f"select *, {is_small} as {MARKER} from {report.sql}"
     )
-    return (
-        f"select {listed}, {MARKER} "  # noqa: S608
-        f"from (select *, {is_small} as {MARKER} from {report.sql}) order by all"
+    # What is hidden for one total may be the only one hidden of another.
+    while sum(_hide_next(connection, cell, columns, least) for columns in cell.totals):
+        pass
+
+
+def _hide_next(
+    connection: duckdb.DuckDBPyConnection,
+    cell: Cell,
+    columns: tuple[str, ...],
+    least: int,
+) -> int:
+    """Hide one cell more, the smallest, where a total would tell what is hidden.
+
+    It would if that is one cell alone, or if all of it together is itself a small count.
+
+    Returns:
+        How many cells that were.
+    """
+    group = f"partition by {', '.join(map(quoted, columns))}" if columns else ""
+    counts = [f"coalesce({quoted(count)}, 0)" for count in cell.counts]
+    hidden = f"filter (where {MARKER}) over ({group})"
+    tells = " or ".join(
+        [f"count(*) {hidden} = 1"]
+        + [f"sum({count}) {hidden} between 1 and {least - 1}" for count in counts]
     )
+    order = ", ".join([MARKER, *counts, *map(quoted, cell.by)])
+    found = connection.execute(
+        f"""
+        update cells set {MARKER} = true where rowid in (
+            select rowid from cells
+            where greatest({", ".join(counts)}) > 0
+            qualify
+                not {MARKER}
+                and row_number() over ({group} order by {order}) = 1
+                and ({tells})
+        )
+        """  # noqa: S608
+    ).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _write(
     connection: duckdb.DuckDBPyConnection, report: Relation, folder: Path, least: int
 ) -> list[Export]:
-    connection.execute(
-        f"create or replace temp table export as {export_query(report, least)}"
-    )
+    export(connection, report, least)
     n_suppressed = f"count(*) filter (where {MARKER})" if report.cell else "null"
     ((n_rows, n_small),) = connection.execute(
         f"select count(*), {n_suppressed} from export"  # noqa: S608

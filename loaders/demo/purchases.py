@@ -23,6 +23,7 @@ from loaders.demo.truth import Fault, Truth
 HEADER = ("kiosk_id", "product_id", "card_hash", "date_time", "fc_number")
 DAY = 86_400
 Arrays = dict[str, Ints]
+FIRST_DAY = date(2017, 9, 27)
 FIRST = int(datetime(2017, 9, 27, 7, 7, 36, tzinfo=UTC).timestamp())
 LAST = int(datetime(2018, 9, 25, 21, 34, 46, tzinfo=UTC).timestamp())
 WINTER = int(datetime(2017, 11, 5, 9, tzinfo=UTC).timestamp())
@@ -58,6 +59,15 @@ class Increment:
         midnight = datetime(*self.last_day.timetuple()[:3], tzinfo=UTC)
         summer = not date(2017, 11, 5) <= self.last_day < date(2018, 3, 11)
         return int((midnight + timedelta(days=1, hours=7 if summer else 8)).timestamp())
+
+
+@dataclass(frozen=True)
+class Lives:
+    """First and last day on which each kiosk and each product sells, from 0."""
+
+    kiosk: tuple[Ints, Ints]
+    product: tuple[Ints, Ints]
+    day_ends: Floats
 
 
 INCREMENTS = (
@@ -135,7 +145,7 @@ def write_purchases(out: Path, work: Path, truth: Truth, tiles: list[float]) -> 
     ]
     newest = [0] * len(INCREMENTS)
     for tile, share in enumerate(tiles):
-        units = make_units(np.random.default_rng((truth.seed, 1, tile)), share)
+        units, _ = make_units(np.random.default_rng((truth.seed, 1, tile)), share)
         with duckdb.connect() as warehouse:
             load(warehouse, "units", units)
             _make_cards(warehouse, truth.seed, tile)
@@ -219,8 +229,10 @@ def _make_cards(warehouse: duckdb.DuckDBPyConnection, seed: int, tile: int) -> N
 # ---------------------------------------------------------------- units sold
 
 
-def make_units(rng: np.random.Generator, share: float) -> Arrays:
+def make_units(rng: np.random.Generator, share: float) -> tuple[Arrays, Lives]:
     """The units of one tile, by time: kiosk, product, card, instant, category.
+
+    Beside them from which day to which each kiosk and each product sells.
 
     Args:
         rng: where everything comes from that was not published.
@@ -232,7 +244,7 @@ def make_units(rng: np.random.Generator, share: float) -> Arrays:
     instant = _instants(rng, lives, product, kiosk, card, time)
     order = np.lexsort((product, kiosk, card, instant))
     product, instant = product[order], instant[order]
-    return {
+    units = {
         "unit": np.arange(product.size),
         "kiosk_id": known.kiosk_ids[kiosk[order]],
         "product_id": known.product_ids[product],
@@ -241,6 +253,7 @@ def make_units(rng: np.random.Generator, share: float) -> Arrays:
         "utc_offset": np.where((instant >= WINTER) & (instant < SUMMER), -8, -7) * 3600,
         "category": _categories(known, product, share),
     }
+    return units, lives
 
 
 def _who_what_where(
@@ -298,17 +311,8 @@ def _categories(known: Catalog, product: Ints, share: float) -> Ints:
 # ---------------------------------------------------------------- times
 
 
-@dataclass(frozen=True)
-class _Lives:
-    """First and last day on which each kiosk and each product sells."""
-
-    kiosk: tuple[Ints, Ints]
-    product: tuple[Ints, Ints]
-    day_ends: Floats
-
-
-def _lives(rng: np.random.Generator, known: Catalog) -> _Lives:
-    days = [date(2017, 9, 27) + timedelta(days=i) for i in range(364)]
+def _lives(rng: np.random.Generator, known: Catalog) -> Lives:
+    days = [FIRST_DAY + timedelta(days=i) for i in range(364)]
     weights = np.array([_WEEKDAYS[d.weekday()] for d in days])
     weights *= 1 + 0.25 * np.linspace(-1, 1, len(days))
     weights[[i for i, d in enumerate(days) if (d.month, d.day) in _HOLIDAYS]] *= 0.25
@@ -318,7 +322,7 @@ def _lives(rng: np.random.Generator, known: Catalog) -> _Lives:
         closes = np.where(rng.random(n) < share, rng.integers(230, 364, n), 363)
         return opens, closes
 
-    return _Lives(
+    return Lives(
         some(known.kiosk_ids.size, 0.2),
         some(known.product_ids.size, 0.25),
         np.cumsum(weights) / weights.sum(),
@@ -327,7 +331,7 @@ def _lives(rng: np.random.Generator, known: Catalog) -> _Lives:
 
 def _instants(
     rng: np.random.Generator,
-    lives: _Lives,
+    lives: Lives,
     product: Ints,
     kiosk: Ints,
     card: Ints,

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
 from loaders import publish as publishing
 from loaders.disclosure import Cell, Relation, Settings, read_disclosure, read_settings
 from loaders.errors import EventmartError, UsageError
-from loaders.exports import export_query
+from loaders.exports import export
 from loaders.paths import Paths
 from loaders.publish import publish, rollback
 from loaders.warehouse import create_tables, open_landing
@@ -235,13 +236,103 @@ def test_a_row_is_small_if_one_of_its_counts_is() -> None:
             "('a', 9, 4), ('b', 4, 9), ('c', 9, 9), ('d', null, 9)"
             ") as areas (area, n_last, n_before)"
         )
-        rows = connection.execute(export_query(relation, 5)).fetchall()
+        export(connection, relation, 5)
+        rows = connection.execute("from export").fetchall()
     assert rows == [
         ("a", None, None, True),
         ("b", None, None, True),
         ("c", 9, 9, False),
         ("d", None, 9, False),
     ]
+
+
+def exported_cells(
+    rows: list[tuple[Any, ...]], totals: tuple[tuple[str, ...], ...], least: int = 5
+) -> pd.Series:
+    """Which are hidden, of rows of (year, place, number of cards, number of visits)."""
+    columns = ("year", "place", "n_cards", "n_visits")
+    cell = Cell(counts=columns[2:], by=columns[:2], totals=totals)
+    relation = Relation("model.x", "reports", "rpt_x", "", columns, (), cell)
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema reports; create table reports.rpt_x (year varchar, "
+            "place varchar, n_cards bigint, n_visits bigint)"
+        )
+        connection.executemany("insert into reports.rpt_x values (?, ?, ?, ?)", rows[::-1])
+        export(connection, relation, least)
+        found = connection.execute("from export").df().set_index(["year", "place"])
+    return found["is_suppressed"]
+
+
+def cells(*counts: int | None) -> list[tuple[Any, ...]]:
+    """Places of one year, with as many visits as cards."""
+    return [("2016", f"place {i}", n, n) for i, n in enumerate(counts)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "hidden"),
+    [
+        # One alone could be had from the total: the next smallest goes with it.
+        ((3, 80, 7, 9), {0, 2}),
+        # Of equals always the same.
+        ((3, 7, 7, 7), {0, 1}),
+        # Two hide one another, unless they are so few together that they are known.
+        ((4, 4, 7, 9), {0, 1}),
+        ((1, 1, 7, 9), {0, 1, 2}),
+        # Zero hides nothing; what is not known neither.
+        ((3, 0, 8, None), {0, 2}),
+        ((3, 0, 0, None), {0}),
+        # Nothing is small, or there is nothing to be had.
+        ((5, 6, 7, 8), set()),
+        ((3,), {0}),
+        ((0, 0), set()),
+        ((1, 2, 3, 4), {0, 1, 2, 3}),
+    ],
+)
+def test_no_hidden_cell_can_be_had_from_its_total(
+    counts: tuple[int | None, ...], hidden: set[int]
+) -> None:
+    for totals in ((("year",),), ((),)):
+        found = exported_cells(cells(*counts), totals)
+        assert set(found.to_numpy().nonzero()[0]) == hidden
+    alone = exported_cells(cells(*counts), ())
+    assert set(alone.to_numpy().nonzero()[0]) == {
+        i for i, n in enumerate(counts) if n and n < 5
+    }
+    assert not exported_cells(cells(*counts), (("year",),), least=0).any()
+
+
+def test_each_total_is_one_of_its_own() -> None:
+    rows = [("2016", "a", 3, 30), ("2016", "b", 9, 30), ("2017", "a", 9, 9)]
+    rows += [("2017", "b", 9, 9), ("2018", "c", 9, 2), ("2018", "d", 9, 9)]
+    found = exported_cells(rows, (("year",),))
+    # Of 2018 it is the visits that are few.
+    assert list(found) == [True, True, False, False, True, True]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_line_of_a_table_with_two_totals_tells_a_hidden_cell(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n_rows, n_columns = rng.integers(2, 12, 2)
+    table = rng.choice(
+        [0, 1, 3, 5, 9, 200], (n_rows, n_columns), p=[0.2, *[0.1] * 3, 0.2, 0.3]
+    )
+    rows = [
+        (f"{year:02}", f"{place:02}", int(n), int(n))
+        for (year, place), n in np.ndenumerate(table)
+    ]
+    found = exported_cells(rows, (("year",), ("place",))).to_numpy()
+    hidden = found.reshape(table.shape)
+    assert hidden[(table > 0) & (table < 5)].all()
+    for counts, marks in [
+        *zip(table, hidden, strict=True),
+        *zip(table.T, hidden.T, strict=True),
+    ]:
+        if marks.any() and (counts[~marks] > 0).any():
+            assert marks.sum() >= 2
+            assert counts[marks].sum() >= 5
+    if not ((table > 0) & (table < 5)).any():
+        assert not hidden.any()
 
 
 def test_a_name_is_never_taken_for_sql() -> None:
@@ -252,7 +343,8 @@ def test_a_name_is_never_taken_for_sql() -> None:
         connection.execute(
             f'create schema reports; create table reports."{escaped}" ("{escaped}" int)'
         )
-        assert connection.execute(export_query(relation, 5)).fetchall() == []
+        export(connection, relation, 5)
+        assert connection.execute("from export").fetchall() == []
 
 
 def test_the_list_of_exports_says_what_they_are(
@@ -372,6 +464,10 @@ def changed(name: str, **columns: Any) -> list[dict[str, Any]]:
         (changed("rpt_cells", columns=["place", "x"], cell=CELL), "no column n_requests"),
         (changed("rpt_cells", cell={"counts": []}), "meta.cell: .* validation error"),
         (changed("rpt_cells", cell={"by": ["place"]}), "meta.cell: .* validation error"),
+        (
+            changed("rpt_cells", cell={**CELL, "totals": [["n_requests"]]}),
+            "totals: not in by: n_requests",
+        ),
         (changed("rpt_cells", personal=["place"]), "must be built with database="),
         (
             [*NODES, node("marts.dim_people", ["name"], ["name"])],

@@ -160,3 +160,17 @@ class City:
                 state = "current" if held[-1] == last else r.departure(gone_at)
                 found[r.name, state] = r.n_rows
         return found
+
+    def followed(self) -> Counter[tuple[date, bool]]:
+        """Of requests that a delivery followed after a close: month, and if reopened."""
+        found: Counter[tuple[date, bool]] = Counter()
+        states = self.states()
+        for r in self.requests:
+            rows = [row for as_of in self.as_ofs if (row := r.row(as_of))]
+            said = [row[COLUMNS.index("Case Status")].startswith("Closed") for row in rows]
+            # Neither what is withdrawn counts, nor what cannot be told apart.
+            is_counted = r.n_rows == 1 and (r.name, "withdrawn") not in states
+            if is_counted and True in said[:-1]:
+                reopened = False in said[said.index(True) :]
+                found[r.created_at.date().replace(day=1), reopened] += 1
+        return found

@@ -77,7 +77,7 @@ def town(rng: np.random.Generator, n_cards: int = 500) -> pd.DataFrame:
 
 
 def demo_purchases(scale: float) -> pd.DataFrame:
-    units = make_units(np.random.default_rng((1, 1, 0)), scale)
+    units, _ = make_units(np.random.default_rng((1, 1, 0)), scale)
     no_card = units["card"].max() if scale == 1 else 119_780
     card = pd.Series(units["card"])
     return pd.DataFrame(

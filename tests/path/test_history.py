@@ -103,6 +103,31 @@ def test_each_thing_said_is_one_version(
     assert {name: n for (name,), n in found.items()} == dict(city.versions())
 
 
+def test_what_was_reopened_is_found(city: City, history: duckdb.DuckDBPyConnection) -> None:
+    rows = history.execute(
+        "select month_start_date, n_followed_after_close, reopened_share "
+        "from reports.rpt_request_volumes where dimension = 'overall'"
+    ).fetchall()
+    truth = city.followed()
+    assert truth.total() > 500
+    for month, n_followed, share in rows:
+        assert n_followed == truth[month, False] + truth[month, True]
+        expected = truth[month, True] / n_followed if n_followed else None
+        assert share == pytest.approx(expected, abs=1e-12)
+    assert sum(n for (_, reopened), n in truth.items() if reopened) > 20
+    ((n_unknown,),) = history.execute(
+        "select count(*) from reports.rpt_request_volumes where reopened_share is null"
+    ).fetchall()
+    assert n_unknown > 0
+    ((n_reopened,), (n_spells,)) = history.execute(
+        "select sum(round(n_followed_after_close * reopened_share)) "
+        "from reports.rpt_request_volumes where dimension = 'overall' union all "
+        "select count(distinct identity_key) "
+        "from marts.fct_service_request_open_spells where is_reopened"
+    ).fetchall()
+    assert n_reopened == n_spells
+
+
 def test_a_cut_delivery_retires_nothing(delivered: Project) -> None:
     with duckdb.connect(str(delivered.paths.landing), read_only=True) as landing:
         held = landing.execute(

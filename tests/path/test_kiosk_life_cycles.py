@@ -1,14 +1,16 @@
 """Lives of kiosks: what was planted is found, to the day, and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import kendalltau, theilslopes
+from scipy.stats import kendalltau, nbinom, theilslopes
 
+from loaders.demo.catalog import catalog
+from loaders.demo.purchases import FIRST_DAY, make_units
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project
 
@@ -48,9 +50,6 @@ class Street:
         self.silent[name], self.states[name] = silent, state
 
     def build(self, compiled: Compiled) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect()
-        connection.execute("attach ':memory:' as eventmart; use eventmart")
-        connection.execute("create schema marts; create schema reports")
         units = pd.DataFrame(
             [
                 (name, FIRST + timedelta(day), visit, unit)
@@ -61,26 +60,32 @@ class Street:
             ],
             columns=["kiosk_id", "purchase_date", "visit", "unit"],
         )
-        connection.register("units", units)
-        connection.execute(
-            "create table marts.fct_purchases as select kiosk_id, "
-            "cast(purchase_date as date) as purchase_date, 'p' as product_id, "
-            "cast(purchase_date as timestamp) + to_minutes(visit) as purchased_at "
-            "from units"
-        )
-        for fact, columns in {
-            "fct_service_requests": ("request_date", "closed_date"),
-            "fct_accidents": ("occurred_date", "reported_date"),
-        }.items():
-            typed = ", ".join(f"{column} date" for column in columns)
-            connection.execute(f"create table marts.{fact} ({typed})")
-        by_name = {model.name: model for model in compiled.models}
-        for name in MODELS:
-            model = by_name[name]
-            connection.execute(
-                f"create table {model.schema}.{name} as {model.compiled_code}"
-            )
-        return connection
+        day = pd.to_datetime(units["purchase_date"])
+        units["purchased_at"] = day + pd.to_timedelta(units["visit"], unit="min")
+        return build(compiled, units.assign(product_id="p"))
+
+
+def build(compiled: Compiled, units: pd.DataFrame) -> duckdb.DuckDBPyConnection:
+    """The lives of kiosks, from these purchases."""
+    connection = duckdb.connect()
+    connection.execute("attach ':memory:' as eventmart; use eventmart")
+    connection.execute("create schema marts; create schema reports")
+    connection.register("units", units)
+    connection.execute(
+        "create table marts.fct_purchases as select kiosk_id, product_id, purchased_at, "
+        "cast(purchased_at as date) as purchase_date from units"
+    )
+    for fact, columns in {
+        "fct_service_requests": ("request_date", "closed_date"),
+        "fct_accidents": ("occurred_date", "reported_date"),
+    }.items():
+        typed = ", ".join(f"{column} date" for column in columns)
+        connection.execute(f"create table marts.{fact} ({typed})")
+    by_name = {model.name: model for model in compiled.models}
+    for name in MODELS:
+        model = by_name[name]
+        connection.execute(f"create table {model.schema}.{name} as {model.compiled_code}")
+    return connection
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +139,7 @@ def test_planted_silences_are_found_to_the_day_and_no_others(
             expected.add((kiosk, begin, end))
     rows = found.execute(
         "select subject_id, first_silent_date, last_silent_date, kind "
-        "from marts.fct_sales_silences where subject = 'kiosk'"
+        "from marts.fct_sales_silences where subject = 'kiosk' and is_beyond_chance"
     ).fetchall()
     silences = {(k, (a - FIRST).days, (b - FIRST).days) for k, a, b, _ in rows}
     assert silences == {s for s in expected if s[0] != "brief"}
@@ -151,6 +156,121 @@ def test_planted_silences_are_found_to_the_day_and_no_others(
         assert closed == (FIRST + timedelta(ends[0][0] - 1) if is_closed else None), kiosk
         assert n_pauses == len(spans) - len(begins) - len(ends)
         assert n_active == N_DAYS - sum(b - a + 1 for a, b in spans)
+
+
+@pytest.mark.xdist_group("compiled")
+def test_each_kiosk_says_from_when_to_when_its_life_can_be_told(
+    street: Street, found: duckdb.DuckDBPyConnection
+) -> None:
+    report = found.execute("select * from reports.rpt_kiosk_life_cycles").df()
+    visits = pd.DataFrame(street.sales, columns=["kiosk", "day", "n"])
+    sold = visits.pivot_table(index="kiosk", columns="day", values="n", fill_value=0)
+    sold = sold.reindex(columns=range(N_DAYS), fill_value=0)
+    days_of = {kiosk: np.flatnonzero(sold.loc[kiosk]) for kiosk in sold.index}
+    always = [k for k, days in days_of.items() if days[0] < 28 and days[-1] >= N_DAYS - 28]
+    pace = sold.loc[always].sum().to_numpy(dtype=float)
+    n_silences = sum((np.diff([-1, *days, N_DAYS]) > 1).sum() for days in days_of.values())
+
+    so_far = np.cumsum(pace) - pace
+    to_come = pace.sum() - np.cumsum(pace)
+
+    def chances(kiosk: str, silent: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """By day, the logarithm of the chance of nothing sold over the silent pace."""
+        n, selling = sold.loc[kiosk].to_numpy(), days_of[kiosk]
+        expected = pace[selling] * n.sum() / pace[selling].sum()
+        pearson = ((n[selling] - expected) ** 2 / expected).sum()
+        scatter = max(pearson / (len(selling) - 1), 1)
+        if (sales := n[chosen].sum()) < 10:
+            return np.full(N_DAYS, np.nan)
+        over = pace[chosen.min() : chosen.max() + 1].sum()
+        # Counts that are negative binomial: gamma-Poisson.
+        return nbinom.logpmf(0, sales / scatter, over / (over + silent))
+
+    judged = found.execute(
+        "select subject_id, kind, log_probability from marts.fct_sales_silences "
+        "where subject = 'kiosk' and kind <> 'between_sales'"
+    ).fetchall()
+    logs = {(kiosk, kind): np.nan if log is None else log for kiosk, kind, log in judged}
+    for row in report.itertuples():
+        kiosk, selling = row.kiosk_id, days_of[row.kiosk_id]
+        opening = chances(kiosk, so_far, selling[:20])
+        closing = chances(kiosk, to_come, selling[-20:])
+        seen = (logs[kiosk, "before_first_sale"], logs[kiosk, "since_last_sale"])
+        np.testing.assert_allclose(
+            seen, (opening[selling[0]], closing[selling[-1]]), atol=1e-5
+        )
+        allowed = np.log(0.01 / n_silences)
+        first = next(iter(np.flatnonzero(opening < allowed)), None)
+        last = next(iter(np.flatnonzero(closing < allowed)[::-1]), None)
+        last = None if last is None else min(last, N_DAYS - 29)
+        assert day_number(row.opening_told_from_date) == first, kiosk
+        assert day_number(row.closing_told_until_date) == last, kiosk
+    assert report["opening_told_from_date"].notna().sum() > 80
+    assert_told_where_the_report_says(report)
+
+
+def day_number(found: pd.Timestamp) -> int | None:
+    return None if pd.isna(found) else (found.date() - FIRST).days
+
+
+def assert_told_where_the_report_says(report: pd.DataFrame) -> None:
+    opened = report["first_purchase_date"] >= report["opening_told_from_date"]
+    closed = report["last_purchase_date"] <= report["closing_told_until_date"]
+    first, last = report["first_purchase_date"], report["last_purchase_date"]
+    pd.testing.assert_series_equal(
+        report["opened_date"], first.where(opened), check_names=False
+    )
+    pd.testing.assert_series_equal(
+        report["closed_date"], last.where(closed), check_names=False
+    )
+
+
+@pytest.mark.full
+@pytest.mark.xdist_group("compiled")
+def test_the_lives_of_the_demo_are_told_at_the_real_size(
+    compiled: Compiled, report: Callable[[str, str], None]
+) -> None:
+    units, lives = make_units(np.random.default_rng((1, 1, 0)), 1)
+    local = units["instant"] + units["utc_offset"]
+    purchases = pd.DataFrame(
+        {
+            "kiosk_id": units["kiosk_id"].astype(str),
+            "product_id": units["product_id"].astype(str),
+            "purchased_at": pd.to_datetime(local, unit="s"),
+        }
+    )
+    with build(compiled, purchases) as connection:
+        found = connection.execute("select * from reports.rpt_kiosk_life_cycles").df()
+    assert_told_where_the_report_says(found)
+    found = found.set_index("kiosk_id").sort_index()
+    kiosks = pd.Index(catalog().kiosk_ids.astype(str))
+    opens, closes = (
+        (pd.Timestamp(FIRST_DAY) + pd.Series(pd.to_timedelta(days, unit="D"), kiosks))[
+            found.index
+        ]
+        for days in lives.kiosk
+    )
+    was_opened, was_closed = opens > opens.min(), closes < closes.max()
+    sold = purchases["purchased_at"].dt.normalize().groupby(purchases["kiosk_id"])
+    # What lies farther from the ends than the report says it must is found, to the day of
+    # the first and the last sale; and none that was not planted.
+    is_opening = was_opened & (opens >= found["opening_told_from_date"])
+    is_closing = was_closed & (closes <= found["closing_told_until_date"])
+    assert (found["opened_date"] == sold.min())[is_opening].all()
+    assert (found["closed_date"] == sold.max())[is_closing].all()
+    assert was_opened[found["opened_date"].notna()].all()
+    assert was_closed[found["closed_date"].notna()].all()
+    is_silent = found["kiosk_state"].isin(["paused", "closed"])
+    assert was_closed[is_silent].all()
+    assert is_opening.sum() >= 0.9 * was_opened.sum()
+    report(
+        "Kiosk lives",
+        f"the demo at scale 1: {is_opening.sum()} of {was_opened.sum()} planted openings "
+        f"and {is_closing.sum()} of {was_closed.sum()} planted closings lie where the "
+        "report says that they can be told (a closing takes 28 days of silence); all of "
+        "them are, to the day of the first and the last sale, and none that was not "
+        f"planted; {is_silent.sum() - is_closing.sum()} more closings are told as pauses",
+    )
 
 
 @pytest.mark.xdist_group("built")

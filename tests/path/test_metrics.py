@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
@@ -77,10 +78,32 @@ def kiosk_rates(rows: pd.DataFrame) -> pd.DataFrame:
     return found.assign(rate=found.n / found.days.where(found.days > 0))
 
 
+def discrete(values: pd.Series, share: float) -> float:
+    """The least value that such a share of them does not exceed."""
+    known = values.dropna()
+    return np.quantile(known, share, method="inverted_cdf") if len(known) else np.nan
+
+
+def baskets(rows: pd.DataFrame) -> pd.DataFrame:
+    groups = rows.groupby("kiosk_id")
+    found = groups.agg(
+        n=("n_units", "size"), units=("n_units", "sum"), products=("n_products", "sum")
+    )
+    return found.assign(a=found.units / found.n, b=found.products / found.n)
+
+
+def returns(rows: pd.DataFrame) -> pd.DataFrame:
+    days = rows.days_to_next_visit.astype(float).groupby(rows.visit_number_band)
+    return pd.DataFrame(
+        {"n": days.size(), "back": days.count(), "median": days.agg(discrete, 0.5)}
+    )
+
+
 def requests_by(column: str) -> Oracle:
     def answer(rows: pd.DataFrame) -> pd.DataFrame:
         groups = rows.groupby(column)
         hours = groups.hours_to_close
+        days = rows.days_to_close.astype(float).groupby(rows[column])
         found = pd.DataFrame(
             {
                 "service_requests": groups.size(),
@@ -90,6 +113,8 @@ def requests_by(column: str) -> Oracle:
                 "requests_closed_at_once": groups.was_closed_at_once.sum(),
                 "median_hours_of_closed": hours.median(),
                 "p90_hours_of_closed": hours.quantile(0.9),
+                "median_days_of_closed": days.agg(discrete, 0.5),
+                "p90_days_of_closed": days.agg(discrete, 0.9),
             }
         )
         found.insert(
@@ -130,13 +155,14 @@ def delays(rows: pd.DataFrame) -> pd.DataFrame:
 OF_REQUESTS = (
     *("service_requests", "open_requests", "open_share", "requests_measured_in_hours"),
     *("requests_closed_at_once", "closed_at_once_share", "median_hours_of_closed"),
-    "p90_hours_of_closed",
+    *("p90_hours_of_closed", "median_days_of_closed", "p90_days_of_closed"),
 )
 FROM_TIME_TO_CLOSE = """
     select dimension_value, n_requests, n_open, open_share, n_measured_in_hours,
         coalesce(round(closed_at_once_share * n_measured_in_hours), 0),
         closed_at_once_share,
-        median_hours_of_closed, p90_hours_of_closed
+        median_hours_of_closed, p90_hours_of_closed,
+        median_days_of_closed, p90_days_of_closed
     from reports.rpt_time_to_close where dimension = '{}'
 """
 REQUESTS = """
@@ -179,6 +205,27 @@ CASES = {
         "where dimension = 'overall'",
         "select kiosk_id, n_purchases, is_active from marts.fct_kiosk_days",
         kiosk_rates,
+    ),
+    "baskets by kiosk": Case(
+        (
+            *("visits", "units_of_visits", "products_of_visits", "units_per_visit"),
+            "products_per_visit",
+        ),
+        ("kiosk",),
+        "select dimension_value, n_visits, n_units, avg_products * n_visits, avg_units, "
+        "avg_products from reports.rpt_basket_sizes "
+        "where has_shared_cards and dimension = 'kiosk'",
+        "select kiosk_id, n_units, n_products from marts.fct_visits",
+        baskets,
+    ),
+    "days between visits": Case(
+        ("visits", "visits_returned", "median_days_of_returned"),
+        ("visit__visit_number_band",),
+        "select dimension_value, n_visits, n_returned, median_days_of_returned "
+        "from reports.rpt_time_between_visits "
+        "where has_shared_cards and dimension = 'visit_number'",
+        "select visit_number_band, days_to_next_visit from marts.fct_visits",
+        returns,
     ),
     "requests by agency": Case(
         OF_REQUESTS,

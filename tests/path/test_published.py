@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from loaders.disclosure import read_disclosure
 from tests.path.conftest import ROOT, Project, new_project
 
 # They share what takes long to set up.
@@ -133,6 +134,24 @@ def test_every_report_is_exported_whole_but_for_small_cells(built: Project) -> N
                 for source in (f"'{file}'", f"'{file.with_suffix('.csv')}'", report)
             ]
             assert counts[0] == counts[1] == counts[2], report
+
+
+def test_no_exported_cell_is_hidden_alone_in_its_total(built: Project) -> None:
+    manifest = built.paths.data / "target" / "manifest.json"
+    n_checked = 0
+    for report in read_disclosure(manifest).relations:
+        file = built.paths.published / "exports" / f"{report.name}.parquet"
+        for columns in report.cell.totals if report.cell else ():
+            listed = ", ".join(columns) or "()"
+            counts = ", ".join(report.cell.counts if report.cell else ())
+            rows = duckdb.sql(
+                "select count(*) filter (where is_suppressed) as n_hidden, "
+                f"count(*) filter (where greatest({counts}) > 0) as n_shown "
+                f"from '{file}' group by {listed}"
+            ).fetchall()
+            assert not [1 for hidden, shown in rows if hidden == 1 and shown], report.name
+            n_checked += sum(hidden > 0 for hidden, _ in rows)
+    assert n_checked > 50
 
 
 def readme_queries() -> list[str]:

@@ -442,6 +442,24 @@ def test_volumes_equal_counts_with_pandas(built: Project) -> None:
     with built.published() as connection:
         report = connection.execute("select * from reports.rpt_request_volumes").df()
         found = facts(connection)
+        versions = connection.execute(
+            "select * from marts.fct_service_request_versions "
+            "where not has_equal_identities"
+        ).df()
+        ((newest,),) = connection.execute(
+            "select max(as_of_at) from marts.fct_deliveries "
+            "where feed = 'service_requests' and status = 'landed'"
+        ).fetchall()
+    said = versions.sort_values("version_number")
+    closes = said[~said["is_open"]].drop_duplicates("identity_key")
+    closes = closes.set_index("identity_key")[["version_number", "valid_from_at"]]
+    said = said.join(closes, on="identity_key", rsuffix="_of_close")
+    again = said[
+        said["is_open"] & (said["version_number"] > said["version_number_of_close"])
+    ]
+    found["first_closed_at"] = found["identity_key"].map(closes["valid_from_at"])
+    found["is_followed"] = found["first_closed_at"] < found["last_held_at"].fillna(newest)
+    found["was_reopened"] = found["identity_key"].isin(again["identity_key"])
     found["closed_month"] = (
         found["closed_date"]
         .dt.strftime("%Y-%m")
@@ -462,10 +480,14 @@ def test_volumes_equal_counts_with_pandas(built: Project) -> None:
                 "first_call_share": known["first_call_resolution"].agg(
                     lambda said: (said == "yes").mean()
                 ),
+                "n_followed_after_close": created["is_followed"].sum(),
+                "reopened_share": part[part["is_followed"]]
+                .groupby("request_month")["was_reopened"]
+                .mean(),
                 "void_share": created["status_family"].agg(lambda s: (s == "void").mean()),
             }
         )
-        counts = ["n_requests", "n_closes"]
+        counts = ["n_requests", "n_closes", "n_followed_after_close"]
         expected[counts] = expected[counts].fillna(0)
         pd.testing.assert_frame_equal(
             ours[expected.columns].sort_index().astype(float),

@@ -144,6 +144,58 @@ def test_hours_scatter_and_add_up_as_pandas_has_it(built: Project) -> None:
         np.testing.assert_allclose(rows["dispersion"], max(scale, 1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("feed", ["purchases", "service_requests"])
+def test_hours_of_weekdays_and_their_intervals_are_those_of_days_drawn_anew(
+    built: Project, feed: str
+) -> None:
+    days = query(
+        built,
+        "select event_date, weekday_factor from marts.fct_seasonal_days "
+        f"where event_type = 'All' and feed = '{feed}'",
+    ).set_index("event_date")["weekday_factor"]
+    hours = query(
+        built,
+        "select event_date, event_hour, sum(n_events) as n from marts.fct_event_hours "
+        f"where event_hour is not null and feed = '{feed}' group by all",
+    )
+    table = hours.pivot_table(index="event_date", columns="event_hour", values="n")
+    table = table.reindex(days.index, columns=range(24)).fillna(0)
+    weekday = table.index.isocalendar().day.to_numpy()
+    rows = query(
+        built,
+        "select * from reports.rpt_seasonality where event_type = 'All' "
+        f"and dimension = 'weekday_and_hour' and feed = '{feed}' order by period_number",
+    )
+    assert len(rows) == 168
+    counts = table.groupby(weekday).sum()
+    n_days = pd.Series(weekday).value_counts().sort_index()
+    assert rows["n_events"].tolist() == counts.to_numpy().ravel().tolist()
+    assert rows["n_days_observed"].tolist() == np.repeat(n_days.to_numpy(), 24).tolist()
+    per_day = counts.div(n_days, axis="index").to_numpy().ravel()
+    np.testing.assert_allclose(rows["events_per_day"], per_day, atol=1e-6)
+    shares = counts.div(counts.sum(axis="columns"), axis="index")
+    factors = days.groupby(weekday).first()
+    expected = 24 * shares.mul(factors, axis="index").to_numpy().ravel()
+    np.testing.assert_allclose(rows["seasonal_index"], expected, atol=1e-6)
+    # Days of each weekday drawn anew: how far the share of an hour in the week goes.
+    rng = np.random.default_rng(1)
+    drawn = []
+    for _ in range(300):
+        means = np.array(
+            [
+                table.to_numpy()[rng.choice(np.flatnonzero(weekday == number), n)].mean(0)
+                for number, n in n_days.items()
+            ]
+        )
+        drawn.append(means.ravel() / means.mean())
+    many = (rows["n_events"] >= 20).to_numpy()
+    assert many.sum() > 30
+    error = np.std(drawn, axis=0)[many] / np.mean(drawn, axis=0)[many]
+    ours = np.log(rows["seasonal_index_high"] / rows["seasonal_index_low"]) / 2 / 1.959964
+    ratio = ours.to_numpy()[many] / error
+    assert 0.9 < np.median(ratio) < 1.2
+
+
 def test_every_event_of_an_observed_day_is_counted(built: Project) -> None:
     totals = query(
         built,

@@ -12,7 +12,7 @@ dates as (
 
 silences as (
     select * from {{ ref('fct_sales_silences') }}
-    where subject = 'kiosk'
+    where subject = 'kiosk' and is_beyond_chance
 ),
 
 spans as (

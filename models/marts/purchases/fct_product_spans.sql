@@ -9,7 +9,7 @@ kiosk_days as (
 
 silences as (
     select * from {{ ref('fct_sales_silences') }}
-    where subject = 'product'
+    where subject = 'product' and is_beyond_chance
 ),
 
 spans as (

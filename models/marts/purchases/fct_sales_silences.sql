@@ -1,5 +1,6 @@
 {% set n_selling_days = 20 %}
 {% set n_least_sales = 10 %}
+{% set sides = {'before_first_sale': 'after', 'since_last_sale': 'before'} %}
 
 with purchases as (
     select * from {{ ref('fct_purchases') }}
@@ -192,7 +193,7 @@ silences as (
 ),
 
 -- If n sales came at a steady pace, the chance of none over a further stretch is
--- (1 + stretch / their stretch) ^ -n: Poisson's, with the rate as unsure as it is.
+-- (their stretch / both stretches) ^ n: Poisson's, with the rate as unsure as it is.
 compared as (
     select
         silences.*,
@@ -204,19 +205,28 @@ compared as (
             case
                 when silences.n_{{ side }} >= {{ n_least_sales }}
                     then
-                        -silences.n_{{ side }} / clusters.dispersion * ln(
-                            1 + silences.silent_pace
-                            / nullif(silences.pace_{{ side }}, 0)
+                        silences.n_{{ side }} / clusters.dispersion * ln(
+                            nullif(silences.pace_{{ side }}, 0)
+                            / (silences.pace_{{ side }} + silences.silent_pace)
                         )
             end as log_probability_{{ side }},
         {% endfor -%}
-        count(*) over (partition by silences.subject) as n_silences
+        -- So small a chance that all the silences there are would hardly hold one by
+        -- accident; ends of the data at which there was none are no silences.
+        ln(0.01 / nullif(count(
+            case
+                when silences.first_silent_date <= silences.last_silent_date then 1
+            end
+        ) over (partition by silences.subject), 0)) as log_chance_allowed,
+        clusters.dispersion
     from silences
     inner join clusters
         on
             silences.subject = clusters.subject
             and silences.subject_id = clusters.subject_id
-    where silences.first_silent_date <= silences.last_silent_date
+    where
+        silences.kind <> 'between_sales'
+        or silences.first_silent_date <= silences.last_silent_date
 ),
 
 -- Of both sides the one with the larger chance.
@@ -229,28 +239,68 @@ judged as (
         ) as log_probability,
         silent_pace * least(
             coalesce(rate_before, rate_after), coalesce(rate_after, rate_before)
-        ) as n_expected_sales
+        ) as n_expected_sales,
+        -- Of an end of the data: the pace it takes to tell its silence from chance.
+        case
+            {% for kind, side in sides.items() -%}
+                when kind = '{{ kind }}' and rate_{{ side }} is not null
+                    then
+                        pace_{{ side }} * (
+                            exp(-log_chance_allowed * dispersion / n_{{ side }}) - 1
+                        )
+            {% endfor -%}
+        end as least_pace
     from compared
 ),
 
--- So small a chance that all the silences there are would hardly hold one by accident.
-implausible as (
+told as (
     select
-        {{ surrogate_key(['subject', 'subject_id', 'first_silent_date']) }}
-            as sales_silence_key,
-        subject,
-        subject_id,
-        kind,
-        cast(
-            {{ dbt.datediff('first_silent_date', 'last_silent_date', 'day') }}
-            + 1 as integer
-        ) as n_silent_days,
-        round(n_expected_sales, 3) as n_expected_sales,
-        round(log_probability, 6) as log_probability,
-        cast(first_silent_date as date) as first_silent_date,
-        cast(last_silent_date as date) as last_silent_date
+        judged.subject,
+        judged.subject_id,
+        judged.kind,
+        min(days.calendar_date) as first_date,
+        max(days.calendar_date) as last_date
     from judged
-    where log_probability < ln(0.01 / n_silences)
+    cross join spans
+    inner join days as ends on spans.last_date = ends.calendar_date
+    inner join days
+        on
+            judged.least_pace < case judged.kind
+                when 'before_first_sale' then days.pace_so_far - days.pace
+                else ends.pace_so_far - days.pace_so_far
+            end
+    group by judged.subject, judged.subject_id, judged.kind
+),
+
+silences_told as (
+    select
+        {{ surrogate_key([
+            'judged.subject', 'judged.subject_id', 'judged.first_silent_date'
+        ]) }} as sales_silence_key,
+        judged.subject,
+        judged.subject_id,
+        judged.kind,
+        cast(
+            {{ dbt.datediff(
+                'judged.first_silent_date', 'judged.last_silent_date', 'day'
+            ) }} + 1 as integer
+        ) as n_silent_days,
+        round(judged.n_expected_sales, 3) as n_expected_sales,
+        round(judged.log_probability, 6) as log_probability,
+        coalesce(judged.log_probability < judged.log_chance_allowed, false)
+            as is_beyond_chance,
+        cast(judged.first_silent_date as date) as first_silent_date,
+        cast(judged.last_silent_date as date) as last_silent_date,
+        case judged.kind
+            when 'before_first_sale' then told.first_date
+            else told.last_date
+        end as told_date
+    from judged
+    left join told
+        on
+            judged.subject = told.subject
+            and judged.subject_id = told.subject_id
+            and judged.kind = told.kind
 )
 
-select * from implausible
+select * from silences_told

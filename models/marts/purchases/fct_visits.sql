@@ -29,6 +29,10 @@ numbered as (
             partition by customer_key
             order by started_at_utc, kiosk_id
         ) as visit_number,
+        lead(visit_date) over (
+            partition by customer_key
+            order by started_at_utc, kiosk_id
+        ) as next_visit_date,
         n_units,
         n_products,
         visit_date,
@@ -36,7 +40,36 @@ numbered as (
         started_at_utc,
         ended_at_utc
     from visits
+),
+
+followed as (
+    select
+        visit_key,
+        customer_key,
+        kiosk_id,
+        case
+            when visit_number = 1 then '1'
+            when visit_number = 2 then '2'
+            when visit_number <= 5 then '3 to 5'
+            when visit_number <= 10 then '6 to 10'
+            else 'over 10'
+        end as visit_number_band,
+        visit_hour,
+        visit_number,
+        -- An odd offset may date a later visit before an earlier one.
+        cast(case
+            when next_visit_date > visit_date
+                then {{ dbt.datediff('visit_date', 'next_visit_date', 'day') }}
+            when next_visit_date is not null then 0
+        end as integer) as days_to_next_visit,
+        n_units,
+        n_products,
+        visit_date,
+        started_at,
+        started_at_utc,
+        ended_at_utc
+    from numbered
 )
 
-select * from numbered
+select * from followed
 order by visit_date

@@ -11,21 +11,7 @@ last_day as (
 ),
 
 visits as (
-    select
-        customer_key,
-        visit_date,
-        case
-            when visit_number = 1 then '1'
-            when visit_number = 2 then '2'
-            when visit_number <= 5 then '3 to 5'
-            when visit_number <= 10 then '6 to 10'
-            else 'over 10'
-        end as visit_number_band,
-        lead(visit_date) over (
-            partition by customer_key
-            order by visit_number
-        ) as next_visit_date
-    from {{ ref('fct_visits') }}
+    select * from {{ ref('fct_visits') }}
 ),
 
 {{ grouped_cards() }},
@@ -34,16 +20,13 @@ waited as (
     select
         grouped_cards.has_shared_cards,
         visits.visit_number_band,
-        -- An odd offset may date a later visit before an earlier one.
-        greatest(
+        coalesce(
+            visits.days_to_next_visit,
             {{ dbt.datediff(
-                'visits.visit_date',
-                'coalesce(visits.next_visit_date, last_day.last_purchase_date)',
-                'day',
-            ) }},
-            0
+                'visits.visit_date', 'last_day.last_purchase_date', 'day'
+            ) }}
         ) as watched_days,
-        visits.next_visit_date is not null as has_returned
+        visits.days_to_next_visit is not null as has_returned
     from visits
     inner join grouped_cards on visits.customer_key = grouped_cards.customer_key
     cross join last_day

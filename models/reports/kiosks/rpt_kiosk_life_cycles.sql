@@ -11,6 +11,11 @@ silences as (
     where subject = 'kiosk'
 ),
 
+spans as (
+    select max(last_purchase_date) as last_date
+    from kiosks
+),
+
 trends as (
     select * from {{ ref('fct_kiosk_trends') }}
 ),
@@ -49,7 +54,30 @@ silent as (
             end
         ) as last_pause_date
     from silences
+    where is_beyond_chance
     group by subject_id
+),
+
+-- Nearer to an end of the data nobody could tell an opening or a closing from chance.
+ends as (
+    select
+        silences.subject_id as kiosk_id,
+        max(case when silences.kind = 'before_first_sale' then silences.told_date end)
+            as opening_told_from_date,
+        cast(max(
+            case
+                when
+                    silences.kind = 'since_last_sale'
+                    and silences.told_date is not null
+                    then least(
+                        silences.told_date,
+                        {{ dbt.dateadd('day', -28, 'spans.last_date') }}
+                    )
+            end
+        ) as date) as closing_told_until_date
+    from silences
+    cross join spans
+    group by silences.subject_id
 ),
 
 -- Phi(-z) is less than exp(-z * z / 2) / 2.
@@ -91,10 +119,13 @@ joined as (
         silent.last_pause_date,
         case when silent.n_last_silent_days >= 28 then kiosks.last_purchase_date end
             as closed_date,
+        ends.opening_told_from_date,
+        ends.closing_told_until_date,
         kiosks.first_purchase_date,
         kiosks.last_purchase_date
     from kiosks
     inner join sold on kiosks.kiosk_id = sold.kiosk_id
+    inner join ends on kiosks.kiosk_id = ends.kiosk_id
     left join silent on kiosks.kiosk_id = silent.kiosk_id
     left join tested on kiosks.kiosk_id = tested.kiosk_id
 )

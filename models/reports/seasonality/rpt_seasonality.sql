@@ -1,4 +1,6 @@
 {% set z = '1.959963984540054e0' %}
+{% set hours_of = {'weekday': ['dated.weekday_number'], 'day': []} %}
+{% set also = ['dated.feed', 'dated.event_type', 'event_hours.event_hour'] %}
 
 with days as (
     select * from {{ ref('fct_seasonal_days') }}
@@ -47,6 +49,7 @@ by_day as (
             {{ dimension }}_name as period,
             {{ dimension }}_number as period_number,
             sum(n_events) as n_events,
+            sum(sum(n_events)) over (partition by feed, event_type) as n_divided_events,
             count(*) as n_days,
             count(distinct year_number) as n_years,
             max({{ dimension }}_factor) as seasonal_index,
@@ -58,55 +61,76 @@ by_day as (
     {% endfor %}
 ),
 
-feed_days as (
+-- Hours are parts of the day as a whole, and of each weekday.
+divided as (
     select
         feed,
         event_type,
+        'hour' as dimension,
+        '' as period_prefix,
+        0 as weekday_number,
         count(*) as n_days,
-        count(distinct year_number) as n_years
+        count(distinct year_number) as n_years,
+        1.0 as seasonal_index
     from dated
     group by feed, event_type
+    union all
+    select
+        feed,
+        event_type,
+        'weekday_and_hour' as dimension,
+        period || ' ' as period_prefix,
+        period_number as weekday_number,
+        n_days,
+        n_years,
+        seasonal_index
+    from by_day
+    where dimension = 'weekday'
 ),
 
 hour_counts as (
     select
-        days.feed,
-        days.event_type,
+        dated.feed,
+        dated.event_type,
+        coalesce(dated.weekday_number, 0) as weekday_number,
         event_hours.event_hour,
         sum(event_hours.n_events) as n_events
-    from days
+    from dated
     inner join event_hours
         on
-            days.feed = event_hours.feed
-            and days.event_date = event_hours.event_date
-            and days.event_type in ('All', event_hours.event_type)
+            dated.feed = event_hours.feed
+            and dated.event_date = event_hours.event_date
+            and dated.event_type in ('All', event_hours.event_type)
     where event_hours.event_hour is not null
-    group by days.feed, days.event_type, event_hours.event_hour
+    group by {{ grouped_by_dimension(hours_of, also) }} -- noqa: PRS
 ),
 
 by_hour as (
     select
-        feed_days.feed,
-        feed_days.event_type,
-        'hour' as dimension,
-        lpad(cast(times_of_day.hour_of_day as varchar), 2, '0') as period,
-        times_of_day.hour_of_day as period_number,
+        divided.feed,
+        divided.event_type,
+        divided.dimension,
+        divided.period_prefix
+        || lpad(cast(times_of_day.hour_of_day as varchar), 2, '0') as period,
+        100 * divided.weekday_number + times_of_day.hour_of_day as period_number,
         coalesce(hour_counts.n_events, 0) as n_events,
-        feed_days.n_days,
-        feed_days.n_years,
-        24.0 * coalesce(hour_counts.n_events, 0) / nullif(
-            sum(hour_counts.n_events) over (
-                partition by feed_days.feed, feed_days.event_type
-            ), 0
-        ) as seasonal_index,
+        sum(hour_counts.n_events) over divided_hours as n_divided_events,
+        divided.n_days,
+        divided.n_years,
+        divided.seasonal_index * 24.0 * coalesce(hour_counts.n_events, 0)
+        / nullif(sum(hour_counts.n_events) over divided_hours, 0) as seasonal_index,
         false as has_partial_months
-    from feed_days
+    from divided
     cross join times_of_day
     left join hour_counts
         on
-            feed_days.feed = hour_counts.feed
-            and feed_days.event_type = hour_counts.event_type
+            divided.feed = hour_counts.feed
+            and divided.event_type = hour_counts.event_type
+            and divided.weekday_number = hour_counts.weekday_number
             and times_of_day.hour_of_day = hour_counts.event_hour
+    window divided_hours as (
+        partition by divided.feed, divided.event_type, divided.weekday_number
+    )
 ),
 
 together as (
@@ -116,7 +140,8 @@ together as (
 ),
 
 -- A month is as sure as its weeks, a weekday as its days: weeks that go up and down as
--- a whole carry all weekdays with them.
+-- a whole carry all weekdays with them. An hour of a weekday is as sure as the hour
+-- among those of the weekday, and the weekday.
 scattered as (
     select
         together.*,
@@ -124,8 +149,10 @@ scattered as (
             when 'month'
                 then greatest(dispersions.day_dispersion, dispersions.week_dispersion)
             when 'hour' then dispersions.hour_dispersion
+            when 'weekday_and_hour' then dispersions.hour_dispersion
             else dispersions.day_dispersion
         end as dispersion,
+        dispersions.day_dispersion,
         sum(together.n_events) over (
             partition by together.feed, together.event_type, together.dimension
         ) as n_all_events
@@ -142,7 +169,8 @@ measured as (
         case
             when n_events > 0
                 then sqrt(
-                    dispersion * (1.0 / n_events - 1.0 / nullif(n_all_events, 0))
+                    dispersion * (1.0 / n_events - 1.0 / n_divided_events)
+                    + day_dispersion * (1.0 / n_divided_events - 1.0 / n_all_events)
                 )
         end as log_error
     from scattered

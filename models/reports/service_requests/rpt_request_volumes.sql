@@ -5,6 +5,11 @@ with requests as (
     where record_state <> 'withdrawn'
 ),
 
+request_versions as (
+    select * from {{ ref('fct_service_request_versions') }}
+    where not has_equal_identities
+),
+
 neighborhoods as (
     select * from {{ ref('dim_neighborhoods') }}
 ),
@@ -16,9 +21,26 @@ dates as (
 deliveries as (
     select
         window_start_date,
+        as_of_at,
         cast(as_of_at as date) as as_of_date
     from {{ ref('fct_deliveries') }}
     where feed = 'service_requests' and status = 'landed'
+),
+
+last_delivery as (
+    select max(as_of_at) as newest_as_of_at
+    from deliveries
+),
+
+-- What deliveries said in turn: of requests that cannot be told apart nothing follows.
+closed_once as (
+    select
+        identity_key,
+        min(case when not is_open then valid_from_at end) as first_closed_at,
+        max(case when is_open then version_number end)
+        > min(case when not is_open then version_number end) as was_reopened
+    from request_versions
+    group by identity_key
 ),
 
 labelled as (
@@ -38,6 +60,12 @@ labelled as (
         requests.n_equal_identities,
         requests.is_open,
         requests.was_closed_at_once,
+        coalesce(
+            closed_once.first_closed_at
+            < coalesce(requests.last_held_at, last_delivery.newest_as_of_at),
+            false
+        ) as was_followed_after_close,
+        coalesce(closed_once.was_reopened, false) as was_reopened,
         cast({{ dbt.date_trunc('month', 'requests.request_date') }} as date)
             as request_month,
         cast({{ dbt.date_trunc('month', 'requests.closed_date') }} as date)
@@ -45,6 +73,8 @@ labelled as (
     from requests
     inner join neighborhoods
         on requests.neighborhood_key = neighborhoods.neighborhood_key
+    left join closed_once on requests.identity_key = closed_once.identity_key
+    cross join last_delivery
 ),
 
 created as (
@@ -62,7 +92,9 @@ created as (
             as n_first_call_known,
         count(case when status = 'Closed - Duplicate Case' then 1 end) as n_duplicates,
         count(case when status_family = 'void' then 1 end) as n_void,
-        count(case when n_equal_identities > 1 then 1 end) as n_alike
+        count(case when n_equal_identities > 1 then 1 end) as n_alike,
+        count(case when was_followed_after_close then 1 end) as n_followed_after_close,
+        count(case when was_reopened then 1 end) as n_reopened
     from labelled
     group by {{ grouped_by_dimension(dimensions, ['request_month']) }} -- noqa: PRS
 ),
@@ -102,7 +134,7 @@ flows as (
         {% for count in [
             'requests', 'closed_since', 'closed_by_date_only', 'measured_in_hours',
             'closed_at_once', 'first_call', 'first_call_known', 'duplicates', 'void',
-            'alike'
+            'alike', 'followed_after_close', 'reopened'
         ] -%}
             coalesce(created.n_{{ count }}, 0) as n_{{ count }},
         {% endfor -%}
@@ -123,6 +155,7 @@ shared as (
         flows.n_requests,
         flows.n_closes,
         flows.n_first_call_known,
+        flows.n_followed_after_close,
         cast(flows.n_closes as double) / nullif(flows.n_requests, 0)
             as closes_per_request,
         cast(flows.n_requests as double) / nullif(sum(flows.n_requests) over (
@@ -134,6 +167,8 @@ shared as (
             as closed_at_once_share,
         cast(flows.n_closed_by_date_only as double) / nullif(flows.n_closed_since, 0)
             as date_only_close_share,
+        cast(flows.n_reopened as double) / nullif(flows.n_followed_after_close, 0)
+            as reopened_share,
         cast(flows.n_duplicates as double) / nullif(flows.n_requests, 0)
             as duplicate_share,
         cast(flows.n_void as double) / nullif(flows.n_requests, 0) as void_share,
