@@ -1,16 +1,16 @@
 """Time whether builds and landings follow the delivery, and not the history.
 
-    python benchmarks/history.py --sizes 1,10,30 --window 4 --rounds 3
+    python benchmarks/history.py --scale 1 --rounds 3
 
-- A delivery that changes 10,000 requests, in facts of so many million: what dbt takes for
-  the fact, for all that it is built from, and for the fact's data tests; publishing apart,
-  once.
-- A window of so many million requests, delivered again with 1 % changed: landing it, in
+- A window of 4 million requests, delivered again with 1 % changed: landing it, in
   alternating runs with what a user would pick instead; rebuilding the fact apart, once.
-  With `--window 0` or `--sizes ''` one of both is left out.
+- A delivery that changes 10,000 requests, in facts of 1, 10 and 30 million: what dbt takes
+  for the fact, for all that it is built from, and for the fact's data tests; publishing
+  apart, once.
 
-Prints tables and writes them to docs/performance.md. Run it on a machine that does nothing
-else, with room for about 3 GB a million.
+`--only again` or `--only history` is one of both. Prints tables and writes them to
+docs/performance.md. Run it on a machine that does nothing else, with room for about 3 GB a
+million.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from common import (
     Taken,
     alternate,
     dbt,
+    dbt_results,
     eventmart,
     machine,
     scratch,
@@ -34,7 +35,10 @@ from common import (
 )
 from peer import PEERS, Peer, available
 
+N_REQUESTS = 4_000_000
 N_CHANGED = 10_000
+# How many times as many are held.
+HISTORIES = (100, 1_000, 3_000)
 FACT = "fct_service_requests"
 TESTS = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
 MODELS = (f"+{FACT}", "+dim_request_types", "+dim_neighborhoods")
@@ -106,16 +110,16 @@ def write_window(path: Path, n_requests: int, n_changed: int, day: int) -> None:
         )
 
 
-def build_against_history(folder: Path, millions: list[float], rounds: int) -> list[str]:
-    """The table of what a delivery of 10,000 changed rows takes, by size of history."""
-    found: dict[float, list[tuple[float, float, float]]] = {}
-    build_files: dict[float, float] = {}
+def build_against_history(folder: Path, n_changed: int, rounds: int) -> list[str]:
+    """The table of what a delivery of so many changed rows takes, by size of history."""
+    found: dict[int, list[tuple[float, float, float]]] = {}
+    build_files: dict[int, int] = {}
     publishing = ""
-    for size in millions:
-        data = folder / f"history_{size:g}"
-        n_requests = int(size * 1_000_000)
+    for times in HISTORIES:
+        size = times * n_changed
+        data = folder / f"history_{size}"
         for day in range(2):
-            write_window(folder / f"{day}.csv", n_requests, N_CHANGED, day)
+            write_window(folder / f"{day}.csv", size, n_changed, day)
         eventmart(data, "init")
         eventmart(
             data, "land", "service_requests", folder / "0.csv", "--as-of", "2016-01-02"
@@ -129,14 +133,15 @@ def build_against_history(folder: Path, millions: list[float], rounds: int) -> l
         for _ in range(rounds):
             shutil.rmtree(data / "build")
             shutil.copytree(kept, data / "build")
-            _, taken = dbt(data, "build", "--select", *MODELS, *TESTS)
+            dbt(data, "build", "--select", *MODELS, *TESTS)
+            taken = {r["unique_id"]: r["execution_time"] for r in dbt_results(data)}
             fact = taken[f"model.eventmart.{FACT}"]
             models = sum(t for name, t in taken.items() if name.startswith("model."))
             tests = sum(
                 t for name, t in taken.items() if name.startswith("test.") and FACT in name
             )
             found.setdefault(size, []).append((fact, models, tests))
-            print(f"{size:g} M: {fact:.2f} {models:.2f} {tests:.2f}", flush=True)
+            print(f"{size:,}: {fact:.2f} {models:.2f} {tests:.2f}", flush=True)
         build_files[size] = (data / "build" / "eventmart.duckdb").stat().st_size
         publishing = publishing or _time_publishing(data)
         shutil.rmtree(kept)
@@ -153,7 +158,7 @@ def build_against_history(folder: Path, millions: list[float], rounds: int) -> l
         )
         smallest = smallest or fact + tests
         lines.append(
-            f"| {size:g} million | {fact:.2f} s | {models:.2f} s | {tests:.2f} s "
+            f"| {size:,} | {fact:.2f} s | {models:.2f} s | {tests:.2f} s "
             f"| {(fact + tests) / smallest:.2f} | {build_files[size] / 1e6:,.0f} MB |"
         )
     return [*lines, "", publishing]
@@ -173,10 +178,9 @@ def _time_publishing(data: Path) -> str:
 
 
 def landing_again(
-    folder: Path, millions: float, rounds: int, peers: list[Peer]
+    folder: Path, n_requests: int, rounds: int, peers: list[Peer]
 ) -> list[str]:
     """The table of what it takes to land a window again of which 1 % has changed."""
-    n_requests = int(millions * 1_000_000)
     files = [folder / f"{day}.csv" for day in range(2)]
     for day, file in enumerate(files):
         write_window(file, n_requests, n_requests // 100, day)
@@ -208,8 +212,8 @@ def _time_rebuild(data: Path) -> str:
     """Build the fact from a landing, and build it once more from nothing."""
     call = ("run", "--select", f"+{FACT}")
     dbt(data, "seed")
-    first, _ = dbt(data, *call)
-    again, _ = dbt(data, *call, "--full-refresh")
+    first = dbt(data, *call)
+    again = dbt(data, *call, "--full-refresh")
     return (
         f"`{FACT}` with all that it is built from: {first.seconds:.1f} s the first time, "
         f"{again.seconds:.1f} s rebuilt (`dbt run --full-refresh`); each once, dbt's start "
@@ -220,20 +224,21 @@ def _time_rebuild(data: Path) -> str:
 def main() -> None:
     """Measure, print, and write the sections of docs/performance.md."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--sizes", default="1,10,30", help="millions of requests held")
-    parser.add_argument("--window", type=float, default=4, help="millions of requests")
+    parser.add_argument("--scale", type=float, default=1, help="1: a window of 4 million")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("again", "history"))
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     options = parser.parse_args()
-    if options.window:
+    if options.only != "history":
         peers, missing = available(*options.peers)
+        n_requests = round(N_REQUESTS * options.scale)
         with scratch() as folder:
-            lines = landing_again(folder, options.window, options.rounds, peers)
+            lines = landing_again(folder, n_requests, options.rounds, peers)
         write_section(
             "A window delivered again",
             [
-                f"By `make bench-history`: {options.window:g} million requests, 1 % of them",
-                f"changed; {machine()};",
+                f"By `make bench SCALE={options.scale:g}`: {n_requests:,} requests, 1 % of "
+                f"which changed; {machine()};",
                 f"{options.rounds} alternating rounds. Bare DuckDB reads all into a table",
                 "beside it and merges; dlt merges by key; pandas copies into a staging",
                 "table, PostgreSQL upserts what differs and deletes what is gone; PySpark",
@@ -244,14 +249,15 @@ def main() -> None:
                 *missing,
             ],
         )
-    sizes = [float(size) for size in options.sizes.split(",") if size]
-    if sizes:
+    if options.only != "again":
+        n_changed = round(N_CHANGED * options.scale)
         with scratch() as folder:
-            lines = build_against_history(folder, sizes, options.rounds)
+            lines = build_against_history(folder, n_changed, options.rounds)
         write_section(
             "A delivery into facts of any size",
             [
-                f"By `make bench-history`: {N_CHANGED:,} requests of a window changed;",
+                f"By `make bench SCALE={options.scale:g}`: {n_changed:,} requests of a "
+                "window changed;",
                 f"{machine()};",
                 f"medians of {options.rounds} builds from the same state.",
                 "",

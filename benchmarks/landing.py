@@ -1,6 +1,6 @@
 """Time landings beside what a user would pick instead, in alternating runs.
 
-    python benchmarks/landing.py --megabytes 1000 --rounds 3
+    python benchmarks/landing.py --scale 1 --rounds 3
 
 Prints a table of wall times, their ratios to DuckDB's bare read, peaks of memory and sizes
 on disk, and writes it to docs/performance.md. Run it on a machine that does nothing else,
@@ -20,11 +20,12 @@ from common import Taken, alternate, eventmart, machine, scratch, table, write_s
 from peer import PEERS, Peer, available
 
 MEMORY_LIMIT = "1GB"
+N_PURCHASES = 8_130_000  # 1 GB
+N_BYTES = 123  # of each
 
 
-def write_purchases(path: Path, megabytes: int) -> int:
-    """Write a CSV of kiosk purchases of about this size; how many, the same each time."""
-    n_rows = megabytes * 1_000_000 // 123
+def write_purchases(path: Path, n_rows: int) -> None:
+    """Write a CSV of so many kiosk purchases; the same each time."""
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(
@@ -53,7 +54,6 @@ def write_purchases(path: Path, megabytes: int) -> int:
             """.replace("{path}", str(path)),
             [n_rows],
         )
-    return n_rows
 
 
 def landed(data: Path, file: Path) -> Taken:
@@ -101,18 +101,20 @@ def ways(folder: Path, peers: list[Peer], n_rows: int) -> dict[str, Callable[[],
 def main() -> None:
     """Measure, print, and write the section of docs/performance.md."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--megabytes", type=int, default=1000, help="of the plain CSV")
+    parser.add_argument("--scale", type=float, default=1, help="1: a CSV of 1 GB")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     options = parser.parse_args()
     peers, missing = available(*dict.fromkeys((PEERS[0], *options.peers)))
     with scratch() as folder:
-        n_rows = write_purchases(folder / "purchases.csv", options.megabytes)
+        n_rows = round(N_PURCHASES * options.scale)
+        write_purchases(folder / "purchases.csv", n_rows)
         found = alternate(ways(folder, peers, n_rows), options.rounds)
     write_section(
         "Landing",
         [
-            f"By `make bench`: a CSV of {options.megabytes:,} MB, {n_rows:,} purchases;",
+            f"By `make bench SCALE={options.scale:g}`: a CSV of {n_rows:,} purchases, "
+            f"{N_BYTES * n_rows / 1e6:,.0f} MB;",
             f"{machine()};",
             f"{options.rounds} alternating rounds, each run in processes of its own with",
             f"their start-up. Ours and bare DuckDB have a memory limit of {MEMORY_LIMIT};",
