@@ -67,16 +67,6 @@ def landed_anew(data: Path, file: Path) -> Taken:
     return landed(data, file)
 
 
-def delivered(peer: Peer, folder: Path, file: Path, n_rows: int) -> Taken:
-    """Have a peer read a file into nothing."""
-    nothing = folder / "peer"
-    nothing.mkdir()
-    place = peer.place(nothing)
-    taken = peer.deliver(file, place, n_rows=n_rows, MEMORY_LIMIT=MEMORY_LIMIT)
-    shutil.rmtree(nothing)
-    return taken
-
-
 def ways(folder: Path, peers: list[Peer], n_rows: int) -> dict[str, Callable[[], Taken]]:
     """What is timed, in order; each in processes of its own."""
     plain, again = folder / "purchases.csv", folder / "again.csv"
@@ -88,7 +78,16 @@ def ways(folder: Path, peers: list[Peer], n_rows: int) -> dict[str, Callable[[],
         archive.write(plain, plain.name)
     data = folder / "data"
     return {
-        **{peer.title: partial(delivered, peer, folder, plain, n_rows) for peer in peers},
+        **{
+            peer.title: partial(
+                peer.deliver_into_nothing,
+                plain,
+                folder,
+                n_rows=n_rows,
+                MEMORY_LIMIT=MEMORY_LIMIT,
+            )
+            for peer in peers
+        },
         "landed": partial(landed_anew, data, plain),
         "seen again": partial(landed, data, again),
         **{

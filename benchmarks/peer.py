@@ -130,6 +130,16 @@ class Peer:
             sys.exit(f"{self.title} holds {n_held:,} rows of {file}, not {n_rows:,}")
         return replace(taken, n_bytes=n_bytes)
 
+    def deliver_into_nothing(
+        self, file: Path, folder: Path, *keys: str, n_rows: int, **environment: str
+    ) -> Taken:
+        """Have it read a file into a place that is new, and is removed again."""
+        nothing = folder / "nothing"
+        nothing.mkdir()
+        taken = self.deliver(file, self.place(nothing), *keys, n_rows=n_rows, **environment)
+        shutil.rmtree(nothing)
+        return taken
+
     def _run(self, *arguments: str | Path, **environment: str) -> Taken:
         return run([self._python(), self.script, *arguments], **environment)
 
