@@ -77,3 +77,22 @@ def test_a_peer_that_cannot_run_is_named_with_its_reason(
     found, missing = module("peer").available("pyspark_parquet")
     assert found == []
     assert missing == ["PySpark local to Parquet cannot run here: there is no Java."]
+
+
+def test_what_grows_is_projected_and_what_is_mostly_fixed_is_not(module: Any) -> None:
+    cost, taken = module("cost"), module("common").Taken
+    smaller, larger = (
+        cost.Point(
+            scale=scale,
+            delivered_bytes=round(scale * 1e9),
+            landing=taken(seconds=10 + 90 * scale, peak_mib=1),
+            landing_bytes=round(scale * 2e9),
+            building=taken(seconds=1000 + 10 * scale, peak_mib=1, n_bytes=round(5e9)),
+            again=taken(seconds=20, peak_mib=1),
+        )
+        for scale in (0.3, 1)
+    )
+    assert cost.projected(smaller, larger, 1000) == (
+        "| 1000, projected | 1,000.00 GB | 25.0 h | mostly fixed | mostly fixed "
+        "| 2,000.00 GB | mostly fixed |  |  |"
+    )
