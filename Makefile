@@ -15,11 +15,11 @@ export EVENTMART_DATA ?= $(CURDIR)/data
 export DBT_PROFILES_DIR := $(CURDIR)
 # Tests that share what takes long to set up stay together (xdist_group).
 PARALLEL := --numprocesses auto --dist loadgroup
-# The demo's size: 1 is the real volume, 1.1 million purchases.
+# The demo's size, 1 is the real volume, 1.1 million purchases; and that of benchmarks.
 SCALE ?= 0.02
 
 .PHONY: help setup build test test-full lint format land watch demo answers docs docs-serve \
-	check-incremental bench bench-history lock clean
+	check-incremental bench lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,11 +81,10 @@ answers: setup ## Write docs/answers.md from what is published: the questions, a
 docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1
 
-bench: setup ## Time landings beside DuckDB's bare read (about 10 minutes).
-	@$(BIN)/python benchmarks/landing.py
-
-bench-history: setup ## Time builds and landings against history (about an hour).
-	@$(BIN)/python benchmarks/history.py
+bench: setup ## Time all beside what one would pick instead: make bench SCALE=1
+	@for part in landing history build queries cost; do
+		$(BIN)/python benchmarks/$$part.py --scale $(SCALE)
+	done
 
 watch: setup ## Land, build and publish what comes, until Ctrl-C.
 	@$(EVENTMART) watch --build

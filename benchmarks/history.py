@@ -1,55 +1,49 @@
 """Time whether builds and landings follow the delivery, and not the history.
 
-    python benchmarks/history.py --sizes 1,10,30 --window 4 --rounds 3
+    python benchmarks/history.py --scale 1 --rounds 3
 
-- A delivery that changes 10,000 requests, in facts of so many million: what dbt takes for
-  the fact, for all that it is built from, and for the fact's data tests; publishing apart,
-  once.
-- A window of so many million requests, delivered again with 1 % changed: landing it, in
-  alternating runs with landing it whole and merging it by hand, and with a rebuild.
+- A window of 4 million requests, delivered again with 1 % changed: landing it, in
+  alternating runs with what a user would pick instead; rebuilding the fact apart, once.
+- A delivery that changes 10,000 requests, in facts of 1, 10 and 30 million: what dbt takes
+  for the fact, for all that it is built from, and for the fact's data tests; publishing
+  apart, once.
 
-Prints tables and writes them to docs/performance.md. Run it on a machine that does nothing
-else, with room for about 3 GB a million.
+`--only again` or `--only history` is one of both. Prints tables and writes them to
+docs/performance.md. Run it on a machine that does nothing else, with room for about 3 GB a
+million.
 """
 
 import argparse
-import json
 import shutil
 import statistics
-import sys
-import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import duckdb
-from common import ROOT, machine, run, write_section
+from common import (
+    Taken,
+    alternate,
+    dbt,
+    dbt_results,
+    eventmart,
+    machine,
+    scratch,
+    table,
+    write_section,
+)
+from peer import PEERS, Peer, available
 
+N_REQUESTS = 4_000_000
 N_CHANGED = 10_000
+# How many times as many are held.
+HISTORIES = (100, 1_000, 3_000)
 FACT = "fct_service_requests"
 TESTS = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
 MODELS = (f"+{FACT}", "+dim_request_types", "+dim_neighborhoods")
-# What one would write by hand: whole into a table beside it, merged by what never changes
-# in a request. The first time, and with `rebuild`, the table is simply made.
-BY_HAND = """
-import sys, duckdb
-file, database, how = sys.argv[1:]
-with duckdb.connect(database) as connection:
-    connection.execute("set preserve_insertion_order = false")
-    read = "select * from read_csv(?, all_varchar = true)"
-    if how == "rebuild":
-        connection.execute(f"create or replace table requests as {read}", [file])
-        sys.exit()
-    connection.execute(f"create or replace table fresh as {read}", [file])
-    columns = [name for name, *_ in connection.execute("describe fresh").fetchall()]
-    keys = ["Case Summary", "Case Created dttm", "Case Source", "Agency"]
-    on = " and ".join(f'held."{key}" = fresh."{key}"' for key in keys)
-    values = ", ".join(f'"{name}" = fresh."{name}"' for name in columns)
-    connection.execute(
-        f"merge into requests as held using fresh on ({on}) "
-        f"when matched then update set {values} when not matched then insert "
-        "when not matched by source then delete"
-    )
-    connection.execute("drop table fresh")
-"""
+# What tells the requests of such a window apart, and never changes.
+KEYS = ("Case Summary", "Case Created dttm", "Case Source", "Agency")
 
 
 def write_window(path: Path, n_requests: int, n_changed: int, day: int) -> None:
@@ -116,32 +110,16 @@ def write_window(path: Path, n_requests: int, n_changed: int, day: int) -> None:
         )
 
 
-def eventmart(data: Path, *arguments: str | Path) -> float:
-    """Run the command line; its wall time."""
-    call = [sys.executable, "-m", "loaders", *map(str, arguments)]
-    return run(call, EVENTMART_DATA=str(data))[0]
-
-
-def dbt(data: Path, *arguments: str) -> dict[str, float]:
-    """Run dbt; the seconds of each node, and all in all, by its own clock."""
-    call = [str(Path(sys.executable).with_name("dbt")), "--quiet", *arguments]
-    call += ["--project-dir", str(ROOT), "--target-path", str(data / "target")]
-    call += ["--log-path", str(data / "logs")]
-    run(call, EVENTMART_DATA=str(data), DBT_PROFILES_DIR=str(ROOT))
-    results = json.loads((data / "target" / "run_results.json").read_text())["results"]
-    return {result["unique_id"]: result["execution_time"] for result in results}
-
-
-def build_against_history(folder: Path, millions: list[float], rounds: int) -> list[str]:
-    """The table of what a delivery of 10,000 changed rows takes, by size of history."""
-    found: dict[float, list[tuple[float, float, float]]] = {}
-    build_files: dict[float, float] = {}
+def build_against_history(folder: Path, n_changed: int, rounds: int) -> list[str]:
+    """The table of what a delivery of so many changed rows takes, by size of history."""
+    found: dict[int, list[tuple[float, float, float]]] = {}
+    build_files: dict[int, int] = {}
     publishing = ""
-    for size in millions:
-        data = folder / f"history_{size:g}"
-        n_requests = int(size * 1_000_000)
+    for times in HISTORIES:
+        size = times * n_changed
+        data = folder / f"history_{size}"
         for day in range(2):
-            write_window(folder / f"{day}.csv", n_requests, N_CHANGED, day)
+            write_window(folder / f"{day}.csv", size, n_changed, day)
         eventmart(data, "init")
         eventmart(
             data, "land", "service_requests", folder / "0.csv", "--as-of", "2016-01-02"
@@ -155,14 +133,15 @@ def build_against_history(folder: Path, millions: list[float], rounds: int) -> l
         for _ in range(rounds):
             shutil.rmtree(data / "build")
             shutil.copytree(kept, data / "build")
-            taken = dbt(data, "build", "--select", *MODELS, *TESTS)
+            dbt(data, "build", "--select", *MODELS, *TESTS)
+            taken = {r["unique_id"]: r["execution_time"] for r in dbt_results(data)}
             fact = taken[f"model.eventmart.{FACT}"]
             models = sum(t for name, t in taken.items() if name.startswith("model."))
             tests = sum(
                 t for name, t in taken.items() if name.startswith("test.") and FACT in name
             )
             found.setdefault(size, []).append((fact, models, tests))
-            print(f"{size:g} M: {fact:.2f} {models:.2f} {tests:.2f}", flush=True)
+            print(f"{size:,}: {fact:.2f} {models:.2f} {tests:.2f}", flush=True)
         build_files[size] = (data / "build" / "eventmart.duckdb").stat().st_size
         publishing = publishing or _time_publishing(data)
         shutil.rmtree(kept)
@@ -179,7 +158,7 @@ def build_against_history(folder: Path, millions: list[float], rounds: int) -> l
         )
         smallest = smallest or fact + tests
         lines.append(
-            f"| {size:g} million | {fact:.2f} s | {models:.2f} s | {tests:.2f} s "
+            f"| {size:,} | {fact:.2f} s | {models:.2f} s | {tests:.2f} s "
             f"| {(fact + tests) / smallest:.2f} | {build_files[size] / 1e6:,.0f} MB |"
         )
     return [*lines, "", publishing]
@@ -188,9 +167,8 @@ def build_against_history(folder: Path, millions: list[float], rounds: int) -> l
 def _time_publishing(data: Path) -> str:
     """Build all there is, and time the publishing of that by itself."""
     dbt(data, "build", "--exclude-resource-type", "unit_test")
-    seconds = eventmart(
-        data, "publish", "--run-results", data / "target" / "run_results.json"
-    )
+    results = data / "target" / "run_results.json"
+    seconds = eventmart(data, "publish", "--run-results", results).seconds
     n_bytes = (data / "published" / "eventmart.duckdb").stat().st_size
     return (
         f"Publishing a whole build of the smallest, {n_bytes / 1e6:,.0f} MB, with its "
@@ -199,83 +177,96 @@ def _time_publishing(data: Path) -> str:
     )
 
 
-def landing_again(folder: Path, millions: float, rounds: int) -> list[str]:
+def landing_again(
+    folder: Path, n_requests: int, rounds: int, peers: list[Peer]
+) -> list[str]:
     """The table of what it takes to land a window again of which 1 % has changed."""
-    n_requests = int(millions * 1_000_000)
     files = [folder / f"{day}.csv" for day in range(2)]
     for day, file in enumerate(files):
         write_window(file, n_requests, n_requests // 100, day)
-    data, kept, by_hand = folder / "data", folder / "kept", folder / "by_hand.duckdb"
+    data, kept = folder / "data", folder / "kept"
     eventmart(kept, "init")
     eventmart(kept, "land", "service_requests", files[0], "--as-of", "2016-01-02")
-    script = [sys.executable, "-c", BY_HAND]
-    found: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        by_hand.unlink(missing_ok=True)
-        run([*script, str(files[0]), str(by_hand), "rebuild"])
+
+    def landed_again() -> Taken:
         shutil.rmtree(data, ignore_errors=True)
         shutil.copytree(kept, data)
-        for name, seconds in (
-            (
-                "landed again",
-                lambda: eventmart(
-                    data, "land", "service_requests", files[1], "--as-of", "2016-01-03"
-                ),
-            ),
-            (
-                "read whole and merged",
-                lambda: run([*script, str(files[1]), str(by_hand), "merge"])[0],
-            ),
-            (
-                "read into a new table",
-                lambda: run([*script, str(files[1]), str(by_hand), "rebuild"])[0],
-            ),
-        ):
-            found.setdefault(name, []).append(seconds())
-            print(f"{name:<24}{found[name][-1]:8.1f} s", flush=True)
-    lines = ["| | wall, median | to landing again |", "| --- | --- | --- |"]
-    for name, walls in found.items():
-        ratios = [w / ours for w, ours in zip(walls, found["landed again"], strict=True)]
-        lines.append(
-            f"| {name} | {statistics.median(walls):.1f} s "
-            f"| {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) |"
+        return eventmart(
+            data, "land", "service_requests", files[1], "--as-of", "2016-01-03"
         )
-    return lines
+
+    def delivered(peer: Peer, turns: Iterator[Path]) -> Taken:
+        # To and fro: each turn changes as many requests as the other.
+        return peer.deliver(next(turns), peer.place(folder), *KEYS, n_rows=n_requests)
+
+    ways: dict[str, Callable[[], Taken]] = {"landed again": landed_again}
+    for peer in peers:
+        turns = cycle(files)
+        delivered(peer, turns)
+        ways[peer.title] = partial(delivered, peer, turns)
+    ways["bare DuckDB, all anew"] = partial(
+        Peer(PEERS[0]).deliver_into_nothing, files[1], folder, *KEYS, n_rows=n_requests
+    )
+    found = alternate(ways, rounds)
+    return [*table(found, "landed again"), "", _time_rebuild(data)]
+
+
+def _time_rebuild(data: Path) -> str:
+    """Build the fact from a landing, and build it once more from nothing."""
+    call = ("run", "--select", f"+{FACT}")
+    dbt(data, "seed")
+    first = dbt(data, *call)
+    again = dbt(data, *call, "--full-refresh")
+    return (
+        f"`{FACT}` with all that it is built from: {first.seconds:.1f} s the first time, "
+        f"{again.seconds:.1f} s rebuilt (`dbt run --full-refresh`); each once, dbt's start "
+        f"included; {again.peak_mib:,.0f} MiB."
+    )
 
 
 def main() -> None:
     """Measure, print, and write the sections of docs/performance.md."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--sizes", default="1,10,30", help="millions of requests held")
-    parser.add_argument("--window", type=float, default=4, help="millions of requests")
+    parser.add_argument("--scale", type=float, default=1, help="1: a window of 4 million")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=("again", "history"))
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        lines = landing_again(Path(folder), options.window, options.rounds)
-    write_section(
-        "A window delivered again",
-        [
-            f"By `make bench-history`: {options.window:g} million requests, 1 % changed; "
-            f"{machine()};",
-            f"{options.rounds} alternating rounds. By hand: DuckDB, all text, nothing "
-            "counted, kept or refused.",
-            "",
-            *lines,
-        ],
-    )
-    sizes = [float(size) for size in options.sizes.split(",")]
-    with tempfile.TemporaryDirectory() as folder:
-        lines = build_against_history(Path(folder), sizes, options.rounds)
-    write_section(
-        "A delivery into facts of any size",
-        [
-            f"By `make bench-history`: {N_CHANGED:,} requests of a window changed; "
-            f"{machine()};",
-            f"medians of {options.rounds} builds from the same state.",
-            "",
-            *lines,
-        ],
-    )
+    if options.only != "history":
+        peers, missing = available(*options.peers)
+        n_requests = round(N_REQUESTS * options.scale)
+        with scratch() as folder:
+            lines = landing_again(folder, n_requests, options.rounds, peers)
+        write_section(
+            "A window delivered again",
+            [
+                f"By `make bench SCALE={options.scale:g}`: {n_requests:,} requests, 1 % of "
+                f"which changed; {machine()};",
+                f"{options.rounds} alternating rounds. Bare DuckDB reads all into a table",
+                "beside it and merges; dlt merges by key; pandas copies into a staging",
+                "table, PostgreSQL upserts what differs and deletes what is gone; PySpark",
+                "and polars overwrite. None has a memory limit, counts, keeps or refuses.",
+                "",
+                *lines,
+                *([""] if missing else []),
+                *missing,
+            ],
+        )
+    if options.only != "again":
+        n_changed = round(N_CHANGED * options.scale)
+        with scratch() as folder:
+            lines = build_against_history(folder, n_changed, options.rounds)
+        write_section(
+            "A delivery into facts of any size",
+            [
+                f"By `make bench SCALE={options.scale:g}`: {n_changed:,} requests of a "
+                "window changed;",
+                f"{machine()};",
+                f"medians of {options.rounds} builds from the same state.",
+                "",
+                *lines,
+            ],
+        )
 
 
 if __name__ == "__main__":

@@ -1,38 +1,31 @@
-"""Time landings beside DuckDB's bare `create table as`, in alternating runs.
+"""Time landings beside what a user would pick instead, in alternating runs.
 
-    python benchmarks/landing.py --megabytes 1000 --rounds 3
+    python benchmarks/landing.py --scale 1 --rounds 3
 
-Prints a table of wall times, their ratios to the bare read and the peaks of memory, and
-writes it to docs/performance.md. Run it on a machine that does nothing else.
+Prints a table of wall times, their ratios to DuckDB's bare read, peaks of memory and sizes
+on disk, and writes it to docs/performance.md. Run it on a machine that does nothing else,
+with room for fifteen times the file.
 """
 
 import argparse
 import gzip
 import shutil
-import statistics
-import sys
-import tempfile
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
-from common import machine, run, write_section
+from common import Taken, alternate, eventmart, machine, scratch, table, write_section
+from peer import PEERS, Peer, available
 
-Runs = dict[str, list[tuple[float, float]]]  # name -> wall seconds and peak MiB
 MEMORY_LIMIT = "1GB"
-# What everybody would write; the reference of all ratios.
-BARE = """
-import sys, duckdb
-with duckdb.connect(sys.argv[2], config={"memory_limit": sys.argv[3]}) as connection:
-    connection.execute(
-        "create table t as select * from read_csv(?, all_varchar = true)", [sys.argv[1]]
-    )
-"""
+N_PURCHASES = 8_130_000  # 1 GB
+N_BYTES = 123  # of each
 
 
-def write_purchases(path: Path, megabytes: int) -> None:
-    """Write a CSV of kiosk purchases of about this size; the same each time."""
-    n_rows = megabytes * 1_000_000 // 123
+def write_purchases(path: Path, n_rows: int) -> None:
+    """Write a CSV of so many kiosk purchases; the same each time."""
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(
@@ -63,80 +56,72 @@ def write_purchases(path: Path, megabytes: int) -> None:
         )
 
 
-def measure(
-    folder: Path, megabytes: int, rounds: int
-) -> dict[str, list[tuple[float, float]]]:
-    """Alternate the ways of reading; each starts from nothing, in a process of its own."""
-    plain = folder / "purchases.csv"
-    write_purchases(plain, megabytes)
-    with plain.open("rb") as source, gzip.open(folder / "p.csv.gz", "wb", 6) as target:
+def landed(data: Path, file: Path) -> Taken:
+    """Land a file into a data folder."""
+    return eventmart(data, "land", "purchases", file, EVENTMART_MEMORY_LIMIT=MEMORY_LIMIT)
+
+
+def landed_anew(data: Path, file: Path) -> Taken:
+    """Land a file into an empty data folder."""
+    shutil.rmtree(data, ignore_errors=True)
+    return landed(data, file)
+
+
+def ways(folder: Path, peers: list[Peer], n_rows: int) -> dict[str, Callable[[], Taken]]:
+    """What is timed, in order; each in processes of its own."""
+    plain, again = folder / "purchases.csv", folder / "again.csv"
+    packed = {"gz": folder / "p.csv.gz", "zip": folder / "p.zip"}
+    shutil.copyfile(plain, again)
+    with plain.open("rb") as source, gzip.open(packed["gz"], "wb", 6) as target:
         shutil.copyfileobj(source, target, 1 << 20)
-    with zipfile.ZipFile(folder / "p.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(plain, "purchases.csv")
-    shutil.copyfile(plain, folder / "again.csv")
-    found: Runs = {}
-    data, bare = folder / "data", folder / "bare.duckdb"
-    for _ in range(rounds):
-        for name, file in (
-            ("bare DuckDB", plain),
-            ("landed", plain),
-            ("seen again", folder / "again.csv"),
-            ("landed from gz", folder / "p.csv.gz"),
-            ("landed from zip", folder / "p.zip"),
-        ):
-            if name != "seen again":
-                shutil.rmtree(data, ignore_errors=True)
-            bare.unlink(missing_ok=True)
-            command = (
-                [sys.executable, "-c", BARE, str(file), str(bare), MEMORY_LIMIT]
-                if file is plain and name.startswith("bare")
-                else [sys.executable, "-m", "loaders", "land", "purchases", str(file)]
+    with zipfile.ZipFile(packed["zip"], "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(plain, plain.name)
+    data = folder / "data"
+    return {
+        **{
+            peer.title: partial(
+                peer.deliver_into_nothing,
+                plain,
+                folder,
+                n_rows=n_rows,
+                MEMORY_LIMIT=MEMORY_LIMIT,
             )
-            taken = run(
-                command, EVENTMART_DATA=str(data), EVENTMART_MEMORY_LIMIT=MEMORY_LIMIT
-            )
-            found.setdefault(name, []).append(taken)
-            print(f"{name:<16}{taken[0]:8.1f} s{taken[1]:8.0f} MiB", flush=True)
-    return found
-
-
-def table(found: Runs) -> list[str]:
-    """Medians, ratios to the bare read in the same round, and the highest peaks."""
-    lines = [
-        "| | wall, median | ratio to bare, median (range) | peak memory |",
-        "| --- | --- | --- | --- |",
-    ]
-    bare = [seconds for seconds, _ in found["bare DuckDB"]]
-    for name, runs in found.items():
-        walls = [seconds for seconds, _ in runs]
-        ratios = [wall / reference for wall, reference in zip(walls, bare, strict=True)]
-        lines.append(
-            f"| {name} | {statistics.median(walls):.1f} s | "
-            f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | "
-            f"{max(peak for _, peak in runs):,.0f} MiB |"
-        )
-    return lines
+            for peer in peers
+        },
+        "landed": partial(landed_anew, data, plain),
+        "seen again": partial(landed, data, again),
+        **{
+            f"landed from {kind}": partial(landed_anew, data, file)
+            for kind, file in packed.items()
+        },
+    }
 
 
 def main() -> None:
     """Measure, print, and write the section of docs/performance.md."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--megabytes", type=int, default=1000, help="of the plain CSV")
+    parser.add_argument("--scale", type=float, default=1, help="1: a CSV of 1 GB")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), options.megabytes, options.rounds)
+    peers, missing = available(*dict.fromkeys((PEERS[0], *options.peers)))
+    with scratch() as folder:
+        n_rows = round(N_PURCHASES * options.scale)
+        write_purchases(folder / "purchases.csv", n_rows)
+        found = alternate(ways(folder, peers, n_rows), options.rounds)
     write_section(
         "Landing",
         [
-            f"By `make bench`: a CSV of {options.megabytes:,} MB of purchases, memory",
-            f"limit {MEMORY_LIMIT}.",
-            f"{machine()}; {options.rounds} alternating",
-            "rounds, each run in a process of its own with its start-up. Bare is",
-            "`create table as select * from read_csv(..., all_varchar = true)`, of the "
-            "plain file.",
+            f"By `make bench SCALE={options.scale:g}`: a CSV of {n_rows:,} purchases, "
+            f"{N_BYTES * n_rows / 1e6:,.0f} MB;",
+            f"{machine()};",
+            f"{options.rounds} alternating rounds, each run in processes of its own with",
+            f"their start-up. Ours and bare DuckDB have a memory limit of {MEMORY_LIMIT};",
+            "others have none, land text as it comes, and keep neither bytes nor a ledger.",
             "",
-            *table(found),
+            *table(found, peers[0].title),
+            *([""] if missing else []),
+            *missing,
         ],
     )
 
