@@ -12,7 +12,13 @@ from tests.path.series import Part, reports_on, series_days
 
 pytestmark = pytest.mark.xdist_group("compiled")
 
-MODELS = ("fct_series_periods", "fct_compared_periods", "rpt_event_correlations")
+MODELS = (
+    "fct_series_periods",
+    "fct_compared_periods",
+    "fct_compared_series",
+    "fct_series_correlations",
+    "rpt_event_correlations",
+)
 REQUEST_DAYS = pd.date_range("2015-09-15", "2016-10-11")
 ACCIDENT_DAYS = pd.date_range("2015-03-01", "2016-10-16")
 PAIR = ["comparison", "request_series", "accident_series", "period"]

@@ -1,22 +1,9 @@
-{% set periods = correlated_periods() %}
-
 with overall_periods as (
     select * from {{ ref('fct_series_periods') }}
     where dimension = 'overall'
 ),
 
-lags as (
-    {% for period, settings in periods.items() -%}
-        select
-            '{{ period }}' as period,
-            {{ settings.block_length }} as block_length,
-            {{ 2 * settings.greatest_lag + 1 }} as n_lags,
-            {{ whole_numbers_between(
-                -settings.greatest_lag, settings.greatest_lag
-            ) }} as lag
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-),
+lags as ({{ correlated_lags() }}),
 
 -- Periods of the requests that have all the lagged ones of the accidents beside them.
 matched as (
