@@ -11,13 +11,12 @@ import re
 import shutil
 import signal
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import click
 import duckdb
@@ -33,14 +32,23 @@ from loaders.impact import impact_lines, read_impact
 from loaders.intake import Taken
 from loaders.landing import Warehouse
 from loaders.landing import accept as accept_delivery
-from loaders.ledger import Entry
 from loaders.paths import Paths
 from loaders.publish import PROJECT
-from loaders.rehearse import Rehearsal, rehearse
+from loaders.rehearse import rehearse
+from loaders.rejects import Reject, open_rejects, spreadsheet_cell
 from loaders.replay import replay as replay_rejects
 from loaders.sources.offer import Offer
+from loaders.tell import (
+    poll_line,
+    printable,
+    publication_line,
+    rehearsal_text,
+    result_line,
+    tell_published,
+    tell_served_at,
+    tell_versions,
+)
 from loaders.trace import trace as trace_key
-from loaders.trust import read_trust, trust_lines
 from loaders.warehouse import create_tables, open_landing
 from loaders.watch import repeat
 
@@ -235,7 +243,7 @@ def watch(
             published = build_landed(paths)
             is_built = True
             if published:
-                click.echo(_publication(paths, *published))
+                click.echo(publication_line(paths, *published))
 
     repeat(poll, every)
 
@@ -253,7 +261,7 @@ def build(settings: Settings, if_redefined: bool) -> None:
     paths, _ = settings
     published = build_redefined(paths) if if_redefined else build_landed(paths)
     if published:
-        click.echo(_publication(paths, *published))
+        click.echo(publication_line(paths, *published))
         _, is_new = published
         if is_new and not if_redefined:
             served = paths.published / paths.build.name
@@ -323,7 +331,7 @@ def diff(
         (feed,) = _chosen(feeds, feed_name)
         for offer in intake.named(feed, sources):
             for rehearsal in rehearse(warehouse, feed, offer, as_of):
-                click.echo(_rehearsal_text(rehearsal))
+                click.echo(rehearsal_text(rehearsal))
                 statuses.append(rehearsal.entry.status)
     _exit_by(statuses)
 
@@ -364,7 +372,7 @@ def status(settings: Settings) -> None:
         label = f"{entry.uri}:{entry.member}" if entry.member else entry.uri
         start = f"{entry.status} {entry.delivery_seq}: {entry.feed} {label}"
         click.echo(printable(f"{start}: {entry.reason}: {entry.detail}"))
-    _tell_published(paths)
+    tell_published(paths)
 
 
 @main.command()
@@ -403,7 +411,7 @@ def rejects(
         )
         if table:
             table.writerow(["delivery", *Reject._fields[1:-1], "text"])
-        for n_found, reject in enumerate(_open_rejects(landing, feed_name, delivery), 1):
+        for n_found, reject in enumerate(open_rejects(landing, feed_name, delivery), 1):
             text = reject.raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
             if raw_file:
                 ended = reject.raw[-1:] in b"\r\n"
@@ -420,46 +428,6 @@ def rejects(
     written = " and ".join(str(file) for file in (export, sheet) if file)
     where = f"written to {written}" if written else f"{min(n_found, limit)} shown"
     click.echo(f"{n_found} rejected records, {where}")
-
-
-class Reject(NamedTuple):
-    """A rejected record, where it stands and why."""
-
-    delivery_seq: int
-    feed: str
-    uri: str
-    member: str | None
-    line: int
-    byte_offset: int
-    reason: str
-    detail: str
-    raw: bytes
-
-
-def _open_rejects(
-    landing: duckdb.DuckDBPyConnection, feed: str | None, delivery: int | None
-) -> Iterator[Reject]:
-    found = landing.execute(
-        """
-        select
-            landed_seq, rejects.feed, uri, member, line, byte_offset,
-            rejects.reason, rejects.detail, raw_bytes
-        from raw.open_rejects as rejects
-        inner join raw.deliveries on landed_seq = deliveries.delivery_seq
-        where rejects.feed = coalesce(?, rejects.feed)
-            and landed_seq = coalesce(?, landed_seq)
-        order by landed_seq, line
-        """,
-        [feed, delivery],
-    )
-    while rows := found.fetchmany(1000):
-        yield from map(Reject._make, rows)
-
-
-def spreadsheet_cell(value: object) -> object:
-    """A value that a spreadsheet shows and does not run: a `'` before `= + - @`."""
-    is_formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{value}" if is_formula else value
 
 
 @main.command()
@@ -519,7 +487,7 @@ def demo(
 def publish_build(settings: Settings, run_results: Path) -> None:
     """Publish the last `dbt build`, if it was whole and every test passed."""
     paths, _ = settings
-    click.echo(_publication(paths, *publishing.publish(paths, run_results)))
+    click.echo(publication_line(paths, *publishing.publish(paths, run_results)))
 
 
 @main.command("answers")
@@ -568,78 +536,12 @@ def published(settings: Settings, moment: str | None, repair: bool) -> None:
             else "nothing to repair"
         )
     if moment:
-        _tell_what_was_published(paths, _end_of(moment))
+        tell_served_at(paths, _end_of(moment))
     else:
-        _tell_versions(paths)
+        tell_versions(paths)
 
 
 # ---------------------------------------------------------------- helpers
-
-
-def printable(text: str) -> str:
-    """A text from outside, safe to print: what a terminal would obey is escaped."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )
-
-
-def result_line(entry: Entry) -> str:
-    """One line on what became of a delivery."""
-    start = printable(f"{entry.status:<11} {entry.feed:<17} {entry.label}")
-    if entry.status in ("held", "failed"):
-        return printable(
-            f"{start}  delivery {entry.delivery_seq}: {entry.reason}: {entry.detail}"
-        )
-    if entry.status == "empty":
-        return f"{start}  {entry.reason}"
-    as_of = f"{entry.as_of:%Y-%m-%d}" if entry.as_of else "?"
-    line = (
-        f"{start}  as of {as_of}  {entry.n_records:,} records = {entry.n_new:,} new + "
-        f"{entry.n_known:,} known + {entry.n_rejected:,} rejected + {entry.n_blank:,} blank"
-    )
-    if entry.status == "seen_again":
-        line += f" (as delivery {entry.parent_seq})"
-    if entry.status == "replayed":
-        line += f" (of delivery {entry.parent_seq})"
-    return printable(f"{line}; {entry.detail}" if entry.detail else line)
-
-
-def _rehearsal_text(rehearsal: Rehearsal) -> str:
-    """What a delivery would change, on several lines."""
-    entry = rehearsal.entry
-    lines = [f"would be {result_line(entry)}"]
-    if entry.status == "held" and entry.n_new + entry.n_known:
-        lines.append(
-            f"if accepted: {entry.n_records:,} records = {entry.n_new:,} new + "
-            f"{entry.n_known:,} known + {entry.n_rejected:,} rejected + "
-            f"{entry.n_blank:,} blank"
-        )
-    if rehearsal.before:
-        seq, as_of, n_rows = rehearsal.before
-        lines.append(f"against delivery {seq}, as of {as_of:%Y-%m-%d}, of {n_rows:,} rows:")
-    for sign, text, (count, examples) in (
-        ("+", "come", rehearsal.come),
-        ("-", "go", rehearsal.gone),
-    ):
-        if count:
-            lines.append(f"  {sign} {count:,} row versions {text}, such as")
-            lines += [f"      {example}" for example in examples]
-    lines += [
-        f"  ! line {line} would be rejected: {reason}: {detail}"
-        for line, reason, detail in rehearsal.rejects
-    ]
-    return "\n".join(printable(line) for line in lines)
-
-
-def poll_line(entries: list[Entry]) -> str:
-    """One line on what became of all deliveries of a poll."""
-    statuses = Counter(entry.status for entry in entries)
-    counts = ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))
-    n_new = sum(entry.n_new for entry in entries if entry.status == "landed")
-    return (
-        f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S%z}  {counts}; {n_new:,} new rows"
-    )
 
 
 def _tell(taken: Taken) -> None:
@@ -649,76 +551,6 @@ def _tell(taken: Taken) -> None:
             line if taken.is_new else f"still {line}",
             err=entry.status not in ledger.SETTLED,
         )
-
-
-def _publication(paths: Paths, version: publishing.Version, is_new: bool) -> str:
-    served = paths.published / paths.build.name
-    state = "published" if is_new else "nothing new, still published:"
-    return f"{state} version {version.number} ({version.n_bytes:,} bytes), {served}"
-
-
-def _tell_published(paths: Paths) -> None:
-    """Say what is published and how far it can be trusted; fail if it is damaged."""
-    version = publishing.current_version(paths)
-    served = paths.published / paths.build.name
-    if damage := publishing.served_damage(paths):
-        raise _damaged(damage)
-    if not version:
-        click.echo("published: nothing")
-        return
-    click.echo(f"published: version {version.number}, {served}")
-    if trusts := read_trust(served):
-        click.echo("\n".join(printable(line) for line in trust_lines(trusts)))
-    else:
-        click.echo("trust: the published version does not say; run: make build")
-
-
-def _tell_versions(paths: Paths) -> None:
-    found = [publishing.examine(paths, number) for number in publishing.numbers(paths)]
-    if not found:
-        click.echo("published: nothing; run: make build")
-        return
-    served = publishing.served_number(paths)
-    click.echo(
-        f"{'version':>7}  {'published (UTC)':<19}{'bytes':>16}{'delivery':>10}{'change':>8}"
-        "  state"
-    )
-    for kept in found:
-        version, at, n_bytes, delivery, change = kept.version, "-", "-", "-", "-"
-        if version:
-            at = (version.published_at or "-").replace("T", " ")[:19]
-            n_bytes = f"{version.n_bytes:,}"
-            delivery = str(version.delivery_seq or "-")
-            change = str(version.change_seq or "-")
-        state = f"DAMAGED: {kept.damage}" if kept.damage else "sound"
-        state += ", served" if kept.number == served else ""
-        click.echo(
-            f"{kept.number:>7}  {at:<19}{n_bytes:>16}{delivery:>10}{change:>8}  {state}"
-        )
-    if damage := publishing.served_damage(paths):
-        raise _damaged(damage)
-
-
-def _damaged(damage: str) -> EventmartError:
-    return EventmartError(
-        f"published: {damage}; put the last good version back: eventmart published --repair"
-    )
-
-
-def _tell_what_was_published(paths: Paths, moment: datetime) -> None:
-    serving = publishing.served_at(paths, moment)
-    until = f"until {serving.until:%Y-%m-%d %H:%M:%S}" if serving.until else "until now"
-    span = f"from {serving.since:%Y-%m-%d %H:%M:%S} {until} UTC"
-    start = f"version {serving.number}, served {span}"
-    kept = publishing.examine(paths, serving.number)
-    if serving.number not in publishing.numbers(paths):
-        raise UsageError(
-            f"{start}, has expired; kept are the last {publishing.KEEP} versions and the "
-            "last of each of some days (EVENTMART_KEEP_DAYS)"
-        )
-    if kept.damage:
-        raise EventmartError(f"{start}, is damaged: {kept.damage}: {kept.file}")
-    click.echo(f"{start}\n{kept.file}")
 
 
 def _end_of(moment: str) -> datetime:

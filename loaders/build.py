@@ -12,7 +12,8 @@ from loaders import publish as publishing
 from loaders.disclosure import disclose, read_disclosure
 from loaders.errors import EventmartError
 from loaders.paths import Paths
-from loaders.publish import PROJECT, DamagedError, Version
+from loaders.publish import PROJECT, DamagedError
+from loaders.published import Version
 
 RUN_RESULTS = PROJECT / "target" / "run_results.json"
 

@@ -15,8 +15,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,23 @@ from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.exports import write_exports
 from loaders.parse import literal
 from loaders.paths import Paths, sync
+from loaders.published import (
+    EXPORTS,
+    Version,
+    current_version,
+    examine,
+    exports_link,
+    exports_of,
+    folder_of,
+    noted_servings,
+    numbers,
+    served_damage,
+    served_number,
+    servings,
+    servings_file,
+    sha256_of,
+    versions,
+)
 from loaders.warehouse import open_landing
 
 _log = logging.getLogger(__name__)
@@ -35,7 +52,6 @@ KEEP = 3
 KEEP_DAYS = 7
 # What dbt keeps for itself in the build file.
 _PRIVATE = ("staging", "meta", "seeds")
-_EXPORTS = "exports"
 # Arguments by which a `dbt build` leaves out models, data tests or rows.
 _PARTIAL = ("select", "exclude", "selector", "resource_types", "empty", "sample")
 
@@ -63,39 +79,6 @@ class Made:
     content: str
     delivery_seq: int | None
     change_seq: int | None
-
-
-@dataclass(frozen=True)
-class Version:
-    """One published version: its file's checksum, and what it was made of."""
-
-    number: int
-    sha256: str
-    n_bytes: int
-    content: str
-    # Versions published before these were noted have none of them.
-    published_at: str | None = None
-    delivery_seq: int | None = None
-    change_seq: int | None = None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A version as it stands on disk: what is wrong with it, if anything."""
-
-    number: int
-    file: Path
-    version: Version | None
-    damage: str | None
-
-
-@dataclass(frozen=True)
-class Serving:
-    """From when readers saw a version, and until when, if that is over."""
-
-    number: int
-    since: datetime
-    until: datetime | None
 
 
 def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
@@ -148,7 +131,7 @@ def is_up_to_date(paths: Paths) -> bool:
         and noted.exists()
         and noted.read_text() == _inputs(paths)[0].text()
         and examine(paths, current.number).damage is None
-        and _exports_link(paths) == _exports_of(paths, current.number)
+        and exports_link(paths) == exports_of(paths, current.number)
         and paths.build.exists()
     )
 
@@ -205,88 +188,6 @@ def repair(paths: Paths) -> Version | None:
             return version
     raise DamagedError(
         f"{paths.published}: {damage}, and no sound version is kept; run: make build"
-    )
-
-
-def numbers(paths: Paths) -> list[int]:
-    """The numbers of the kept versions, oldest first."""
-    folder = paths.published / "versions"
-    found = (path for path in folder.glob("[0-9]*") if path.name.isdecimal())
-    return sorted(int(p.name) for p in found if p == _folder(paths, int(p.name)))
-
-
-def versions(paths: Paths) -> list[Version]:
-    """The kept versions whose manifest can be read, oldest first."""
-    found = (_manifest(paths, number) for number in numbers(paths))
-    return [version for version in found if version]
-
-
-def examine(paths: Paths, number: int) -> Kept:
-    """Read all of a kept version, and say what is wrong with it."""
-    file = _folder(paths, number) / paths.build.name
-    version = _manifest(paths, number)
-    return Kept(number, file, version, _damage(file, version))
-
-
-def served_number(paths: Paths) -> int | None:
-    """The number of the version that readers see, or None before the first."""
-    served = paths.published / paths.build.name
-    while before := _identity(served):
-        for number in reversed(numbers(paths)):
-            if _identity(_folder(paths, number) / paths.build.name) == before:
-                return number
-        # Unless another was published just then, it is none that is kept.
-        if _identity(served) == before:
-            break
-    return None
-
-
-def current_version(paths: Paths) -> Version | None:
-    """The version that readers see, or None if there is none or none is known of it."""
-    number = served_number(paths)
-    return None if number is None else _manifest(paths, number)
-
-
-def served_damage(paths: Paths) -> str | None:
-    """What is wrong with what readers see; None if nothing is, or before the first."""
-    number = served_number(paths)
-    if number is not None:
-        kept = examine(paths, number)
-        return kept.damage and f"version {number} is damaged: {kept.damage}"
-    if (paths.published / paths.build.name).exists():
-        return "it is none of the kept versions"
-    return "it is missing" if numbers(paths) else None
-
-
-def servings(paths: Paths) -> list[Serving]:
-    """Which version readers saw from when until when, oldest first."""
-    noted = _noted_servings(paths)
-    number, served = served_number(paths), paths.published / paths.build.name
-    if number is not None and (not noted or noted[-1][0] != number):
-        # Killed before it was noted: the link says it as well.
-        linked_at = datetime.fromtimestamp(served.stat().st_ctime, UTC)
-        noted.append((number, max([linked_at, *(at for _, at in noted[-1:])])))
-    if not noted:
-        return []
-    ends = [*(at for _, at in noted[1:]), None]
-    return [Serving(n, at, end) for (n, at), end in zip(noted, ends, strict=True)]
-
-
-def served_at(paths: Paths, moment: datetime) -> Serving:
-    """What readers saw at a moment.
-
-    Raises:
-        UsageError: if it is before the first that is known of, or yet to come.
-    """
-    if moment > datetime.now(UTC):
-        raise UsageError(f"{moment:%Y-%m-%d %H:%M} UTC is yet to come")
-    found = servings(paths)
-    for serving in reversed(found):
-        if serving.since <= moment:
-            return serving
-    first = f"{found[0].since:%Y-%m-%d %H:%M:%S} UTC" if found else "none"
-    raise UsageError(
-        f"{moment:%Y-%m-%d %H:%M:%S} UTC is before the first known publish: {first}"
     )
 
 
@@ -416,9 +317,9 @@ def _unchanging(paths: Paths, disclosure: Disclosure) -> Iterator[Made]:
 
 def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     """Keep the build as a new version, which nobody sees yet."""
-    noted = (number for number, _ in _noted_servings(paths))
+    noted = (number for number, _ in noted_servings(paths))
     number = max([0, *numbers(paths), *noted]) + 1
-    folder = _folder(paths, number)
+    folder = folder_of(paths, number)
     # Views store the name of their database, so the copy keeps the file's name.
     partial = folder.with_name(f".{number}.partial")
     partial.mkdir(parents=True)
@@ -428,10 +329,10 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     strip(file)
     disclose(file, paths.intermediate, disclosure)
     sync(file)
-    write_exports(file, partial / _EXPORTS, disclosure, number)
+    write_exports(file, partial / EXPORTS, disclosure, number)
     version = Version(
         number,
-        _sha256(file),
+        sha256_of(file),
         file.stat().st_size,
         made.content,
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -449,7 +350,7 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
 
 def _unserved(paths: Paths, made: Made) -> Version | None:
     """The newest version, if it is this build and a kill kept it from being served."""
-    noted = [number for number, _ in _noted_servings(paths)]
+    noted = [number for number, _ in noted_servings(paths)]
     for number in numbers(paths)[-1:]:
         kept = examine(paths, number)
         is_this = kept.version and kept.version.content == made.content
@@ -471,7 +372,7 @@ def _serve(paths: Paths, number: int) -> None:
     served = paths.published / paths.build.name
     fresh = paths.published / f".{paths.build.name}.fresh"
     fresh.unlink(missing_ok=True)
-    os.link(_folder(paths, number) / paths.build.name, fresh)
+    os.link(folder_of(paths, number) / paths.build.name, fresh)
     fresh.replace(served)
     _serve_exports(paths)
     sync(paths.published)
@@ -481,28 +382,16 @@ def _serve(paths: Paths, number: int) -> None:
 def _serve_exports(paths: Paths) -> None:
     """Let readers see the exports of the version that they see, if it has any."""
     number = served_number(paths)
-    wanted = None if number is None else _exports_of(paths, number)
-    if _exports_link(paths) == wanted:
+    wanted = None if number is None else exports_of(paths, number)
+    if exports_link(paths) == wanted:
         return
-    link, fresh = paths.published / _EXPORTS, paths.published / f".{_EXPORTS}.fresh"
+    link, fresh = paths.published / EXPORTS, paths.published / f".{EXPORTS}.fresh"
     fresh.unlink(missing_ok=True)
     if wanted:
         fresh.symlink_to(wanted)
         fresh.replace(link)
     else:
         link.unlink()
-
-
-def _exports_of(paths: Paths, number: int) -> Path | None:
-    """A version's exports, from the published folder; None if it is from before any."""
-    folder = _folder(paths, number) / _EXPORTS
-    return folder.relative_to(paths.published) if folder.is_dir() else None
-
-
-def _exports_link(paths: Paths) -> Path | None:
-    """The exports that readers see, from the published folder."""
-    link = paths.published / _EXPORTS
-    return link.readlink() if link.is_symlink() else None
 
 
 def _around(paths: Paths, number: int | None) -> tuple[list[int], list[int]]:
@@ -536,7 +425,7 @@ def _expire(paths: Paths, n_days: int) -> None:
     """Remove the versions that are neither among the last nor the last of a recent day."""
     whole = [version for version in versions(paths) if _has_size(paths, version)]
     last = whole[-KEEP:]
-    last_of_days = {_day(version): version.number for version in whole}
+    last_of_days = {version.day: version.number for version in whole}
     since = datetime.now(UTC).date() - timedelta(days=n_days)
     keep = {number for day, number in last_of_days.items() if day and day > since}
     keep.update(version.number for version in last)
@@ -544,9 +433,14 @@ def _expire(paths: Paths, n_days: int) -> None:
         # What is damaged goes when it would have gone if it were not.
         if last and number < last[0].number:
             # At once out of sight: a kill leaves nothing that looks like a version.
-            expired = _folder(paths, number).with_name(f".{number}.expired")
-            _folder(paths, number).rename(expired)
+            expired = folder_of(paths, number).with_name(f".{number}.expired")
+            folder_of(paths, number).rename(expired)
             shutil.rmtree(expired)
+
+
+def _has_size(paths: Paths, version: Version) -> bool:
+    file = folder_of(paths, version.number) / paths.build.name
+    return file.exists() and file.stat().st_size == version.n_bytes
 
 
 def _keep_days() -> int:
@@ -556,92 +450,16 @@ def _keep_days() -> int:
     return int(text)
 
 
-def _day(version: Version) -> date | None:
-    at = version.published_at
-    return datetime.fromisoformat(at).date() if at else None
-
-
-def _manifest(paths: Paths, number: int) -> Version | None:
-    """What a version's manifest says; None if it cannot be read or makes no sense."""
-    names = {field.name for field in fields(Version)}
-    try:
-        said = json.loads((_folder(paths, number) / "manifest.json").read_text())
-        version = Version(**{k: v for k, v in said.items() if k in names})
-        _day(version)
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
-    is_right = version.number == number and isinstance(version.n_bytes, int)
-    return version if is_right else None
-
-
-def _damage(file: Path, version: Version | None) -> str | None:
-    if version is None:
-        return "its manifest.json cannot be read"
-    try:
-        n_bytes = file.stat().st_size
-        if n_bytes != version.n_bytes:
-            return f"its file has {n_bytes:,} bytes, not {version.n_bytes:,}"
-        if _sha256(file) != version.sha256:
-            return "its bytes are not those that were published (SHA-256)"
-    except OSError as error:
-        return f"its file cannot be read: {error.strerror}"
-    return None
-
-
-def _has_size(paths: Paths, version: Version) -> bool:
-    file = _folder(paths, version.number) / paths.build.name
-    return file.exists() and file.stat().st_size == version.n_bytes
-
-
-def _servings_file(paths: Paths) -> Path:
-    return paths.published / "served.jsonl"
-
-
 def _note_serving(paths: Paths) -> None:
     """Note what is served now, if that is not what was noted last."""
     known = servings(paths)
-    if len(known) == len(_noted_servings(paths)):
+    if len(known) == len(noted_servings(paths)):
         return
     line = json.dumps({"number": known[-1].number, "since": known[-1].since.isoformat()})
-    with _servings_file(paths).open("a+b") as file:
+    with servings_file(paths).open("a+b") as file:
         # A line that a power cut left half written ends here.
         file.seek(max(0, file.tell() - 1))
         is_cut = file.read(1) not in (b"", b"\n")
         file.write(b"\n" * is_cut + f"{line}\n".encode())
         file.flush()
         os.fsync(file.fileno())
-
-
-def _noted_servings(paths: Paths) -> list[tuple[int, datetime]]:
-    """The numbers served and since when, as noted; lines that make no sense say nothing."""
-    found: list[tuple[int, datetime]] = []
-    try:
-        lines = _servings_file(paths).read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return found
-    for line in lines:
-        try:
-            said = json.loads(line)
-            since = datetime.fromisoformat(said["since"]).astimezone(UTC)
-            found.append((int(said["number"]), since))
-        except (ValueError, TypeError, KeyError):
-            continue
-    return found
-
-
-def _identity(file: Path) -> tuple[int, int] | None:
-    """What tells a file from others under whatever name; None if it is not there."""
-    try:
-        found = file.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _folder(paths: Paths, number: int) -> Path:
-    return paths.published / "versions" / f"{number:06d}"
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

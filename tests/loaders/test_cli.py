@@ -18,9 +18,10 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
-from loaders.__main__ import main, printable
+from loaders.__main__ import main
 from loaders.feeds import FEEDS_FILE
 from loaders.paths import Paths
+from loaders.tell import printable
 from loaders.warehouse import open_landing
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"

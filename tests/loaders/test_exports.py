@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from loaders import publish as publishing
+from loaders import published
 from loaders.disclosure import Cell, Relation, Settings, read_disclosure, read_settings
 from loaders.errors import EventmartError, UsageError
 from loaders.exports import export
@@ -539,7 +540,7 @@ def test_a_failed_export_leaves_the_last_good_ones(
         with pytest.raises(OSError, match="No space left"):
             publish(paths, run_results)
     assert exported(paths, "rpt_cells.csv").read_bytes() == before
-    assert contents(paths)["version"] == publishing.served_number(paths) == 1
+    assert contents(paths)["version"] == published.served_number(paths) == 1
     assert publish(paths, run_results)[0].number == 2
     assert contents(paths)["version"] == 2
 
@@ -570,7 +571,7 @@ def test_a_kill_between_file_and_exports_is_mended_by_the_next_publish(
         patch.setattr(Path, "symlink_to", killed)
         with pytest.raises(KeyboardInterrupt):
             publish(paths, run_results)
-    assert publishing.served_number(paths) == 2
+    assert published.served_number(paths) == 2
     assert contents(paths)["version"] == 1
     publish(paths, run_results)
     assert contents(paths)["version"] == 2

@@ -20,20 +20,13 @@ from conftest import make_feed
 
 from loaders import build as building
 from loaders import publish as publishing
+from loaders import published
 from loaders.__main__ import main
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import Warehouse, land_file
 from loaders.paths import Paths
-from loaders.publish import (
-    current_version,
-    is_up_to_date,
-    publish,
-    repair,
-    rollback,
-    served_damage,
-    served_number,
-    versions,
-)
+from loaders.publish import is_up_to_date, publish, repair, rollback
+from loaders.published import current_version, served_damage, served_number, versions
 from loaders.warehouse import create_tables, open_landing
 from tests.manifest import node, write_manifest
 
@@ -347,7 +340,7 @@ def test_what_a_crash_left_is_in_nobodys_way(
 
 
 @pytest.mark.parametrize(
-    "step", ["strip", "disclose", "write_exports", "sync", "_sha256", "_serve"]
+    "step", ["strip", "disclose", "write_exports", "sync", "sha256_of", "_serve"]
 )
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_leaves_the_version_before_or_the_new_one(
@@ -639,7 +632,7 @@ def test_a_version_that_a_kill_kept_from_being_served_is_not_copied_again(
         patch.setattr(publishing, "_serve", crash)
         with pytest.raises(KeyboardInterrupt):
             publish(paths, results())
-    assert publishing.numbers(paths) == [1, 2]
+    assert published.numbers(paths) == [1, 2]
     version, is_new = publish(paths, results())
     assert (version.number, is_new) == (2, True)
     assert content(served(paths)) == "two"
@@ -823,7 +816,7 @@ def test_every_change_of_what_is_served_is_noted_once(
     rollback(paths)
     flip(served(paths))
     repair(paths)
-    assert [serving.number for serving in publishing.servings(paths)] == [
+    assert [serving.number for serving in published.servings(paths)] == [
         1,
         2,
         3,
@@ -832,7 +825,7 @@ def test_every_change_of_what_is_served_is_noted_once(
         3,
         2,
     ]
-    times = [serving.since for serving in publishing.servings(paths)]
+    times = [serving.since for serving in published.servings(paths)]
     assert times == sorted(times)
 
 
@@ -844,12 +837,12 @@ def test_what_was_served_before_a_kill_could_note_it_is_noted_by_the_next(
         patch.setattr(publishing, "_note_serving", lambda _: None)
         rollback(paths)
     after = datetime.now(UTC)
-    last = publishing.servings(paths)[-1]
+    last = published.servings(paths)[-1]
     assert last.number == 2
     assert last.since <= after
     rollback(paths)
-    assert [serving.number for serving in publishing.servings(paths)] == [1, 2, 3, 2, 1]
-    assert publishing.servings(paths)[-2] == replace(last, until=ANY)
+    assert [serving.number for serving in published.servings(paths)] == [1, 2, 3, 2, 1]
+    assert published.servings(paths)[-2] == replace(last, until=ANY)
 
 
 # ---------------------------------------------------------------- retention
@@ -893,7 +886,7 @@ def test_the_last_three_and_the_last_of_each_recent_day_are_kept(
     for number in (5, 6, 7):
         build(paths, str(number))
         publish(paths, results())
-    assert publishing.numbers(paths) == expected
+    assert published.numbers(paths) == expected
 
 
 def test_what_is_served_and_what_is_sound_does_not_expire_for_what_is_damaged(
@@ -906,11 +899,11 @@ def test_what_is_served_and_what_is_sound_does_not_expire_for_what_is_damaged(
     build(paths, "four")
     publish(paths, results())
     # Only three are whole with those that may come.
-    assert publishing.numbers(paths) == [1, 2, 3, 4]
+    assert published.numbers(paths) == [1, 2, 3, 4]
     for text in ("five", "six"):
         build(paths, text)
         publish(paths, results())
-    assert publishing.numbers(paths) == [4, 5, 6]
+    assert published.numbers(paths) == [4, 5, 6]
     assert rollback(paths).number == 5
     assert rollback(paths).number == 4
     build(paths, "four")

@@ -20,7 +20,8 @@ import duckdb
 import pytest
 
 from loaders.paths import Paths
-from loaders.publish import KEEP, numbers, served_damage, served_number, versions
+from loaders.publish import KEEP
+from loaders.published import numbers, served_damage, served_number, versions
 from tests.manifest import node, write_manifest
 from tests.storm.driver import Storm, write_home
 
@@ -73,7 +74,7 @@ REAL = [
 STEPS = {
     "lock": r"publish\._alone > (open|flock|close)",
     "clear away": r"publish\._mend",
-    "examine what is served": r"publish\._sha256 > (open|readinto)",
+    "examine what is served": r"published\.sha256_of > (open|readinto)",
     "forget what was tested": r"publish\.publish > unlink",
     "checkpoint": r"publish\._unchanging > (connect|execute)",
     "make the folder": r"publish\._copy > mkdir",
@@ -82,7 +83,7 @@ STEPS = {
     "leave out what is personal": r"disclosure\.disclose > (connect|execute)",
     "export": r"exports\._write > (execute|open)|exports\.write_exports > (mkdir|open)",
     "sync": r"paths\.sync > fsync",
-    "hash": r"publish\._sha256 call",
+    "hash": r"published\.sha256_of call",
     "write the manifest": r"publish\._copy > (write|open)",
     "name the version": r"publish\._copy > rename",
     "link": r"publish\._serve > link",

@@ -1,0 +1,47 @@
+"""Records that were not read, as people list, correct and replay them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import duckdb
+
+
+class Reject(NamedTuple):
+    """A rejected record, where it stands and why."""
+
+    delivery_seq: int
+    feed: str
+    uri: str
+    member: str | None
+    line: int
+    byte_offset: int
+    reason: str
+    detail: str
+    raw: bytes
+
+
+def open_rejects(
+    landing: duckdb.DuckDBPyConnection, feed: str | None, delivery: int | None
+) -> Iterator[Reject]:
+    """Those that have not been replayed, of one feed or delivery if one is named."""
+    found = landing.execute(
+        """
+        select
+            landed_seq, rejects.feed, uri, member, line, byte_offset,
+            rejects.reason, rejects.detail, raw_bytes
+        from raw.open_rejects as rejects
+        inner join raw.deliveries on landed_seq = deliveries.delivery_seq
+        where rejects.feed = coalesce(?, rejects.feed)
+            and landed_seq = coalesce(?, landed_seq)
+        order by landed_seq, line
+        """,
+        [feed, delivery],
+    )
+    while rows := found.fetchmany(1000):
+        yield from map(Reject._make, rows)
+
+
+def spreadsheet_cell(value: object) -> object:
+    """A value that a spreadsheet shows and does not run: a `'` before `= + - @`."""
+    is_formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{value}" if is_formula else value
