@@ -24,31 +24,27 @@ LEDGER = {
 }
 
 
-def contents_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, str]]:
-    """Rows and a hash, which their order does not change, of every mart and report."""
+def contents_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
+    """Rows of every mart and report, and the sum of their hashes: their order is none."""
     found = {}
     tables = connection.execute(
-        "select table_schema, table_name, table_catalog from information_schema.tables "
-        "where table_schema in ('marts', 'reports') order by all"
+        "select database_name, schema_name, table_name, "
+        "list(column_name order by column_name) from duckdb_columns() "
+        "where schema_name in ('marts', 'reports') group by all order by all"
     ).fetchall()
-    for schema, table, catalog in tables:
+    for database, schema, table, columns in tables:
         if table in LEDGER:
             continue
-        columns = connection.execute(
-            "select column_name from duckdb_columns() where database_name = ? "
-            "and schema_name = ? and table_name = ? order by 1",
-            [catalog, schema, table],
-        ).fetchall()
-        kept = ", ".join(f'"{name}"' for (name,) in columns if name not in PROVENANCE)
+        kept = ", ".join(f'"{name}"' for name in columns if name not in PROVENANCE)
         found[f"{schema}.{table}"] = connection.execute(
-            f"select count(*), coalesce(md5(string_agg(md5(cast(({kept}) as varchar)), "
-            f"'' order by md5(cast(({kept}) as varchar)))), '') "
-            f"from {catalog}.{schema}.{table}"
+            "select count(*), "
+            f"coalesce(sum(md5_number_lower(cast(({kept}) as varchar))), 0) "
+            f"from {database}.{schema}.{table}"
         ).fetchone()
     return found
 
 
-def contents(project: Project) -> dict[str, tuple[int, str]]:
+def contents(project: Project) -> dict[str, tuple[int, int]]:
     with duckdb.connect(str(project.paths.build), read_only=True) as connection:
         connection.execute(f"attach '{project.paths.intermediate}' (read_only)")
         return contents_of(connection)

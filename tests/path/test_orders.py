@@ -43,7 +43,7 @@ def land(project: Project, deliveries: list[tuple[str, Path]]) -> None:
 
 def built(
     compiled: Compiled, folder: Path, deliveries: list[tuple[str, Path]]
-) -> dict[str, tuple[int, str]]:
+) -> dict[str, tuple[int, int]]:
     project = new_project(folder)
     land(project, deliveries)
     with compiled.build(project.paths.landing) as connection:
