@@ -243,6 +243,16 @@ def length_in_utf16(copy: mmap.mmap, start: int, end: int) -> int:
     return n_bytes
 
 
+def forget(data: mmap.mmap, start: int, end: int) -> None:
+    """Give back the memory of a part that has been read: all of a file would count as ours.
+
+    It may be read again. Systems without this advice (Windows) see to it themselves.
+    """
+    if hasattr(data, "madvise"):
+        first = start - start % mmap.PAGESIZE
+        data.madvise(mmap.MADV_DONTNEED, first, end - first)
+
+
 def pieces(data: mmap.mmap, start: int, end: int) -> Iterator[bytes]:
     """A part of a file, in chunks."""
     for position in range(start, end, CHUNK):

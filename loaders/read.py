@@ -14,7 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loaders.drops import CHUNK
-from loaders.encodings import Text, copy_of_utf16, decide_encoding, decode, text_of
+from loaders.encodings import (
+    Text,
+    copy_of_utf16,
+    decide_encoding,
+    decode,
+    forget,
+    text_of,
+)
 from loaders.errors import DeliveryError
 from loaders.records import (
     Body,
@@ -154,6 +161,7 @@ def _transcode(data: mmap.mmap, offset: int, encoding: str, spool: Path) -> Path
         for start in range(offset, len(data), CHUNK):
             chunk = data[start : min(start + CHUNK, len(data))]
             stream.write(decode(chunk, encoding).encode())
+            forget(data, start, start + len(chunk))
     return target
 
 

@@ -19,6 +19,7 @@ from loaders.encodings import (
     CHARACTER,
     Text,
     decode,
+    forget,
     length_in_utf16,
     mark_length,
     pieces,
@@ -240,7 +241,9 @@ def count_plain_lines(data: mmap.mmap, head: Head, grammar: Grammar) -> int | No
         n_cr += returns
         marks = np.frombuffer(bare, np.uint8) == ord(grammar.delimiter)
         n_delimiters += int(np.count_nonzero(marks))
-        position = min(end, size)
+        end = min(end, size)
+        forget(data, position, end)
+        position = end
     if head.offset < size and data[size - 1 : size] != b"\n":
         n_records += 1
     n_lf = n_records if data[size - 1 : size] == b"\n" else n_records - 1
@@ -342,8 +345,11 @@ def _records(
     no byte is read more than a few times, whatever the quotes.
     """
     position, line, size = head.offset, head.n_lines + 1, len(data)
-    doomed = position
+    doomed = held = position
     while position < size:
+        if position - held > CHUNK:
+            forget(data, held, position)
+            held = position
         if position < doomed:
             newline = data.find(grammar.newline, position)
             end = size if newline < 0 else newline + 1

@@ -9,6 +9,8 @@ import io
 import json
 import mmap
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -336,6 +338,39 @@ def test_null_markers_are_nulls_and_nothing_else_is(lab: Callable[..., Lab]) -> 
     things = lab(null_markers=["null", " ", "it's"])
     things.land('a,b,c\nnull, ,it\'s\nNULL,  ,its\n"null","",\n')
     assert things.rows() == [(None, None, None), ("NULL", "  ", "its"), (None, None, None)]
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from loaders.read import read_csv
+
+file = Path(sys.argv[1])
+read_csv(file, ("utf-8", "latin-1"), ",", file.parent, strict=False)
+# Of this process alone; getrusage() would begin with what its parent had.
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+
+
+@pytest.mark.fault("process.memory_limit")
+@pytest.mark.parametrize(
+    "odd",
+    ["", "a,b,c,d\n", "\xe9,b,c\n"],
+    ids=["plain", "judged record by record", "transcoded"],
+)
+def test_the_memory_that_reading_takes_does_not_grow_with_the_file(
+    tmp_path: Path, odd: str
+) -> None:
+    peaks = []
+    for n_records in (100, 300_000):
+        file = tmp_path / f"{n_records}.csv"
+        body = ("x" * 200 + ",y,z\n") * n_records + odd
+        file.write_text("a,b,c\n" + body, encoding="latin-1")
+        call = [sys.executable, "-c", PEAK, str(file)]
+        done = subprocess.run(call, check=True, capture_output=True, text=True)
+        peaks.append(1024 * int(done.stdout))
+    assert file.stat().st_size > 60_000_000
+    assert peaks[1] - peaks[0] < 20_000_000
 
 
 def test_record_at_gives_the_record_of_a_line(tmp_path: Path) -> None:
