@@ -41,22 +41,21 @@ log_steps as (
     select
         *,
         n_closed = n_at_risk as is_all_closed,
-        sum(case when n_closed < n_at_risk then ln(1 - n_closed / n_at_risk) end) over (
-            partition by {{ by_group }}
-            order by watched_days
-            rows between unbounded preceding and current row
-        ) as log_open_share,
-        sum(
-            case
-                when n_closed < n_at_risk
-                    then n_closed / (n_at_risk * (n_at_risk - n_closed))
-            end
-        ) over (
-            partition by {{ by_group }}
-            order by watched_days
-            rows between unbounded preceding and current row
-        ) as greenwood_sum
+        {{ exact_sum(
+            'case when n_closed < n_at_risk then ln(1 - n_closed / n_at_risk) end',
+            over='so_far', places=20
+        ) }} as log_open_share,
+        {{ exact_sum(
+            'case when n_closed < n_at_risk '
+            ~ 'then n_closed / (n_at_risk * (n_at_risk - n_closed)) end',
+            over='so_far', places=20
+        ) }} as greenwood_sum
     from counts_at_risk
+    window so_far as (
+        partition by {{ by_group }}
+        order by watched_days
+        rows between unbounded preceding and current row
+    )
 ),
 
 survival_steps as (

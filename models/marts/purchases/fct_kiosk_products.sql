@@ -84,12 +84,10 @@ spreads as (
         product_id,
         greatest(
             (
-                cast(sum(cast(
-                    (n_purchases - n_expected_purchases)
-                    * (n_purchases - n_expected_purchases) / n_expected_purchases
-                    as decimal(38, 12)
-                )) as double)
-                - count(*)
+                {{ exact_sum(
+                    '(n_purchases - n_expected_purchases)'
+                    ~ ' * (n_purchases - n_expected_purchases) / n_expected_purchases'
+                ) }} - count(*)
             ) / sum(n_purchases),
             0.01
         ) as index_variance

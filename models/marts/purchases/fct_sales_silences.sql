@@ -140,10 +140,8 @@ clusters as (
         subject_id,
         greatest(coalesce(
             (
-                cast(
-                    sum(cast(n_sales * n_sales / nullif(pace, 0) as decimal(38, 12)))
-                    as double
-                ) * sum(pace) / sum(n_sales)
+                {{ exact_sum('n_sales * n_sales / nullif(pace, 0)') }}
+                * sum(pace) / sum(n_sales)
                 - sum(n_sales)
             ) / nullif(count(*) - 1, 0),
             1

@@ -118,11 +118,10 @@ round_{{ number }}_{{ factor }} as {{ materialized() }} (
         {% endfor -%}
         coalesce({{ factor }} * sum(n_events) over (
             partition by feed, event_type, {{ level }}
-        ) / nullif(cast(sum(
-            cast({{ factors.keys() | join(' * ') }} as decimal(38, 12))
-        ) over (
-            partition by feed, event_type, {{ level }}
-        ) as double), 0), 0) as {{ factor }}
+        ) / nullif({{ exact_sum(
+            factors.keys() | join(' * '),
+            over='(partition by feed, event_type, ' ~ level ~ ')'
+        ) }}, 0), 0) as {{ factor }}
     from {{ previous.step }}
 ),
 
@@ -141,9 +140,9 @@ fitted as (
         {% for factor in factors if factor != 'year_factor' -%}
             round({{ factor }} * count(*) over (
                 partition by feed, event_type
-            ) / nullif(cast(sum(cast({{ factor }} as decimal(38, 12))) over (
-                partition by feed, event_type
-            ) as double), 0), 9) as {{ factor }},
+            ) / nullif({{ exact_sum(
+                factor, over='(partition by feed, event_type)'
+            ) }}, 0), 9) as {{ factor }},
         {% endfor -%}
         is_holiday,
         event_date

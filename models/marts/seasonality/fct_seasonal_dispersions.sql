@@ -38,10 +38,10 @@ week_dispersions as (
     select
         feed,
         event_type,
-        cast(sum(cast(
-            (n_events - n_expected_events) * (n_events - n_expected_events)
-            / nullif(n_expected_events, 0) as decimal(38, 12)
-        )) as double) as pearson_sum,
+        {{ exact_sum(
+            '(n_events - n_expected_events) * (n_events - n_expected_events)'
+            ~ ' / nullif(n_expected_events, 0)'
+        ) }} as pearson_sum,
         count(*) as n_weeks
     from weeks
     group by feed, event_type
@@ -56,10 +56,10 @@ day_dispersions as (
         count(distinct years_back) + count(distinct month_number) - 1 as n_slow_effects,
         count(*) - count(distinct years_back) - count(distinct month_number) + 1
         - count(distinct weekday_number) - count(distinct is_holiday) + 2 as n_degrees,
-        cast(sum(cast(
-            (n_events - n_expected_events) * (n_events - n_expected_events)
-            / nullif(n_expected_events, 0) as decimal(38, 12)
-        )) as double) as pearson_sum
+        {{ exact_sum(
+            '(n_events - n_expected_events) * (n_events - n_expected_events)'
+            ~ ' / nullif(n_expected_events, 0)'
+        ) }} as pearson_sum
     from dated
     group by feed, event_type
 ),
@@ -96,10 +96,8 @@ hour_dispersions as (
         feed,
         event_type,
         -- The sum over all hours of all days, those without events too.
-        cast(
-            sum(cast(n_events * n_events / n_expected_events as decimal(38, 12)))
-            as double
-        ) - sum(n_events) as pearson_sum,
+        {{ exact_sum('n_events * n_events / n_expected_events') }} - sum(n_events)
+            as pearson_sum,
         (count(distinct event_date) - 1) * (count(distinct event_hour) - 1)
             as n_degrees
     from hours_expected

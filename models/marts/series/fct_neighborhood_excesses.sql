@@ -35,7 +35,6 @@ controlled as (
     from logs
 ),
 
--- A double has two zeros, of which + 0 makes one.
 excesses as (
     select
         vintage,
@@ -44,13 +43,13 @@ excesses as (
         centroid_longitude,
         centroid_latitude,
         {% for events in ['requests', 'accidents'] -%}
-            round(
-                log_{{ events }} - avg(log_{{ events }}) over series
-                - regr_slope(log_{{ events }}, log_population) over series
-                * (log_population - avg(log_population) over series)
-                - regr_slope(log_{{ events }}, own_area) over series
-                * (own_area - avg(own_area) over series), 9
-            ) + 0e0 as excess_log_{{ events }}{% if not loop.last %},{% endif %}
+            {{ round_signed(
+                'log_' ~ events ~ ' - avg(log_' ~ events ~ ') over series'
+                ~ ' - regr_slope(log_' ~ events ~ ', log_population) over series'
+                ~ ' * (log_population - avg(log_population) over series)'
+                ~ ' - regr_slope(log_' ~ events ~ ', own_area) over series'
+                ~ ' * (own_area - avg(own_area) over series)', 9
+            ) }} as excess_log_{{ events }}{% if not loop.last %},{% endif %}
         {% endfor -%}
     from controlled
     window series as (partition by vintage, request_series)

@@ -65,8 +65,8 @@ pair_moments as (
         round(avg(y), 9) as y_mean,
         round(stddev_pop(x), 9) as x_deviation,
         round(stddev_pop(y), 9) as y_deviation,
-        round(corr(n_requests, n_accidents), 9) as naive_correlation,
-        round(corr(x, y), 9) as correlation -- noqa: RF04
+        {{ round_signed('corr(n_requests, n_accidents)', 9) }} as naive_correlation,
+        {{ round_signed('corr(x, y)', 9) }} as correlation -- noqa: RF04
     from pair_values
     group by pair_key, vintage, period, batch, lag
 ),

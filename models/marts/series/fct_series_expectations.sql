@@ -51,9 +51,10 @@ set_weekdays as (
         vintage,
         dimension,
         weekday_number,
-        avg(n_events) / nullif(avg(avg(n_events)) over (
-            partition by feed, vintage, dimension
-        ), 0) as set_weight
+        avg(n_events) * count(*) over (partition by feed, vintage, dimension)
+        / nullif({{ exact_sum(
+            'avg(n_events)', over='(partition by feed, vintage, dimension)'
+        ) }}, 0) as set_weight
     from recent_days
     where is_before
     group by feed, vintage, dimension, weekday_number
@@ -113,7 +114,7 @@ fitted_days as (
         dimension,
         n_events,
         weekday_weight * sum(n_events) over four_weeks
-        / sum(weekday_weight) over four_weeks as fitted_n,
+        / {{ exact_sum('weekday_weight', over='four_weeks') }} as fitted_n,
         cast(count(*) over four_weeks as double) as n_days
     from weighed_days
     where is_before
@@ -126,11 +127,11 @@ scattered as (
         feed,
         vintage,
         dimension,
-        sum(
-            (n_events - fitted_n) * (n_events - fitted_n) * n_days / (n_days - 1)
-            - fitted_n
-        ) as excess_variance,
-        sum(fitted_n * fitted_n) as square_sum
+        {{ exact_sum(
+            '(n_events - fitted_n) * (n_events - fitted_n) * n_days / (n_days - 1)'
+            ~ ' - fitted_n'
+        ) }} as excess_variance,
+        {{ exact_sum('fitted_n * fitted_n') }} as square_sum
     from fitted_days
     where n_days > 1
     group by series_key, feed, vintage, dimension
@@ -142,14 +143,13 @@ dispersions as (
         round(
             greatest(
                 excess_variance / nullif(square_sum, 0),
-                sum(excess_variance) over (partition by feed, vintage, dimension)
-                / nullif(
-                    sum(square_sum) over (partition by feed, vintage, dimension), 0
-                ),
+                {{ exact_sum('excess_variance', over='neighbors') }}
+                / nullif({{ exact_sum('square_sum', over='neighbors') }}, 0),
                 0
             ), 9
         ) as dispersion
     from scattered
+    window neighbors as (partition by feed, vintage, dimension)
 ),
 
 levelled_days as (

@@ -44,9 +44,10 @@ described as (
         cast(sum(n_accidents) as bigint) as n_accidents,
         sum(n_accidents) / cast(max(n_all_accidents) as double)
             as accidents_located_share,
-        round(corr(n_requests, n_accidents), 9) as naive_correlation,
-        round(corr(request_rank, accident_rank), 9) as rank_correlation,
-        round(corr(requests_per_1000, accidents_per_1000), 9) as rate_correlation
+        {{ round_signed('corr(n_requests, n_accidents)', 9) }} as naive_correlation,
+        {{ round_signed('corr(request_rank, accident_rank)', 9) }} as rank_correlation,
+        {{ round_signed('corr(requests_per_1000, accidents_per_1000)', 9) }}
+            as rate_correlation
     from ranked
     group by vintage, request_series
 ),
@@ -56,28 +57,29 @@ paired as (
     select
         excesses.vintage,
         excesses.request_series,
-        excesses.excess_log_requests * beside.excess_log_requests
+        excesses.excess_log_requests * neighbors.excess_log_requests
             as requests_product,
-        excesses.excess_log_accidents * beside.excess_log_accidents
+        excesses.excess_log_accidents * neighbors.excess_log_accidents
             as accidents_product,
         ceil(
             {{ km_per_degree / km_per_step }} * sqrt(
-                power(excesses.centroid_latitude - beside.centroid_latitude, 2)
+                power(excesses.centroid_latitude - neighbors.centroid_latitude, 2)
                 + power(
-                    (excesses.centroid_longitude - beside.centroid_longitude)
+                    (excesses.centroid_longitude - neighbors.centroid_longitude)
                     * cos(
                         radians(
-                            (excesses.centroid_latitude + beside.centroid_latitude) / 2
+                            excesses.centroid_latitude / 2
+                            + neighbors.centroid_latitude / 2
                         )
                     ), 2
                 )
             )
         ) as n_steps
     from excesses
-    inner join excesses as beside
+    inner join excesses as neighbors
         on
-            excesses.vintage = beside.vintage
-            and excesses.request_series = beside.request_series
+            excesses.vintage = neighbors.vintage
+            and excesses.request_series = neighbors.request_series
 ),
 
 -- Where both are alike, or both unlike, at a distance, their correlation scatters more;
@@ -89,7 +91,7 @@ alike as (
         n_steps,
         count(*) as n_pairs,
         greatest(
-            round(sum(requests_product), 9) * round(sum(accidents_product), 9)
+            {{ exact_sum('requests_product') }} * {{ exact_sum('accidents_product') }}
             / count(*), 0
         ) as likeness
     from paired
@@ -101,9 +103,8 @@ scattered as (
     select
         vintage,
         request_series,
-        round(
-            sum(likeness) / max(case when n_steps = 0 then likeness * n_pairs end), 12
-        ) as variance
+        {{ exact_sum('likeness') }}
+        / max(case when n_steps = 0 then likeness * n_pairs end) as variance
     from alike
     group by vintage, request_series
     having max(case when n_steps = 0 then likeness end) > 0
@@ -113,7 +114,7 @@ remaining as (
     select
         vintage,
         request_series,
-        round(corr(excess_log_requests, excess_log_accidents), 9)
+        {{ round_signed('corr(excess_log_requests, excess_log_accidents)', 9) }}
             as partial_correlation
     from excesses
     group by vintage, request_series

@@ -48,7 +48,7 @@ by_visit as (
         visit_number,
         count(*) as n_products,
         count(case when is_bought_again then 1 end) as n_bought_again,
-        sum(case when is_bought_again then 0 else product_share end)
+        {{ exact_sum('case when is_bought_again then 0 else product_share end') }}
             as new_product_share
     from first_bought
     group by customer_key, visit_number
@@ -92,7 +92,7 @@ counted as (
         count(case when n_bought_again > 0 then 1 end) as n_visits_with_one_again,
         cast(sum(n_products) as bigint) as n_products,
         cast(sum(n_bought_again) as bigint) as n_bought_again,
-        sum(expected_n_bought_again) as expected_n_bought_again
+        {{ exact_sum('expected_n_bought_again') }} as expected_n_bought_again
     from later_visits
     group by {{ grouped_by_dimension(dimensions, ['has_shared_cards']) }} -- noqa: PRS
 ),

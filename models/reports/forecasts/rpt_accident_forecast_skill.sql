@@ -7,6 +7,10 @@
     'last_4_weekdays_mean',
 ] %}
 {% set areas = {'neighborhood': ['neighborhood_slug'], 'city': []} %}
+{% set measures = [
+    'forecast_n', 'forecast_deviance', 'baseline_deviance', 'forecast_error',
+    'baseline_error',
+] %}
 {% set week_columns = ['vintage', 'baseline', 'week_number'] %}
 
 with forecasts as (
@@ -81,13 +85,10 @@ weeks as (
         week_number,
         count(*) as n_days,
         sum(n_events) as n_events,
-        sum(is_in_interval) as n_in_interval,
-        -- Decimals: a sum of doubles may end on either side of what is rounded.
-        sum(cast(forecast_n as decimal(38, 12))) as forecast_n,
-        round(sum(forecast_deviance), 9) as forecast_deviance,
-        round(sum(baseline_deviance), 9) as baseline_deviance,
-        sum(cast(forecast_error as decimal(38, 12))) as forecast_error,
-        sum(cast(baseline_error as decimal(38, 12))) as baseline_error
+        {% for name in measures -%}
+            {{ exact_sum(name) }} as {{ name }},
+        {% endfor -%}
+        sum(is_in_interval) as n_in_interval
     from measured
     group by {{ grouped_by_dimension(areas, week_columns) }} -- noqa: PRS
 ),
@@ -137,8 +138,9 @@ redrawn as (
         weeks.neighborhood_slug,
         redrawn_weeks.replicate,
         {{ round_signed(
-            '1 - sum(redrawn_weeks.n_times * weeks.forecast_deviance)'
-            ~ ' / nullif(sum(redrawn_weeks.n_times * weeks.baseline_deviance), 0)', 9
+            '1 - ' ~ exact_sum('redrawn_weeks.n_times * weeks.forecast_deviance')
+            ~ ' / nullif('
+            ~ exact_sum('redrawn_weeks.n_times * weeks.baseline_deviance') ~ ', 0)', 9
         ) }} as skill
     from weeks
     inner join redrawn_weeks
@@ -166,12 +168,9 @@ scored as (
         cast(sum(n_days) as bigint) as n_days,
         count(*) as n_weeks,
         cast(sum(n_events) as bigint) as n_accidents,
-        round(cast(sum(forecast_n) as double), 6) as forecast_n,
-        sum(forecast_deviance) / sum(n_days) as forecast_deviance,
-        sum(baseline_deviance) / sum(n_days) as baseline_deviance,
-        cast(sum(forecast_error) as double) / sum(n_days) as forecast_error,
-        cast(sum(baseline_error) as double) / sum(n_days) as baseline_error,
-        1 - sum(forecast_deviance) / nullif(sum(baseline_deviance), 0) as skill,
+        {% for name in measures -%}
+            {{ exact_sum(name) }} as {{ name }},
+        {% endfor -%}
         cast(sum(n_in_interval) as double) / sum(n_days) as in_interval_share
     from weeks
     group by vintage, baseline, neighborhood_slug
@@ -190,12 +189,15 @@ judged as (
         scored.n_days,
         scored.n_weeks,
         scored.n_accidents,
-        scored.forecast_n as n_accidents_forecast,
-        round(scored.forecast_deviance, 9) as mean_deviance,
-        round(scored.baseline_deviance, 9) as baseline_mean_deviance,
-        round(scored.forecast_error, 9) as mean_absolute_error,
-        round(scored.baseline_error, 9) as baseline_mean_absolute_error,
-        {{ round_signed('scored.skill', 9) }} as skill,
+        round(scored.forecast_n, 6) as n_accidents_forecast,
+        round(scored.forecast_deviance / scored.n_days, 9) as mean_deviance,
+        round(scored.baseline_deviance / scored.n_days, 9) as baseline_mean_deviance,
+        round(scored.forecast_error / scored.n_days, 9) as mean_absolute_error,
+        round(scored.baseline_error / scored.n_days, 9)
+            as baseline_mean_absolute_error,
+        {{ round_signed(
+            '1 - scored.forecast_deviance / nullif(scored.baseline_deviance, 0)', 9
+        ) }} as skill,
         intervals.skill_low,
         intervals.skill_high,
         scored.in_interval_share

@@ -61,13 +61,13 @@ expected as (
         / nullif(n_group_all_purchases - n_all_purchases, 0) as n_expected,
         greatest(
             (
-                cast(sum(cast(
-                    power(
-                        n_purchases
-                        - n_all_purchases * n_group_purchases / n_group_all_purchases, 2
-                    ) / (n_all_purchases * n_group_purchases / n_group_all_purchases)
-                    as decimal(38, 12)
-                )) over (partition by kiosk_group, product_id) as double)
+                {{ exact_sum(
+                    'power(n_purchases'
+                    ~ ' - n_all_purchases * n_group_purchases / n_group_all_purchases,'
+                    ~ ' 2) / (n_all_purchases * n_group_purchases'
+                    ~ ' / n_group_all_purchases)',
+                    over='(partition by kiosk_group, product_id)'
+                ) }}
                 - n_group_kiosks
             ) / n_group_purchases,
             0.01

@@ -38,7 +38,7 @@ compared as (
 mixed as (
     select
         kiosk_id,
-        sum(greatest(mix_share - all_share, 0)) as mix_difference_share,
+        {{ exact_sum('greatest(mix_share - all_share, 0)') }} as mix_difference_share,
         max(case when mix_rank = 1 then fc_number end) as top_category,
         max(case when mix_rank = 1 then mix_share end) as top_category_share
     from compared

@@ -117,17 +117,17 @@ city_mix as (
     where neighborhood_key is null
 ),
 
--- Rounded, as sums of fractions end in other digits from run to run.
 standardised as (
     select
         neighborhood_key,
         count(*) as n_types,
         cast(sum(n) as bigint) as n_requests,
         sum(weight) as weight,
-        round(sum(n * closed_share) / sum(n), 12) as crude_closed_share,
-        round(sum(weight * closed_share) / sum(weight), 12) as closed_share,
-        round(sum(weight * city_closed_share) / sum(weight), 12) as city_closed_share,
-        round(sqrt(sum(weight * weight * variance)) / sum(weight), 12)
+        {{ exact_sum('n * closed_share') }} / sum(n) as crude_closed_share,
+        {{ exact_sum('weight * closed_share') }} / sum(weight) as closed_share,
+        {{ exact_sum('weight * city_closed_share') }} / sum(weight)
+            as city_closed_share,
+        sqrt({{ exact_sum('weight * weight * variance') }}) / sum(weight)
             as standard_error
     from compared
     group by neighborhood_key
