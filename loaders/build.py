@@ -60,7 +60,6 @@ def build_as_of(paths: Paths, day: date) -> Path:
     """
     folder = Paths(paths.data / "as_of" / str(day), paths.inbox)
     shutil.rmtree(folder.data, ignore_errors=True)
-    folder.build.parent.mkdir(parents=True)
     only = ("--resource-type", "seed", "--resource-type", "model")
     variables = f"{{as_of_date: '{day}'}}"
     _dbt(folder, "build", *only, "--vars", variables, landing=paths.landing)
@@ -73,6 +72,8 @@ def build_as_of(paths: Paths, day: date) -> Path:
 
 def _dbt(paths: Paths, command: str, *arguments: str, landing: Path | None = None) -> None:
     """Run dbt on this project, with its own output to the terminal."""
+    # What DuckDB makes is a file, and no folder for it.
+    paths.build.parent.mkdir(parents=True, exist_ok=True)
     dbt = Path(sys.executable).with_name("dbt")
     environment = os.environ | {
         "EVENTMART_DATA": str(paths.data),

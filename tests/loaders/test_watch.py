@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -177,6 +178,16 @@ def test_a_build_is_tested_published_and_documented(
     assert test_publish.content(test_publish.served(paths)) == "built"
     assert build(paths) is None
     assert dbt() == [["run"]]
+
+
+def test_a_build_needs_no_folder_that_others_made(
+    paths: Paths, dbt: Callable[..., list[list[str]]]
+) -> None:
+    shutil.rmtree(paths.build.parent)
+    with pytest.raises(EventmartError, match="nothing is built yet"):
+        build(paths)
+    assert dbt() == WHOLE[:1]
+    assert paths.build.parent.is_dir()
 
 
 def test_a_build_that_fails_publishes_nothing(
