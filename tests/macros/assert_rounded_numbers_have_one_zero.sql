@@ -9,6 +9,7 @@ with samples as (
         (0.004e0, '0.0'),
         (-0.006e0, '-0.01'),
         (-0.25e0, '-0.25'),
+        (cast('nan' as double), null),
         (null, null)
     ) as samples (number, rounded_text) -- noqa: AL05
 )

@@ -114,7 +114,7 @@ fitted_days as (
         dimension,
         n_events,
         weekday_weight * sum(n_events) over four_weeks
-        / {{ exact_sum('weekday_weight', over='four_weeks') }} as fitted_n,
+        / nullif({{ exact_sum('weekday_weight', over='four_weeks') }}, 0) as fitted_n,
         cast(count(*) over four_weeks as double) as n_days
     from weighed_days
     where is_before

@@ -56,6 +56,8 @@ compared as (
             forecast_n,
             {{ baseline }} as baseline_n
         from covered
+        -- What expects nothing at all, ever, is no baseline.
+        where {{ baseline }} > 0
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),

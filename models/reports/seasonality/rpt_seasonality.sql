@@ -170,7 +170,10 @@ measured as (
             when n_events > 0
                 then sqrt(
                     dispersion * (1.0 / n_events - 1.0 / n_divided_events)
-                    + day_dispersion * (1.0 / n_divided_events - 1.0 / n_all_events)
+                    + case
+                        when n_divided_events = n_all_events then 0
+                        else day_dispersion
+                    end * (1.0 / n_divided_events - 1.0 / n_all_events)
                 )
         end as log_error
     from scattered

@@ -54,7 +54,11 @@ renamed as (
         n_known,
         n_absent,
         n_rejected,
-        coalesce(n_rejected_last, n_rejected) as n_open_rejects,
+        case
+            when {{ status_as_of() }} = 'landed'
+                then coalesce(n_rejected_last, n_rejected)
+            else 0
+        end as n_open_rejects,
         n_blank,
         n_header_lines,
 
