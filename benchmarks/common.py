@@ -52,7 +52,10 @@ def run(command: list[str | Path], **environment: str) -> Taken:
 
 
 def eventmart(data: Path, *arguments: str | Path, **environment: str) -> Taken:
-    """Run the command line on a data folder; what is left is the landing database."""
+    """Run the command line on a data folder; what is left is the landing database.
+
+    The bytes that it keeps as they came are not counted: peers keep none.
+    """
     call = [sys.executable, "-m", "loaders", *arguments]
     taken = run(call, EVENTMART_DATA=str(data), **environment)
     return replace(taken, n_bytes=(data / "landing.duckdb").stat().st_size)

@@ -42,7 +42,7 @@ def walk(data: Path, scale: float) -> Point:
     kept = sum(
         file.stat().st_size for file in (data / "drops").rglob("*") if file.is_file()
     )
-    delivered = sum(file.stat().st_size for file in (data / "demo").rglob("*.*"))
+    delivered = sum(file.stat().st_size for file in (data / "demo").glob("*/*"))
     return Point(scale, delivered, landing, kept + (landing.n_bytes or 0), building, again)
 
 

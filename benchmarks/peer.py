@@ -91,10 +91,9 @@ class Peer:
             print(f"making an environment for {self.title}", flush=True)
             venv.create(folder, clear=True, with_pip=True)
             call = [python, "-m", "pip", "install", "--quiet", *pins]
-            made = subprocess.run(call, capture_output=True, text=True, check=False)
-            if made.returncode:
-                last_line = made.stderr.strip().rpartition("\n")[2]
-                raise UnavailableError(f"its packages cannot be installed: {last_line}")
+            # What pip says of it stands in the terminal; it may name hosts and folders.
+            if subprocess.run(call, check=False).returncode:
+                raise UnavailableError("its packages cannot be installed")
             (folder / "ready").touch()
         return python
 
@@ -166,8 +165,13 @@ def _postgres_binaries() -> Path:
 @contextmanager
 def _postgres(folder: Path) -> Iterator[str]:
     """A PostgreSQL whose data stands in a folder; reached by a socket of its own."""
+    # Short, as paths of sockets must be.
+    with tempfile.TemporaryDirectory(prefix="pg") as socket:
+        yield from _serving(folder, Path(socket))
+
+
+def _serving(folder: Path, socket: Path) -> Iterator[str]:
     binaries, prefix = _postgres_binaries(), []
-    socket = Path(tempfile.mkdtemp(prefix="pg"))  # short, as paths of sockets must be
     folder.mkdir(exist_ok=True)
     if os.geteuid() == 0:  # which PostgreSQL refuses to run as
         prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
@@ -193,7 +197,8 @@ def _postgres(folder: Path) -> Iterator[str]:
                 with suppress(psycopg.OperationalError), psycopg.connect(dsn):
                     break
                 time.sleep(0.1)
+            else:
+                sys.exit(f"PostgreSQL does not start: {(socket / 'log').read_text()}")
             yield dsn
         finally:
             server.send_signal(signal.SIGINT)  # which does not wait for clients
-    shutil.rmtree(socket)

@@ -29,9 +29,13 @@ with duckdb.connect(database) as connection:
     names = [name for name, *_ in connection.execute("describe fresh").fetchall()]
     same = " and ".join(f'landed."{key}" = fresh."{key}"' for key in keys)
     values = ", ".join(f'"{name}" = fresh."{name}"' for name in names)
+    changed = " or ".join(
+        f'landed."{name}" is distinct from fresh."{name}"' for name in names
+    )
     connection.execute(
         f"merge into landed using fresh on ({same}) "
-        f"when matched then update set {values} when not matched then insert "
+        f"when matched and ({changed}) then update set {values} "
+        "when not matched then insert "
         "when not matched by source then delete"
     )
     connection.execute("drop table fresh")

@@ -364,7 +364,7 @@ def test_the_memory_that_reading_takes_does_not_grow_with_the_file(
     peaks = []
     for n_records in (100, 300_000):
         file = tmp_path / f"{n_records}.csv"
-        body = ("x" * 200 + ",y,z\n") * n_records + odd
+        body = odd + ("x" * 200 + ",y,z\n") * n_records
         file.write_text("a,b,c\n" + body, encoding="latin-1")
         call = [sys.executable, "-c", PEAK, str(file)]
         done = subprocess.run(call, check=True, capture_output=True, text=True)
