@@ -44,7 +44,8 @@ def write_purchases(path: Path, n_rows: int) -> None:
                     cast(2000 + hash(n, 2) % 330 as integer) as product_id,
                     card_hash,
                     strftime(
-                        timestamp '2017-01-01' + to_seconds(n * 4), '%Y-%m-%d %H:%M:%S-07'
+                        timestamp '2017-01-01' + to_milliseconds(n * ?),
+                        '%Y-%m-%d %H:%M:%S-07'
                     ) as date_time,
                     cast(hash(n, 2) % 46 as integer) as fc_number
                 -- One in a hundred is the second unit of the purchase before it.
@@ -52,7 +53,8 @@ def write_purchases(path: Path, n_rows: int) -> None:
                 inner join cards on hash(n, 3) % 50000 = i
             ) to '{path}' (header)
             """.replace("{path}", str(path)),
-            [n_rows],
+            # Nine years at most: dates that are yet to come would be held.
+            [min(4000, 9 * 365 * 86_400_000 // n_rows), n_rows],
         )
 
 
