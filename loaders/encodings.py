@@ -39,6 +39,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
+# Before a touched page, as much as a system may map with it: the largest of its pages.
+_SURROUNDINGS = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,9 @@ def forget(data: mmap.mmap, start: int, end: int) -> None:
     It may be read again. Systems without this advice (Windows) see to it themselves.
     """
     if hasattr(data, "madvise"):
-        first = start - start % mmap.PAGESIZE
+        # What is touched comes with its surroundings, also with those given back before.
+        first = max(start - _SURROUNDINGS, 0)
+        first -= first % mmap.PAGESIZE
         data.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 

@@ -343,10 +343,14 @@ def test_null_markers_are_nulls_and_nothing_else_is(lab: Callable[..., Lab]) -> 
 PEAK = """
 import re, sys
 from pathlib import Path
+from loaders.drops import receive
 from loaders.read import read_csv
 
 file = Path(sys.argv[1])
-read_csv(file, ("utf-8", "latin-1"), ",", file.parent, strict=False)
+# As it is received: systems map more of a file that is written in large pieces.
+with file.open("rb") as stream:
+    plain = receive(stream, file.parent).plain
+read_csv(plain, ("utf-8", "latin-1"), ",", file.parent, strict=False)
 # Of this process alone; getrusage() would begin with what its parent had.
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
