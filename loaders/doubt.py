@@ -75,7 +75,7 @@ def _hold_if_window_goes_back(
         select
             count(*) filter (where {moment(column, feed)} < ?),
             (select count(*) from hashed)
-        from hashed
+        from incoming
         anti join raw.{feed.name} using (_row_hash, _copy)
         """,  # noqa: S608
         [last[2]],

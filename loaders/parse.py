@@ -406,27 +406,33 @@ def _number(landing: duckdb.DuckDBPyConnection, head: Head, body: Body) -> None:
     tells its line. Only rows that come more than once need counting: few, so that the
     window stays small.
     """
-    landing.execute("alter table hashed add column _copy integer default 1")
-    landing.execute(
+    counted = landing.execute(
         """
-        update hashed
-        set _copy = copies.number
+        create or replace temporary table copies as
+        select _place, _copy
         from (
             select
-                rowid as place,
-                row_number() over (partition by _row_hash order by rowid) as number
+                rowid as _place,
+                cast(row_number() over (partition by _row_hash order by rowid) as integer)
+                    as _copy
             from hashed
             where _row_hash in (
                 select _row_hash from hashed group by _row_hash having count(*) > 1
             )
-        ) as copies
-        where hashed.rowid = copies.place and copies.number > 1
+        )
+        where _copy > 1
         """
-    )
+    ).fetchone()
+    copy, copies = "1", ""
+    if counted and counted[0]:
+        copy, copies = "coalesce(copies._copy, 1)", "left join copies using (_place)"
     line = "" if body.numbered else f", rowid + {head.n_lines + 1} as _line"
     landing.execute(
-        "create or replace temporary view incoming as "  # noqa: S608
-        f"select rowid as _place, *{line} from hashed"
+        f"""
+        create or replace temporary view incoming as
+        select rows.*, {copy} as _copy
+        from (select rowid as _place, *{line} from hashed) as rows {copies}
+        """  # noqa: S608
     )
 
 
