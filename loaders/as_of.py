@@ -10,7 +10,7 @@ from loaders import ledger
 from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.parse import literal
+from loaders.parse import Parsed, literal
 
 
 def stated_as_of(
@@ -30,10 +30,17 @@ def stated_as_of(
 
 
 def found_as_of(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
 ) -> tuple[datetime, str]:
     """The newest event in the delivery, or the time of landing where a feed says so."""
-    newest = [_newest(landing, feed, column) for column in feed.as_of.newest]
+    rows = "hashed"
+    if parsed.is_picked:
+        # Of lines that are known, the rows stand in raw.
+        rows = (
+            f"(from hashed union all by name from raw.{feed.name} "
+            "semi join lines using (_row_hash))"
+        )
+    newest = [_newest(landing, feed, rows, column) for column in feed.as_of.newest]
     if moments := [found for found in newest if found]:
         return max(moments), "newest"
     if feed.as_of.arrival:
@@ -45,8 +52,10 @@ def found_as_of(
     )
 
 
-def _newest(landing: duckdb.DuckDBPyConnection, feed: Feed, column: str) -> datetime | None:
-    """The newest moment in a column of `hashed`."""
+def _newest(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, column: str
+) -> datetime | None:
+    """The newest moment in a column of these rows."""
     parsed = moment(column, feed)
     # A year beyond these is a slip, and more than a date in Python can hold.
     is_sane = "year(moment) between 1901 and 9999"
@@ -60,7 +69,7 @@ def _newest(landing: duckdb.DuckDBPyConnection, feed: Feed, column: str) -> date
             from (
                 select {parsed} as moment
                 from (
-                    select max("{column}") as "{column}" from hashed
+                    select max("{column}") as "{column}" from {rows}
                     where "{column}" < '9999-12-32'
                 )
             )
@@ -73,7 +82,7 @@ def _newest(landing: duckdb.DuckDBPyConnection, feed: Feed, column: str) -> date
     found = landing.execute(
         f"""
         select max(moment)
-        from (select {parsed} as moment from hashed where {among})
+        from (select {parsed} as moment from {rows} where {among})
         where {is_sane}
         """,  # noqa: S608
         values,
@@ -82,7 +91,7 @@ def _newest(landing: duckdb.DuckDBPyConnection, feed: Feed, column: str) -> date
 
 
 def moment(column: str, feed: Feed) -> str:
-    """A column of `hashed` as a timestamp, by the first of the feed's formats it is in."""
+    """A column of text as a timestamp, by the first of the feed's formats it is in."""
     tries = [
         f'try(make_timestamp(try_cast("{column}" as bigint) * 1000))'
         if form == "epoch_ms"

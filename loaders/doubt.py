@@ -74,8 +74,8 @@ def _hold_if_window_goes_back(
         f"""
         select
             count(*) filter (where {moment(column, feed)} < ?),
-            (select count(*) from hashed)
-        from incoming
+            (select count(*) from incoming)
+        from incoming_rows
         anti join raw.{feed.name} using (_row_hash, _copy)
         """,  # noqa: S608
         [last[2]],

@@ -24,7 +24,10 @@ FEEDS_FILE = Path(__file__).with_name("feeds.yml")
 Encoding = Literal["utf-8", "utf-16", "cp1252-via-cp850", "cp1252", "latin-1"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
 # Tables of the loader's own, beside those of the feeds.
-RESERVED = ("deliveries", "presence", "rejects", "open_rejects", "file_stamps", "format")
+RESERVED = (
+    *("deliveries", "presence", "rejects", "open_rejects"),
+    *("file_stamps", "known_lines", "format"),
+)
 
 
 def canonical(header: str) -> str:

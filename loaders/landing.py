@@ -17,14 +17,14 @@ from typing import Literal
 
 import duckdb
 
-from loaders import ledger
+from loaders import ledger, lines
 from loaders.as_of import found_as_of, stated_as_of
 from loaders.doubt import hold_if_suspicious
 from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.parse import Parsed, parse, read_again
+from loaders.parse import Parsed, parse, pick_new_rows
 from loaders.paths import Paths
 from loaders.records import Body
 from loaders.sources.local import is_as_stamped, stamp_of
@@ -177,7 +177,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
         entry.status, entry.reason = "empty", "no_rows"
         return None
     if entry.as_of is None:
-        entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry)
+        entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
     return parsed
 
@@ -227,6 +227,8 @@ def write(
     if feed.mode != "increment":
         entry.n_absent = write_deltas(landing, entry, entry.change_seq, "incoming")
     insert_rejects(landing, entry, parsed.body)
+    if parsed.reading:
+        lines.remember(landing, parsed.reading)
 
 
 def insert_new(
@@ -248,25 +250,31 @@ def insert_new(
     )
     if n_new == 0:
         return 0
-    if parsed.is_thin:
-        read_again(landing, feed, parsed)
-        rows = "incoming_rows"
-    elif n_new == _count(landing.execute("select count(*) from incoming")):
-        # Whole rows are not joined to leave out none: it takes as long again.
-        rows = "incoming"
-    else:
-        rows = "incoming semi join new_rows using (_place)"
+    rows = "incoming_rows"
+    if parsed.is_picked:
+        pick_new_rows(landing, feed, parsed)
+    # Whole rows are not joined to leave out none: it takes as long again.
+    if n_new < _count(landing.execute("select count(*) from incoming")):
+        rows = "incoming_rows semi join new_rows using (_place)"
     columns = ", ".join(f'"{name}"' for name in feed.columns)
-    landing.execute(
-        f"""
-        insert into raw.{feed.name} by name
-        select
-            _row_hash, _copy, {columns}, _extra, _line,
-            cast(? as bigint) as _delivery_seq, cast(? as bigint) as _change_seq
-        from {rows}
-        """,  # noqa: S608
-        [entry.delivery_seq, entry.change_seq],
+    n_inserted = _count(
+        landing.execute(
+            f"""
+            insert into raw.{feed.name} by name
+            select
+                _row_hash, _copy, {columns}, _extra, _line,
+                cast(? as bigint) as _delivery_seq, cast(? as bigint) as _change_seq
+            from {rows}
+            """,  # noqa: S608
+            [entry.delivery_seq, entry.change_seq],
+        )
     )
+    if n_inserted != n_new:
+        raise DeliveryError(
+            "count_mismatch",
+            f"{n_new} rows are new, but parsed by themselves they are others; nothing was "
+            "landed",
+        )
     return n_new
 
 
@@ -368,17 +376,24 @@ def _write_delta(
     The numbers are those of the delivery and of the change.
     """
     landing.execute("delete from raw.presence where _delivery_seq = ?", seqs[:1])
-    for change, these, others in (("+", after, before), ("-", before, after)):
-        written = landing.execute(
-            f"""
-            insert into raw.presence
-            select ?, _row_hash, _copy, ?, ?, ?
-            from {these}
-            anti join {others} using (_row_hash, _copy)
-            """,  # noqa: S608
-            [feed, seqs[0], change, seqs[1]],
+    landing.execute(
+        f"""
+        insert into raw.presence
+        select
+            ?, _row_hash, _copy, ?, if(before._row_hash is null, '+', '-'), ?
+        from {before} as before
+        full join (select _row_hash, _copy from {after}) as after
+            using (_row_hash, _copy)
+        where before._row_hash is null or after._row_hash is null
+        """,  # noqa: S608
+        [feed, *seqs],
+    )
+    return _count(
+        landing.execute(
+            "select count(*) from raw.presence where _delivery_seq = ? and change = '-'",
+            seqs[:1],
         )
-    return _count(written)
+    )
 
 
 def _count(result: duckdb.DuckDBPyConnection) -> int:

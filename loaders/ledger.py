@@ -167,16 +167,6 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     return True
 
 
-def has_landed(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Whether a delivery of the same series has landed."""
-    row = landing.execute(
-        "select exists ("
-        "from raw.deliveries where feed = ? and series = ? and status = 'landed')",
-        [entry.feed, entry.series],
-    ).fetchone()
-    return bool(row and row[0])
-
-
 def neighbour_sizes(
     landing: duckdb.DuckDBPyConnection, entry: Entry, n_most: int
 ) -> list[int]:

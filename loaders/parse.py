@@ -6,31 +6,27 @@ Names of unknown columns are data: they are bound, never written into a query.
 import csv
 import io
 import re
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import compress, islice
 from pathlib import Path
+from uuid import UUID
 
 import duckdb
-import numpy as np
 
-from loaders import ledger
+from loaders import lines
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
 from loaders.read import read_csv, read_geojson
 from loaders.records import (
     HEADER_PADDING,
+    MAX_PLAIN_BYTES,
     MAX_RECORD_BYTES,
     Body,
     Head,
     HeaderError,
     header_words,
 )
-
-# Of a line in a file of plain ones: as little as keeps DuckDB's buffers small.
-MAX_PLAIN_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -40,14 +36,16 @@ class Parsed:
     Attributes:
         body: the records.
         columns: the position of each column in them, by its name.
-        is_thin: whether `incoming` has only the columns by which a delivery is judged:
-            most of its rows may be known, and these are read once, and not stored. See
-            `read_again`.
+        reading: of a delivery that may come again in plain lines, by what they are
+            remembered; see `lines`.
+        is_picked: whether only lines that nobody knew were parsed: of other rows
+            `incoming` has but the hash, and the view `incoming_rows` has none.
     """
 
     body: Body
     columns: dict[str, int]
-    is_thin: bool = False
+    reading: UUID | None = None
+    is_picked: bool = False
 
 
 def parse(
@@ -119,82 +117,93 @@ def _parse(
     if head.preamble:
         notes.append(f"lines before the header: {head.preamble[:1000]!r}")
     entry.detail = "; ".join(notes) or None
-    # Of a window or a list that comes again most rows are known, and their hash says so.
-    is_thin = (
-        not body.numbered
-        and entry.mode != "increment"
-        and ledger.has_landed(landing, entry)
-    )
-    parsed = Parsed(body, columns, is_thin)
     try:
-        n_parsed = _load(landing, feed, parsed, "hashed", _judged_by(feed, parsed))
+        parsed = _read(landing, feed, entry, body, columns)
     except duckdb.InvalidInputException as error:
         raise ParseError("not_parsed", f"DuckDB refuses it: {str(error)[:300]}") from error
+    if not body.numbered and _may_hold_headers(landing, feed, columns, head):
+        raise ParseError("repeated_header", "a record may be a header")
+    _number(landing, head, parsed)
+    return parsed
+
+
+def _read(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    entry: Entry,
+    body: Body,
+    columns: dict[str, int],
+) -> Parsed:
+    """Make the temporary table `hashed` of a body, or of the lines that nobody knows."""
+    n_good = body.n_records - body.n_rejected - body.n_blank
+    parsed = Parsed(body, columns)
+    if not body.numbered and entry.mode != "increment":
+        reading = lines.reading_of(feed, columns)
+        parsed = replace(parsed, reading=reading)
+        _check_count(body, lines.look_up(landing, body, reading))
+        wanted = lines.unknown(landing)
+        # Rows that are not parsed have the columns of those that were hashed alike.
+        is_dated = entry.as_of is not None or not {*feed.as_of.newest} & {*feed.volatile}
+        if is_dated and 2 * len(wanted) <= n_good:
+            _load_picked(landing, feed, parsed, "hashed", wanted)
+            return replace(parsed, is_picked=True)
+    _check_count(body, _load(landing, feed, columns, body, "hashed"))
+    return parsed
+
+
+def _check_count(body: Body, n_parsed: int) -> None:
+    """Check DuckDB's count of good records against our own."""
     if n_parsed != body.n_records - body.n_rejected - body.n_blank:
         raise ParseError(
             "count_mismatch",
             f"{body.n_records} records by our count, {body.n_rejected} rejected, "
             f"{body.n_blank} blank, but {n_parsed} parsed; nothing was landed",
         )
-    if not body.numbered and _may_hold_headers(landing, feed, columns, head):
-        raise ParseError("repeated_header", "a record may be a header")
-    _number(landing, head, body)
-    return parsed
 
 
-def _judged_by(feed: Feed, parsed: Parsed) -> Collection[str]:
-    """The columns that `hashed` needs, beside the hash."""
-    if not parsed.is_thin:
-        return {*feed.columns, *parsed.columns}
-    window = [feed.window.column] if feed.window else []
-    return {*feed.as_of.newest, *window, *_opening(parsed.columns)}
-
-
-def _opening(columns: dict[str, int]) -> list[str]:
-    """The columns by which a row is told from a header."""
-    return list(columns)[:2]
-
-
-def read_again(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> None:
-    """Parse the rows that stand in `new_rows`, by `_place`, with all their columns.
-
-    Makes the temporary view `incoming_rows` of them: what `incoming` would be if it were
-    not thin. Where it is, each record is one line of the file.
+def _load_picked(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    parsed: Parsed,
+    table: str,
+    wanted: lines.Places,
+) -> None:
+    """Parse some lines of a plain body into a temporary table; `<table>_places` is where.
 
     Raises:
-        DeliveryError: if they are not read as they were before.
+        DeliveryError: if DuckDB finds another number of them.
     """
-    places = landing.execute("select _place from new_rows").fetchnumpy()["_place"]
-    is_wanted = np.zeros(parsed.body.n_records, bool)
-    is_wanted[places] = True
-    path = parsed.body.path.with_name("again.csv")
-    with parsed.body.path.open("rb") as lines, path.open("wb") as target:
-        target.writelines(compress(islice(lines, parsed.body.skip, None), is_wanted))
-    body = replace(parsed.body, path=path, skip=0)
-    everything = {*feed.columns, *parsed.columns}
-    _load(landing, feed, replace(parsed, body=body), "again", everything)
-    columns = ", ".join(f'again."{name}"' for name in feed.columns)
+    body = replace(
+        parsed.body,
+        path=parsed.body.path.with_name(f"{table}.csv"),
+        n_records=len(wanted),
+        skip=0,
+    )
+    lines.pick(parsed.body, wanted, body.path)
+    _check_count(body, _load(landing, feed, parsed.columns, body, table))
+    landing.execute(
+        f"create or replace temporary table {table}_places as select unnest(?) as _place",
+        [wanted],
+    )
     landing.execute(
         f"""
-        create or replace temporary view incoming_rows as
-        select
-            incoming._place, incoming._row_hash, incoming._copy, incoming._line,
-            {columns}, again._extra
-        from (select *, row_number() over (order by rowid) as n from again) as again
-        inner join (
-            select _place, row_number() over (order by _place) as n from new_rows
-        ) as places on again.n = places.n
-        inner join incoming
-            on places._place = incoming._place and again._row_hash = incoming._row_hash
+        create or replace temporary view picked_rows as
+        select {table}_places._place, {table}.*
+        from {table}
+        inner join {table}_places on {table}.rowid = {table}_places.rowid
         """  # noqa: S608
     )
-    read = landing.execute("select count(*) from incoming_rows").fetchone()
-    if read != (len(places),):
-        raise DeliveryError(
-            "count_mismatch",
-            f"{len(places)} rows are new, but read again they are others; nothing was "
-            "landed",
-        )
+
+
+def pick_new_rows(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> None:
+    """See to it that `incoming_rows` has the rows that stand in `new_rows`.
+
+    A known line may be a new row: one more copy of what came before.
+    """
+    missing = lines.places(landing, "new_rows anti join picked_rows using (_place)")
+    if len(missing):
+        wanted = lines.places(landing, "new_rows")
+        _load_picked(landing, feed, parsed, "again", wanted)
 
 
 def csv_record(names: list[str]) -> str:
@@ -311,7 +320,7 @@ def _may_hold_headers(
     lengths = [len(word.encode()) for word in words]
     tests: list[str] = []
     values: list[object] = []
-    for name in _opening(columns):
+    for name in list(columns)[:2]:
         if name in feed.columns:
             column = f'"{name}"'
         else:
@@ -335,20 +344,19 @@ def _may_hold_headers(
 def _load(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
-    parsed: Parsed,
+    columns: dict[str, int],
+    body: Body,
     table: str,
-    kept: Collection[str],
 ) -> int:
     """Parse and hash into a temporary table, in file order; count its rows.
 
-    Beside the hash it has the feed's columns that are kept, and `_extra` of the others.
+    Beside the hash it has the feed's columns, and `_extra` of the others.
 
     The hash is md5 over NUL name NUL value of every column that is not null and not
     volatile, by name: adding empty columns, re-ordering them, or promoting one from
     `_extra` changes no hash. No name and no value holds a NUL, so that no two rows join
     alike; a length before each value would cost more than all the rest.
     """
-    columns, body = parsed.columns, parsed.body
     fields = [f"c{position}" for position in range(len(columns))]
     if body.numbered:
         fields.insert(0, "line")
@@ -364,9 +372,8 @@ def _load(
         if name in columns
         else f'cast(null as varchar) as "{name}", '
         for name in feed.columns
-        if name in kept
     )
-    extras = [name for name in columns if name in kept and name not in feed.columns]
+    extras = [name for name in columns if name not in feed.columns]
     pairs = ", ".join(f"{{'name': ?, 'value': c{columns[name]}}}" for name in extras)
     extra = (
         f"nullif(to_json(map_from_entries(list_filter([{pairs}], "
@@ -399,41 +406,58 @@ def _load(
     return int(counted[0]) if counted else 0
 
 
-def _number(landing: duckdb.DuckDBPyConnection, head: Head, body: Body) -> None:
-    """Number copies of equal rows in `hashed`, and make the view `incoming` of it.
+def _number(landing: duckdb.DuckDBPyConnection, head: Head, parsed: Parsed) -> None:
+    """Make the views of the rows: with place, line, and a number among equals.
 
     Rows of `hashed` are in file order, so where each record is one line, a row's place
     tells its line. Only rows that come more than once need counting: few, so that the
     window stays small.
     """
+    rows = "select rowid as _place, * from hashed"
+    if parsed.is_picked:
+        rows = "from row_hashes"
+        landing.execute(
+            """
+            create or replace temporary table row_hashes as
+            select _place, _row_hash from lines where _row_hash is not null
+            union all
+            select _place, _row_hash from picked_rows
+            """
+        )
     counted = landing.execute(
-        """
+        f"""
         create or replace temporary table copies as
         select _place, _copy
         from (
             select
-                rowid as _place,
-                cast(row_number() over (partition by _row_hash order by rowid) as integer)
+                _place,
+                cast(row_number() over (partition by _row_hash order by _place) as integer)
                     as _copy
-            from hashed
+            from ({rows})
             where _row_hash in (
-                select _row_hash from hashed group by _row_hash having count(*) > 1
+                select _row_hash from ({rows}) group by _row_hash having count(*) > 1
             )
         )
         where _copy > 1
-        """
+        """  # noqa: S608
     ).fetchone()
     copy, copies = "1", ""
     if counted and counted[0]:
         copy, copies = "coalesce(copies._copy, 1)", "left join copies using (_place)"
-    line = "" if body.numbered else f", rowid + {head.n_lines + 1} as _line"
+    line = "" if parsed.body.numbered else f", _place + {head.n_lines + 1} as _line"
     landing.execute(
         f"""
         create or replace temporary view incoming as
-        select rows.*, {copy} as _copy
-        from (select rowid as _place, *{line} from hashed) as rows {copies}
+        select rows.*{line}, {copy} as _copy from ({rows}) as rows {copies}
         """  # noqa: S608
     )
+    whole = "from incoming"
+    if parsed.is_picked:
+        whole = (
+            "select picked_rows.*, incoming._copy, incoming._line from picked_rows "
+            "inner join incoming using (_place, _row_hash)"
+        )
+    landing.execute(f"create or replace temporary view incoming_rows as {whole}")
 
 
 def literal(text: str) -> str:

@@ -31,6 +31,8 @@ from loaders.feeds import canonical
 
 # Of a record in UTF-8; larger ones are rejected.
 MAX_RECORD_BYTES = 16 << 20
+# Of a line in a file of plain ones: as little as keeps DuckDB's buffers small.
+MAX_PLAIN_BYTES = 8 << 20
 # Of a rejected record; of larger ones the beginning is kept beside its offset.
 MAX_REJECT_BYTES = 64 << 20
 # How much of a file's beginning is looked at to say what its header might be.

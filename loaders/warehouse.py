@@ -112,6 +112,13 @@ where not exists (
         and later.delivery_seq > placed.delivery_seq
 );
 
+-- What row a line is, as it was read before: see lines.py. A cache, too.
+create table if not exists raw.known_lines (
+    reading uuid not null,
+    _line_hash uhugeint not null using compression uncompressed,
+    _row_hash uuid not null using compression uncompressed
+);
+
 -- What was dealt with, by what tells it unread from what comes later: settled, or refused
 -- on grounds that are still the same. A cache: without it, more is read, and known.
 create table if not exists raw.file_stamps (

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from loaders.feeds import Feed
+from loaders.feeds import RESERVED, Feed
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.paths import Paths
@@ -79,8 +79,9 @@ class Lab:
 
     def reset(self) -> None:
         """Empty the warehouse."""
-        for table in (self.feed.name, "deliveries", "presence", "rejects", "file_stamps"):
-            self.landing.execute(f"delete from raw.{table}")
+        for table in (self.feed.name, *RESERVED):
+            if table not in ("open_rejects", "format"):
+                self.landing.execute(f"delete from raw.{table}")
 
     def counts(self) -> tuple[int, ...]:
         """Rows of every raw table but the ledger and the stamps."""

@@ -409,7 +409,7 @@ def test_a_promoted_column_changes_no_hash(lab: Labs) -> None:
     assert hashes(things) == before
 
 
-# What comes again is judged by its hash, and only what is new is read whole.
+# What comes again is known by its lines, and only the others are parsed.
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("head", ["", "as of today\n"])
@@ -445,15 +445,69 @@ def test_of_a_list_that_comes_again_the_new_rows_are_those_of_the_file(
     ]
 
 
-def test_rows_that_are_not_read_again_as_they_were_land_nothing(
-    lab: Labs, monkeypatch: pytest.MonkeyPatch
+def test_known_lines_are_a_cache(lab: Labs) -> None:
+    things = lab(**SNAPSHOT)
+    days = [["1,x,", "2,,"], ["1,x,", "2,,", "3,,"], ["3,,", "3,,", '"1",x,', "2,,"]]
+
+    def land() -> list[Entry]:
+        dates = (f"2024-01-0{day}" for day in range(1, 4))
+        return [things.land(csv_of(rows), as_of=next(dates)) for rows in days]
+
+    def raw() -> list[tuple[Any, ...]]:
+        return [
+            things.all("from raw.things order by _row_hash, _copy"),
+            things.all("from raw.presence order by all"),
+        ]
+
+    counts = [(entry.n_new, entry.n_known, entry.n_absent) for entry in land()]
+    assert counts == [(2, 0, 0), (1, 2, 0), (1, 3, 0)]
+    # As many as lines of different text, but one that repeats a row in other words.
+    assert things.all("select count(*) from raw.known_lines") == [(4,)]
+    with_cache = raw()
+    things.reset()
+    for day, rows in enumerate(days, 1):
+        things.landing.execute("delete from raw.known_lines")
+        things.land(csv_of(rows), as_of=f"2024-01-0{day}")
+    assert raw() == with_cache
+
+
+@pytest.mark.parametrize(
+    ("settings", "value"),
+    [({"null_markers": ["x"]}, None), ({"volatile": ["b"]}, "x")],
+    ids=["null markers", "volatile"],
+)
+def test_lines_are_unknown_to_those_who_read_them_otherwise(
+    lab: Labs, settings: dict[str, Any], value: str | None
 ) -> None:
     things = lab(**SNAPSHOT)
+    things.land(csv_of(["1,x,", "2,,"]), as_of="2024-01-01")
+    things.feed = make_feed(**SNAPSHOT, **settings)
+    entry = things.land(csv_of(["1,x,", "2,,", "3,,"]), as_of="2024-01-02")
+    assert (entry.n_new, entry.n_known) == (2, 1)
+    # The same bytes in columns of other names are other rows, too.
+    things.feed = make_feed(**SNAPSHOT)
+    assert things.land("a,c,b\n1,x,\n2,,\n", as_of="2024-01-03").n_known == 1
+    assert things.rows()[2] == ("1", value, None)
+
+
+def test_a_cache_that_is_wrong_lands_nothing(lab: Labs) -> None:
+    things = lab(**SNAPSHOT)
     things.land(csv_of(["1,,", "2,,"]), as_of="2024-01-01")
-    monkeypatch.setattr("loaders.parse.compress", lambda lines, _: [next(lines)])
-    entry = things.land(csv_of(["1,,", "3,,"]), as_of="2024-01-02")
+    things.landing.execute("update raw.known_lines set _row_hash = uuid()")
+    entry = things.land(csv_of(["1,,", "2,,", "3,,"]), as_of="2024-01-02")
     assert (entry.status, entry.reason) == ("failed", "count_mismatch")
     assert things.rows() == [("1", None, None), ("2", None, None)]
+
+
+@pytest.mark.parametrize("dated", ["b", "c"])
+def test_the_newest_event_may_stand_on_a_known_line(lab: Labs, dated: str) -> None:
+    as_of = {"newest": [dated], "formats": ["%m/%d/%Y"]}
+    things = lab(mode="snapshot", as_of=as_of, volatile=["c"])
+    known = ["1,02/01/2024,02/01/2024", "2,01/01/2024,01/01/2024"]
+    things.land(csv_of(known))
+    entry = things.land(csv_of([*known, "3,01/02/2024,01/02/2024"]))
+    assert (entry.n_new, entry.n_known) == (1, 2)
+    assert str(entry.as_of) == "2024-02-01 00:00:00"
 
 
 @pytest.mark.fault("text.renamed_column")
