@@ -4,6 +4,7 @@ import itertools
 import random
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import duckdb
@@ -159,6 +160,17 @@ def test_each_delivery_equals_a_full_rebuild_and_writes_only_what_it_touches(
         "withdrawn, reinstated, date-moving rows and groups of equal identities: all "
         "marts and reports equal a full rebuild",
     )
+
+
+@pytest.mark.fault("process.memory_limit")
+def test_the_memory_limit_of_a_build_is_a_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = new_project(tmp_path)
+    for limit, fits in (("lots", False), ("512MB", True), ("", True)):
+        monkeypatch.setenv("EVENTMART_MEMORY_LIMIT", limit)
+        with nullcontext() if fits else pytest.raises(AssertionError):
+            project.dbt("seed")
 
 
 def test_a_delivery_writes_only_what_it_touches(tmp_path: Path) -> None:
