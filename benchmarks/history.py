@@ -3,19 +3,21 @@
     python benchmarks/history.py --scale 1 --rounds 3
 
 - A window of 4 million requests, delivered again with 1 % changed: landing it, in
-  alternating runs with what a user would pick instead; rebuilding the fact apart, once.
+  alternating runs with landing it whole and merging that, and with what a user would pick
+  instead; rebuilding the fact apart, once.
 - A delivery that changes 10,000 requests, in facts of 1, 10 and 30 million: what dbt takes
   for the fact, for all that it is built from, and for the fact's data tests; publishing
   apart, once.
 
-`--only again` or `--only history` is one of both. Prints tables and writes them to
-docs/performance.md. Run it on a machine that does nothing else, with room for about 3 GB a
-million.
+`--only again` or `--only history` is one of both; `--histories 100 1000` leaves out the
+largest. Prints tables and writes them to docs/performance.md. Run it on a machine that does
+nothing else, with room for about 3 GB a million.
 """
 
 import argparse
 import shutil
 import statistics
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle
@@ -29,6 +31,7 @@ from common import (
     dbt_results,
     eventmart,
     machine,
+    run,
     scratch,
     table,
     write_section,
@@ -42,6 +45,14 @@ HISTORIES = (100, 1_000, 3_000)
 FACT = "fct_service_requests"
 TESTS = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
 MODELS = (f"+{FACT}", "+dim_request_types", "+dim_neighborhoods")
+# Rows of the landing's own, merged by what tells them apart at least cost.
+MERGE = """
+    merge into held.raw.service_requests as held
+    using whole.raw.service_requests as whole using (_row_hash, _copy)
+    when not matched then insert
+    when not matched by source then delete;
+    checkpoint held
+"""
 # What tells the requests of such a window apart, and never changes.
 KEYS = ("Case Summary", "Case Created dttm", "Case Source", "Agency")
 
@@ -110,12 +121,14 @@ def write_window(path: Path, n_requests: int, n_changed: int, day: int) -> None:
         )
 
 
-def build_against_history(folder: Path, n_changed: int, rounds: int) -> list[str]:
+def build_against_history(
+    folder: Path, n_changed: int, histories: list[int], rounds: int
+) -> list[str]:
     """The table of what a delivery of so many changed rows takes, by size of history."""
     found: dict[int, list[tuple[float, float, float]]] = {}
     build_files: dict[int, int] = {}
     publishing = ""
-    for times in HISTORIES:
+    for times in histories:
         size = times * n_changed
         data = folder / f"history_{size}"
         for day in range(2):
@@ -195,11 +208,31 @@ def landing_again(
             data, "land", "service_requests", files[1], "--as-of", "2016-01-03"
         )
 
+    def landed_whole_and_merged() -> Taken:
+        whole, held = folder / "whole", folder / "held.duckdb"
+        shutil.rmtree(whole, ignore_errors=True)
+        shutil.copyfile(kept / "landing.duckdb", held)
+        landed = eventmart(
+            whole, "land", "service_requests", files[1], "--as-of", "2016-01-03"
+        )
+        attach = f"attach '{held}' as held; attach '{whole / 'landing.duckdb'}' as whole; "
+        merged = run(
+            [Path(sys.executable).with_name("duckdb"), "-bail", "-c", attach + MERGE]
+        )
+        return Taken(
+            landed.seconds + merged.seconds,
+            max(landed.peak_mib, merged.peak_mib),
+            held.stat().st_size,
+        )
+
     def delivered(peer: Peer, turns: Iterator[Path]) -> Taken:
         # To and fro: each turn changes as many requests as the other.
         return peer.deliver(next(turns), peer.place(folder), *KEYS, n_rows=n_requests)
 
-    ways: dict[str, Callable[[], Taken]] = {"landed again": landed_again}
+    ways: dict[str, Callable[[], Taken]] = {
+        "landed again": landed_again,
+        "landed whole, and merged": landed_whole_and_merged,
+    }
     for peer in peers:
         turns = cycle(files)
         delivered(peer, turns)
@@ -230,6 +263,13 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1, help="1: a window of 4 million")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("again", "history"))
+    parser.add_argument(
+        "--histories",
+        nargs="+",
+        type=int,
+        default=HISTORIES,
+        help="how many times as many as are changed are held",
+    )
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
     options = parser.parse_args()
     if options.only != "history":
@@ -242,10 +282,13 @@ def main() -> None:
             [
                 f"By `make bench SCALE={options.scale:g}`: {n_requests:,} requests, 1 % of "
                 f"which changed; {machine()};",
-                f"{options.rounds} alternating rounds. Bare DuckDB reads all into a table",
-                "beside it and merges; dlt merges by key; pandas copies into a staging",
-                "table, PostgreSQL upserts what differs and deletes what is gone; PySpark",
-                "and polars overwrite. None has a memory limit, counts, keeps or refuses.",
+                f"{options.rounds} alternating rounds. Landed whole is by the same "
+                "command,",
+                "into an empty folder, and merged by hash in DuckDB. Bare DuckDB reads all",
+                "into a table beside it and merges; dlt merges by key; pandas copies into",
+                "a staging table, PostgreSQL upserts what differs and deletes what is",
+                "gone; PySpark and polars overwrite. Of these none has a memory limit,",
+                "counts, keeps or refuses.",
                 "",
                 *lines,
                 *([""] if missing else []),
@@ -255,7 +298,9 @@ def main() -> None:
     if options.only != "again":
         n_changed = round(N_CHANGED * options.scale)
         with scratch() as folder:
-            lines = build_against_history(folder, n_changed, options.rounds)
+            lines = build_against_history(
+                folder, n_changed, options.histories, options.rounds
+            )
         write_section(
             "A delivery into facts of any size",
             [
