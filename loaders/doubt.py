@@ -76,7 +76,7 @@ def _hold_if_window_goes_back(
             count(*) filter (where {moment(column, feed)} < ?),
             (select count(*) from incoming)
         from incoming_rows
-        anti join raw.{feed.name} using (_row_hash, _copy)
+        semi join new_rows using (_place)
         """,  # noqa: S608
         [last[2]],
     ).fetchone()

@@ -17,24 +17,32 @@ import numpy as np
 import numpy.typing as npt
 
 from loaders.feeds import Feed
-from loaders.records import MAX_PLAIN_BYTES, Body
+from loaders.records import MAX_PLAIN_BYTES, Body, Head
 
 Places = npt.NDArray[np.int64]
 
 
-def reading_of(feed: Feed, columns: dict[str, int]) -> UUID:
-    """Name all that a row's hash depends on beside its line, by a hash of that."""
+def reading_of(feed: Feed, head: Head, columns: dict[str, int]) -> UUID:
+    """Name, by a hash of it, all that tells what a line is beside the line itself.
+
+    The names as sent say which lines would be headers; the feed, where the rows stand.
+    """
     names = sorted(columns, key=columns.__getitem__)
     hashed = [name not in feed.volatile for name in names]
-    settings = [names, hashed, feed.null_markers, feed.delimiter]
+    settings = [feed.name, head.names, names, hashed, feed.null_markers, feed.delimiter]
     return UUID(md5(json.dumps(settings).encode(), usedforsecurity=False).hexdigest())
 
 
-def look_up(landing: duckdb.DuckDBPyConnection, body: Body, reading: UUID) -> int:
-    """Read a body of plain lines into the temporary table `lines`; count these.
+def look_up(
+    landing: duckdb.DuckDBPyConnection, body: Body, reading: UUID
+) -> tuple[int, int]:
+    """Read a body of plain lines into the temporary table `lines`.
 
     Of each it has the `_place` among the records, from 0, the `_line_hash`, and the
     `_row_hash`, or null for what nobody has read yet.
+
+    Returns:
+        How many lines there are, and of how many the row is known.
     """
     landing.execute(
         f"""
@@ -49,7 +57,7 @@ def look_up(landing: duckdb.DuckDBPyConnection, body: Body, reading: UUID) -> in
         """,  # noqa: S608
         [str(body.path)],
     )
-    counted = landing.execute(
+    landing.execute(
         """
         create or replace temporary table lines as
         select line_hashes.rowid as _place, line_hashes._line_hash, known._row_hash
@@ -59,43 +67,47 @@ def look_up(landing: duckdb.DuckDBPyConnection, body: Body, reading: UUID) -> in
         ) as known using (_line_hash)
         """,
         [reading],
-    ).fetchone()
+    )
     landing.execute("drop table line_hashes")
-    return int(counted[0]) if counted else 0
-
-
-def unknown(landing: duckdb.DuckDBPyConnection) -> Places:
-    """The places of `lines` that nobody has read yet."""
-    return places(landing, "lines where _row_hash is null")
-
-
-def places(landing: duckdb.DuckDBPyConnection, rows: str) -> Places:
-    """The places of these rows, in order."""
-    found = landing.execute(f"select _place from {rows} order by _place")  # noqa: S608
-    return found.fetchnumpy()["_place"]
+    counted = landing.execute("select count(*), count(_row_hash) from lines").fetchone()
+    return counted or (0, 0)
 
 
 def pick(body: Body, wanted: Places, target: Path) -> None:
-    """Copy the lines at these places of a body of plain lines."""
+    """Copy the lines at these places of a body of plain lines, behind a blank one.
+
+    At the beginning of a file DuckDB would take U+FEFF for a mark, and not for data.
+    """
     is_wanted = np.zeros(body.n_records, bool)
     is_wanted[wanted] = True
     with body.path.open("rb") as lines, target.open("wb") as copy:
+        copy.write(b"\r\n" if lines.readline().endswith(b"\r\n") else b"\n")
+        lines.seek(0)
         copy.writelines(compress(islice(lines, body.skip, None), is_wanted))
 
 
 def remember(landing: duckdb.DuckDBPyConnection, reading: UUID) -> None:
-    """Remember what rows those of `lines` are that nobody had read, by `incoming`.
+    """Remember the rows of those of `lines` that nobody had read, by `incoming`.
 
-    A line once: of a row that comes more than once, only one is sure to be of other text
-    than the others.
+    One line for a row, the last that it came in: what is volatile may change it each time.
     """
     landing.execute(
         """
-        insert into raw.known_lines
-        select ?, lines._line_hash, incoming._row_hash
+        create or replace temporary table read_lines as
+        select lines._line_hash, incoming._row_hash
         from incoming
         inner join lines on incoming._place = lines._place
         where lines._row_hash is null and incoming._copy = 1
-        """,
+        """
+    )
+    landing.execute(
+        "delete from raw.known_lines "
+        "where reading = ? and _row_hash in (select _row_hash from read_lines)",
         [reading],
     )
+    landing.execute("insert into raw.known_lines select ?, * from read_lines", [reading])
+
+
+def forget_all(landing: duckdb.DuckDBPyConnection, reading: UUID) -> None:
+    """Forget the lines of a reading."""
+    landing.execute("delete from raw.known_lines where reading = ?", [reading])

@@ -53,9 +53,10 @@ def parse(
 ) -> Parsed:
     """Read a delivery into the temporary view `incoming`: all text, hashed, numbered.
 
-    Its columns are those of the feed's raw table, but for the landing's numbers; or
-    some of them, see `Parsed`. What the file says of itself goes into the entry, as it
-    becomes known.
+    Its columns are those of the feed's raw table, but for the landing's numbers; or only
+    hashes and places, see `Parsed`. The table `new_rows` has the places of what has not
+    landed yet, and the view `incoming_rows` at least these with all columns. What the
+    file says of itself goes into the entry, as it becomes known.
 
     Args:
         landing: the loader's database, with no transaction open: DuckDB ends one when
@@ -118,36 +119,35 @@ def _parse(
         notes.append(f"lines before the header: {head.preamble[:1000]!r}")
     entry.detail = "; ".join(notes) or None
     try:
-        parsed = _read(landing, feed, entry, body, columns)
+        return _read(landing, feed, entry, head, body, columns)
     except duckdb.InvalidInputException as error:
         raise ParseError("not_parsed", f"DuckDB refuses it: {str(error)[:300]}") from error
-    if not body.numbered and _may_hold_headers(landing, feed, columns, head):
-        raise ParseError("repeated_header", "a record may be a header")
-    _number(landing, head, parsed)
-    return parsed
 
 
 def _read(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     entry: Entry,
+    head: Head,
     body: Body,
     columns: dict[str, int],
 ) -> Parsed:
-    """Make the temporary table `hashed` of a body, or of the lines that nobody knows."""
-    n_good = body.n_records - body.n_rejected - body.n_blank
     parsed = Parsed(body, columns)
-    if not body.numbered and entry.mode != "increment":
-        reading = lines.reading_of(feed, columns)
-        parsed = replace(parsed, reading=reading)
-        _check_count(body, lines.look_up(landing, body, reading))
-        wanted = lines.unknown(landing)
-        # Rows that are not parsed have the columns of those that were hashed alike.
-        is_dated = entry.as_of is not None or not {*feed.as_of.newest} & {*feed.volatile}
-        if is_dated and 2 * len(wanted) <= n_good:
-            _load_picked(landing, feed, parsed, "hashed", wanted)
-            return replace(parsed, is_picked=True)
-    _check_count(body, _load(landing, feed, columns, body, "hashed"))
+    # Rows that are not parsed are dated by those that were hashed alike.
+    is_dated = entry.as_of is not None or not {*feed.as_of.newest} & {*feed.volatile}
+    if not body.numbered and entry.mode != "increment" and is_dated:
+        reading = lines.reading_of(feed, head, columns)
+        n_lines, n_known = lines.look_up(landing, body, reading)
+        _check_count(body, n_lines)
+        parsed = replace(parsed, reading=reading, is_picked=2 * n_known >= n_lines > 0)
+    if parsed.is_picked:
+        _load_picked(landing, feed, parsed, "hashed", "lines where _row_hash is null")
+    else:
+        _check_count(body, _load(landing, feed, columns, body, "hashed"))
+    if not body.numbered and _may_hold_headers(landing, feed, columns, head):
+        raise ParseError("repeated_header", "a record may be a header")
+    _number(landing, head, parsed)
+    _find_new(landing, feed, parsed)
     return parsed
 
 
@@ -162,29 +162,24 @@ def _check_count(body: Body, n_parsed: int) -> None:
 
 
 def _load_picked(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    parsed: Parsed,
-    table: str,
-    wanted: lines.Places,
+    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed, table: str, rows: str
 ) -> None:
-    """Parse some lines of a plain body into a temporary table; `<table>_places` is where.
+    """Parse the lines of a plain body at the places of some rows.
+
+    They stand in a temporary table, and from then on in `picked_rows` with their places.
 
     Raises:
-        DeliveryError: if DuckDB finds another number of them.
+        ParseError: if DuckDB finds another number of them.
     """
-    body = replace(
-        parsed.body,
-        path=parsed.body.path.with_name(f"{table}.csv"),
-        n_records=len(wanted),
-        skip=0,
-    )
-    lines.pick(parsed.body, wanted, body.path)
-    _check_count(body, _load(landing, feed, parsed.columns, body, table))
     landing.execute(
-        f"create or replace temporary table {table}_places as select unnest(?) as _place",
-        [wanted],
+        f"create or replace temporary table {table}_places as "  # noqa: S608
+        f"select _place from {rows} order by _place"
     )
+    wanted = landing.execute(f"select _place from {table}_places").fetchnumpy()["_place"]  # noqa: S608
+    path = parsed.body.path.with_name(f"{table}.csv")
+    lines.pick(parsed.body, wanted, path)
+    body = replace(parsed.body, path=path, n_records=len(wanted), skip=1)
+    _check_count(body, _load(landing, feed, parsed.columns, body, table))
     landing.execute(
         f"""
         create or replace temporary view picked_rows as
@@ -195,15 +190,29 @@ def _load_picked(
     )
 
 
-def pick_new_rows(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> None:
-    """See to it that `incoming_rows` has the rows that stand in `new_rows`.
+def _find_new(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> None:
+    """Make the temporary table `new_rows`: the places of those that have not landed yet.
 
-    A known line may be a new row: one more copy of what came before.
+    `incoming_rows` has all their columns: a known line may be a new row, too, one more
+    copy of what came before, and is then parsed as well.
+
+    Raises:
+        ParseError: if it is another row then than was remembered.
     """
-    missing = lines.places(landing, "new_rows anti join picked_rows using (_place)")
-    if len(missing):
-        wanted = lines.places(landing, "new_rows")
-        _load_picked(landing, feed, parsed, "again", wanted)
+    landing.execute(
+        f"""
+        create or replace temporary table new_rows as
+        select _place
+        from incoming
+        anti join raw.{feed.name} using (_row_hash, _copy)
+        """  # noqa: S608
+    )
+    missing = "select exists (from new_rows anti join incoming_rows using (_place))"
+    if parsed.is_picked and landing.execute(missing).fetchone() == (True,):
+        _load_picked(landing, feed, parsed, "again", "new_rows")
+        if parsed.reading and landing.execute(missing).fetchone() == (True,):
+            lines.forget_all(landing, parsed.reading)
+            raise ParseError("not_known", "lines are other rows than was remembered")
 
 
 def csv_record(names: list[str]) -> str:

@@ -83,7 +83,7 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
         entry.n_records, entry.n_blank = n_open, 0
         with transaction(landing):
             entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
-            entry.n_new = insert_new(landing, feed, entry, parsed)
+            entry.n_new = insert_new(landing, feed, entry)
             entry.n_known = n_passed - entry.n_new
             if feed.mode == "increment":
                 landing.execute(
