@@ -495,14 +495,21 @@ def test_lines_are_unknown_to_those_who_read_them_otherwise(
     assert things.rows()[2] == ("1", value, None)
 
 
-def test_known_lines_that_are_wrong_are_forgotten(lab: Labs) -> None:
+@pytest.mark.parametrize(
+    ("damage", "n_left"),
+    [
+        ("update raw.known_lines set _row_hash = uuid()", 0),
+        ("insert into raw.known_lines from raw.known_lines", 4),
+    ],
+)
+def test_known_lines_that_are_wrong_do_no_harm(lab: Labs, damage: str, n_left: int) -> None:
     things = lab(**SNAPSHOT)
     things.land(csv_of(["1,,", "2,,"]), as_of="2024-01-01")
-    things.landing.execute("update raw.known_lines set _row_hash = uuid()")
+    things.landing.execute(damage)
     entry = things.land(csv_of(["1,,", "2,,", "3,,"]), as_of="2024-01-02")
     assert (entry.status, entry.n_new, entry.n_known) == ("landed", 1, 2)
     assert things.rows() == [(n, None, None) for n in "123"]
-    assert things.all("select count(*) from raw.known_lines") == [(0,)]
+    assert things.all("select count(*) from raw.known_lines") == [(n_left,)]
 
 
 def test_what_is_volatile_makes_no_more_known_lines(lab: Labs) -> None:
@@ -537,11 +544,12 @@ def test_feeds_know_the_lines_of_their_own_only(lab: Labs) -> None:
 
 @pytest.mark.fault("text.two_headers")
 def test_a_known_line_may_be_a_header_of_another_spelling(lab: Labs) -> None:
-    columns = {"a": {"required": True, "aliases": ["alpha"]}, "b": {}, "c": {}}
+    columns = {"a": {"required": True, "aliases": ["alpha"]}, "b": {"aliases": ["beta"]}}
     things = lab(**SNAPSHOT, columns=columns)
-    rows = "Alpha,b,x\n1,,\n2,,\n3,,\n"
-    assert things.land("a,b,c\n" + rows, as_of="2024-01-01").status == "landed"
-    held = things.land("Alpha,b,c\n" + rows, as_of="2024-01-02")
+    rows = "Beta,Alpha\n1,\n2,\n3,\n"
+    assert things.land("a,b\n" + rows, as_of="2024-01-01").status == "landed"
+    assert things.all("select count(*) from raw.known_lines") == [(4,)]
+    held = things.land("ALPHA,BETA\n" + rows, as_of="2024-01-02")
     assert (held.status, held.reason) == ("held", "second_header")
 
 
