@@ -19,8 +19,6 @@ import numpy.typing as npt
 from loaders.feeds import Feed
 from loaders.records import MAX_PLAIN_BYTES, Body, Head
 
-Places = npt.NDArray[np.int64]
-
 
 def reading_of(feed: Feed, head: Head, columns: dict[str, int]) -> UUID:
     """Name, by a hash of it, all that tells what a line is beside the line itself.
@@ -73,7 +71,7 @@ def look_up(
     return counted or (0, 0)
 
 
-def pick(body: Body, wanted: Places, target: Path) -> None:
+def pick(body: Body, wanted: npt.NDArray[np.int64], target: Path) -> None:
     """Copy the lines at these places of a body of plain lines, behind a blank one.
 
     At the beginning of a file DuckDB would take U+FEFF for a mark, and not for data.

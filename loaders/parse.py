@@ -132,6 +132,7 @@ def _read(
     body: Body,
     columns: dict[str, int],
 ) -> Parsed:
+    """Parse a body, or those of its lines that nobody knows, and find what is new."""
     parsed = Parsed(body, columns)
     # Rows that are not parsed are dated by those that were hashed alike.
     is_dated = entry.as_of is not None or not {*feed.as_of.newest} & {*feed.volatile}
