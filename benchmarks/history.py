@@ -121,6 +121,17 @@ def write_window(path: Path, n_requests: int, n_changed: int, day: int) -> None:
         )
 
 
+def land_window(
+    folder: Path, data: Path, n_requests: int, n_changed: int, day: int
+) -> None:
+    """Write the window of a day, land it, and remove it."""
+    file = folder / "window.csv"
+    write_window(file, n_requests, n_changed, day)
+    as_of = f"2016-01-0{day + 2}"
+    eventmart(data, "land", "service_requests", file, "--as-of", as_of)
+    file.unlink()
+
+
 def build_against_history(
     folder: Path, n_changed: int, histories: list[int], rounds: int
 ) -> list[str]:
@@ -131,16 +142,10 @@ def build_against_history(
     for times in histories:
         size = times * n_changed
         data = folder / f"history_{size}"
-        for day in range(2):
-            write_window(folder / f"{day}.csv", size, n_changed, day)
         eventmart(data, "init")
-        eventmart(
-            data, "land", "service_requests", folder / "0.csv", "--as-of", "2016-01-02"
-        )
+        land_window(folder, data, size, n_changed, day=0)
         dbt(data, "build", "--select", *MODELS, *TESTS)
-        eventmart(
-            data, "land", "service_requests", folder / "1.csv", "--as-of", "2016-01-03"
-        )
+        land_window(folder, data, size, n_changed, day=1)
         kept = folder / "kept"
         shutil.copytree(data / "build", kept)
         for _ in range(rounds):
