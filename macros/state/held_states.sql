@@ -1,71 +1,80 @@
 {#-
-    What is known of everything a model may be built from, by node id: the stored
-    states of models and seeds, and for each source what the ledger says of it. The
-    definition of a source is which landing it is: sequences of another landing start
-    again, so everything incremental must too. Asked once per model and then kept:
-    nothing a model is built from changes while it is built.
+    What is known of a model and of what it is built from, by node id: the stored states
+    of it and of its parents, and for each source what the ledger says of it. Asked in
+    one query, and once per model: nothing a model is built from changes while it is
+    built.
     Usage: {% set states = held_states() %}
 -#}
 {% macro held_states() -%}
     {%- if 'known_states' not in context -%}
-        {%- set states = stored_states() -%}
-        {%- do states.update(source_states()) -%}
+        {%- set query -%}
+            with model_states as (
+                {{ stored_states() | indent(16) }}
+            ),
+
+            feeds as (
+                select
+                    feed,
+                    max(change_seq) as change_seq,
+                    max(delivery_seq) as delivery_seq,
+                    min(started_at) as started_at
+                from landing.raw.deliveries
+                group by feed
+            ),
+
+            ledger as (
+                select
+                    cast(min(started_at) as varchar) as definition,
+                    max(delivery_seq) as delivery_seq,
+                    coalesce(max(change_seq), 0) as change_seq,
+                    json_group_object(feed, change_seq) as feeds
+                from feeds
+            )
+
+            select
+                cast((select json_group_array(model_states) from model_states) as varchar),
+                cast(to_json(ledger) as varchar)
+            from ledger
+        {%- endset -%}
+        {%- set found = run_query(query).rows[0] -%}
+        {%- set states = {} -%}
+        {%- for state in fromjson(found[0] or '[]') -%}
+            {%- do states.update({state.node_id: state}) -%}
+        {%- endfor -%}
+        {%- do states.update(source_states(fromjson(found[1]))) -%}
         {%- do context.update({'known_states': states}) -%}
     {%- endif -%}
     {{ return(context['known_states']) }}
 {%- endmacro %}
 
 {#-
-    The rows of meta.model_states of all databases, none before the first run; each of the
-    database that its model is built in now.
+    A query for the rows of meta.model_states of the model and its parents, each of the
+    database that it is built in now; of no rows before a first run.
 -#}
 {% macro stored_states() -%}
-    {%- set databases = run_query(
-        "select database_name from duckdb_tables() where schema_name = 'meta' "
-        ~ "and table_name = 'model_states'"
-    ).columns[0].values() -%}
-    {%- set states = {} -%}
-    {%- for database in databases -%}
-        {%- set rows = run_query(
-            'select cast(json_group_array(model_states) as varchar) from '
-            ~ database ~ '.meta.model_states'
-        ).rows[0][0] -%}
-        {%- for row in fromjson(rows or '[]')
-            if graph.nodes.get(row.node_id, {}).get('database') == database -%}
-            {%- do states.update({row.node_id: row}) -%}
-        {%- endfor -%}
+    {%- set nodes_of = {} -%}
+    {%- for node_id in [model.unique_id] + model.depends_on.nodes
+        if node_id in graph.nodes -%}
+        {%- do nodes_of.setdefault(graph.nodes[node_id].database, []).append(node_id) -%}
     {%- endfor -%}
-    {{ return(states) }}
+    {%- set queries = ["select '' as node_id where false"] -%}
+    {%- for database, node_ids in nodes_of.items()
+        if adapter.get_relation(database, 'meta', 'model_states') -%}
+        {%- do queries.append(
+            'select * from ' ~ database ~ ".meta.model_states where node_id in ('"
+            ~ node_ids | join("', '") ~ "')"
+        ) -%}
+    {%- endfor -%}
+    {{ return(queries | join('\nunion all by name\n')) }}
 {%- endmacro %}
 
 {#-
-    The states of sources, as the ledger has them. Tables of the ledger itself change
-    with every attempt to land, others with what was landed of their feed.
+    The states of sources, by what the ledger has. Tables of the ledger itself change
+    with every attempt to land, others with what was landed of their feed. The definition
+    of a source is which landing it is: sequences of another landing start again, so
+    everything incremental must too.
 -#}
-{% macro source_states() -%}
-    {%- set query -%}
-        with feeds as (
-            select
-                feed,
-                max(change_seq) as change_seq,
-                max(delivery_seq) as delivery_seq,
-                min(started_at) as started_at
-            from landing.raw.deliveries
-            group by feed
-        )
-
-        select
-            cast(
-                json_object(
-                    'definition', cast(min(started_at) as varchar),
-                    'delivery_seq', max(delivery_seq),
-                    'change_seq', coalesce(max(change_seq), 0),
-                    'feeds', json_group_object(feed, change_seq)
-                ) as varchar
-            )
-        from feeds
-    {%- endset -%}
-    {%- set ledger = fromjson(run_query(query).rows[0][0]) -%}
+{% macro source_states(ledger) -%}
     {%- set states = {} -%}
     {%- for source in graph.sources.values() -%}
         {%- do states.update({source.unique_id: {
