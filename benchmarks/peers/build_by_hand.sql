@@ -384,8 +384,8 @@ select
     cast(row_number() over (
         partition by identity_key order by _row_hash, _copy
     ) as integer) as unit_number,
-    key_of(identity_key, unit_number) as purchase_key, identity_key, kiosk_id, product_id,
-    customer_key, fc_number, time_quality,
+    key_of(identity_key, unit_number) as purchase_key, kiosk_id, product_id, customer_key,
+    fc_number, time_quality,
     cast(extract(hour from purchased_at) as integer) as purchase_hour,
     cast(extract(hour from purchased_at_utc) as integer) as purchase_hour_utc,
     has_untyped_values, cast(purchased_at as date) as purchase_date, purchased_at,

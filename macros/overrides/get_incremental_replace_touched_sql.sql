@@ -2,12 +2,13 @@
     Incremental strategy `replace_touched`: the model's SQL returns all rows of every
     identity that something touched; whatever the table holds of these identities is
     deleted, the new rows are inserted, in one transaction.
-    - unique_key: the column that tells identities. It need not be unique: an identity
-      may have several rows, and fewer than before. One that loses all of them is found
-      only through meta.touched_in.
+    - unique_key: the column, or columns, that tell identities. It need not be unique: an
+      identity may have several rows, and fewer than before. One that loses all of them
+      is found only through meta.touched_in.
     - meta.event_date (optional): a date column the table is ordered by. The delete then
-      joins on it too, which reads only the row groups of these dates: without it,
-      every delete reads the whole history.
+      joins on it too, which reads only the row groups of these dates: without it, every
+      delete reads the whole history. Not so with several columns, of which one has to
+      tell the time: rows of an identity may then differ in their dates.
     - meta.dates_from (optional, with event_date): a relation with both columns and
       every date an identity ever had, where a newer version may move an event. Name it
       if, and only if, the date is no part of the identity.
@@ -23,13 +24,16 @@
     {%- set target_table = arg_dict.target_relation -%}
     {%- set new_rows = arg_dict.temp_relation -%}
     {%- set identity = arg_dict.unique_key -%}
-    {%- if identity is not string -%}
-        {{ exceptions.raise_compiler_error('replace_touched needs one unique_key') }}
-    {%- endif -%}
     {%- set event_date = config.get('meta', {}).get('event_date') -%}
     {%- set dates_from = config.get('meta', {}).get('dates_from') -%}
     {%- set touched_in = config.get('meta', {}).get('touched_in') -%}
-    {%- set columns = [identity, event_date] if event_date else [identity] -%}
+    {%- if not identity -%}
+        {{ exceptions.raise_compiler_error('replace_touched needs a unique_key') }}
+    {%- elif identity is not string -%}
+        {%- set columns = identity -%}
+    {%- else -%}
+        {%- set columns = [identity, event_date] if event_date else [identity] -%}
+    {%- endif -%}
     {%- set columns_csv = columns | join(', ') -%}
 
     {%- call statement('deleted', fetch_result=true) -%}

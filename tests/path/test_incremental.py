@@ -1,5 +1,6 @@
 """Landing and building delivery by delivery ends where a full rebuild ends."""
 
+import datetime as dt
 import itertools
 import random
 import re
@@ -218,6 +219,36 @@ def test_a_request_that_is_withdrawn_is_open_no_more(tmp_path: Path) -> None:
     project.land("service_requests", deliveries[-1][0], "--as-of", deliveries[-1][1])
     project.run(*select)
     assert n_spells() == 0
+
+
+@pytest.mark.fault("delivery.corrected")
+def test_a_purchase_sent_again_with_another_offset_is_still_one(tmp_path: Path) -> None:
+    """Its instant is the same, its local date is not."""
+    project = new_project(tmp_path)
+    select = ("--select", "+fct_purchases")
+    for number, moments in enumerate(
+        (
+            ("2017-12-06 22:06:36-08", "2017-12-06 22:30:00-08"),
+            ("2017-12-07 06:06:36+00", "2017-12-07 06:30:00+00"),
+        )
+    ):
+        file = tmp_path / f"purchases_{number}.csv"
+        rows = "".join(f"7,2410,card,{moment},1\n" for moment in moments)
+        file.write_text(f"kiosk_id,product_id,card_hash,date_time,fc_number\n{rows}")
+        project.land("purchases", file, "--as-of", f"2018-01-0{number + 1}")
+        project.run(*select)
+    by_and_by = contents(project)["marts.fct_purchases"]
+    with duckdb.connect(str(project.paths.build), read_only=True) as build:
+        held = build.execute(
+            "select purchase_date, purchased_at from marts.fct_purchases order by all"
+        ).fetchall()
+    day = dt.date(2017, 12, 7)
+    assert held == [
+        (day, dt.datetime(2017, 12, 7, 6, 6, 36)),
+        (day, dt.datetime(2017, 12, 7, 6, 30)),
+    ]
+    project.run("--full-refresh", *select)
+    assert contents(project)["marts.fct_purchases"] == by_and_by
 
 
 def windows(demo: Path) -> list[Path]:

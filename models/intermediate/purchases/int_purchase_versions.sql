@@ -30,8 +30,10 @@ identified as (
         time_quality,
         set_aside_reason,
         has_untyped_values,
-        -- Never null, so that a row set aside can be found by date as well.
-        coalesce(purchase_date, cast('1900-01-01' as date)) as event_date,
+        -- One of an identity, whatever offsets its rows are sent with; and never null,
+        -- so that a row set aside can be found by date as well.
+        coalesce(cast(purchased_at_utc as date), cast('1900-01-01' as date))
+            as event_date,
         purchased_at,
         purchased_at_utc,
         _delivery_seq,

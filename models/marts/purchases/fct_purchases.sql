@@ -1,7 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
-    unique_key='identity_key',
+    unique_key=['kiosk_id', 'product_id', 'customer_key', 'purchased_at_utc'],
     on_schema_change='fail',
     meta={'event_date': 'purchase_date'},
 ) }}
@@ -37,7 +37,6 @@ numbered as (
 purchases as (
     select
         {{ surrogate_key(['identity_key', 'unit_number']) }} as purchase_key,
-        identity_key,
         kiosk_id,
         product_id,
         customer_key,
@@ -47,7 +46,7 @@ purchases as (
         cast(extract(hour from purchased_at_utc) as integer) as purchase_hour_utc,
         cast(unit_number as integer) as unit_number,
         has_untyped_values,
-        event_date as purchase_date,
+        cast(purchased_at as date) as purchase_date,
         purchased_at,
         purchased_at_utc,
         _delivery_seq,

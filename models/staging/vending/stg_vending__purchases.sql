@@ -56,9 +56,6 @@ renamed as (
         fc_number_text is not null
         and not {{ full_match('fc_number_text', '[0-9]+') }} as has_untyped_values,
 
-        -- dates
-        cast(purchased_at as date) as purchase_date,
-
         -- timestamps
         purchased_at,
         purchased_at_utc,
