@@ -4,8 +4,9 @@
 
 The script, peers/build_by_hand.sql, makes the facts of purchases, requests and accidents
 and what they refer to from the same landing; that both make the same is looked up first.
-dbt's start-up is timed apart. Prints a table and writes it to docs/performance.md. Run it
-on a machine that does nothing else, with room for about 3 GB for each unit of scale.
+What dbt takes to start is timed apart, by a run of one model that has not changed. Prints
+a table and writes it to docs/performance.md. Run it on a machine that does nothing else,
+with room for about 3 GB for each unit of scale.
 """
 
 import argparse
@@ -38,6 +39,7 @@ TABLES = (
 # Where a row was first read; the order of arrival says which of two equals that is.
 PROVENANCE = {"_delivery_seq", "_change_seq", "_line"}
 PART = ("--select", *(f"+{name}" for name in TABLES))
+ONE_MODEL = "dim_products"
 NO_TESTS = ("--resource-type", "seed", "--resource-type", "model")
 
 
@@ -121,22 +123,22 @@ def measure(data: Path, scale: float, rounds: int) -> list[str]:
             "by hand": lambda: build_by_hand(data, by_hand),
             "dbt build": lambda: build_anew(data),
             "nothing changed": lambda: build_again(data),
-            "dbt's start (dbt parse)": lambda: dbt(data, "parse"),
+            "dbt's start": lambda: dbt(data, "run", "--select", ONE_MODEL),
         },
         rounds,
     )
     hand, full, unchanged, start = (
         statistics.median(taken.seconds for taken in runs) for runs in found.values()
     )
-    at_work = full - start - SECONDS_PER_NODE * n_nodes
-    per_model = (unchanged - start) / n_models
+    at_work = full - start - SECONDS_PER_NODE * (n_nodes - 1)
+    per_model = (unchanged - start) / (n_models - 1)
     return [
         *table(found, "by hand"),
         "",
-        f"dbt built {n_nodes} nodes. Less its start and 40 ms for each of them, that takes "
-        f"{at_work / hand:.2f} times what the script takes. Where nothing changed, each of "
-        f"{n_models} models takes {per_model * 1000:.0f} ms over the start, and 0 rows are "
-        "written.",
+        f"dbt built {n_nodes} nodes. Less its start, a run of one model that has not "
+        f"changed, and 40 ms for each of the others, that takes {at_work / hand:.2f} times "
+        f"what the script takes. Where nothing changed, each of the other {n_models - 1} "
+        f"models takes {per_model * 1000:.0f} ms over the start, and 0 rows are written.",
     ]
 
 

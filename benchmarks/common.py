@@ -61,12 +61,13 @@ def eventmart(data: Path, *arguments: str | Path, **environment: str) -> Taken:
     return replace(taken, n_bytes=(data / "landing.duckdb").stat().st_size)
 
 
-def dbt(data: Path, *arguments: str) -> Taken:
+def dbt(data: Path, *arguments: str, **environment: str) -> Taken:
     """Run dbt on a data folder; what is left are its two databases."""
     call = [Path(sys.executable).with_name("dbt"), "--quiet", *arguments]
     call += ["--project-dir", ROOT, "--target-path", data / "target"]
     call += ["--log-path", data / "logs"]
-    taken = run(call, EVENTMART_DATA=str(data), DBT_PROFILES_DIR=str(ROOT))
+    its_own = {"EVENTMART_DATA": str(data), "DBT_PROFILES_DIR": str(ROOT)}
+    taken = run(call, **its_own, **environment)
     n_bytes = sum(file.stat().st_size for file in (data / "build").glob("*.duckdb"))
     return replace(taken, n_bytes=n_bytes)
 

@@ -24,8 +24,8 @@ N_PURCHASES = 8_130_000  # 1 GB
 N_BYTES = 123  # of each
 
 
-def write_purchases(path: Path, n_rows: int) -> None:
-    """Write a CSV of so many kiosk purchases; the same each time."""
+def write_purchases(path: Path, n_rows: int, first: int = 0, of: int = 0) -> None:
+    """Write a CSV of so many kiosk purchases, from one on of more; the same each time."""
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(
@@ -49,12 +49,14 @@ def write_purchases(path: Path, n_rows: int) -> None:
                     ) as date_time,
                     cast(hash(n, 2) % 46 as integer) as fc_number
                 -- One in a hundred is the second unit of the purchase before it.
-                from (select n - (n % 100 = 99)::int as n from range(?) as purchases (n))
+                from (
+                    select n - (n % 100 = 99)::int as n from range(?, ?) as purchases (n)
+                )
                 inner join cards on hash(n, 3) % 50000 = i
             ) to '{path}' (header)
             """.replace("{path}", str(path)),
             # Nine years at most: dates that are yet to come would be held.
-            [min(4000, 9 * 365 * 86_400_000 // n_rows), n_rows],
+            [min(4000, 9 * 365 * 86_400_000 // (of or n_rows)), first, first + n_rows],
         )
 
 

@@ -53,7 +53,7 @@
 -#}
 {% macro stored_states() -%}
     {%- set nodes_of = {} -%}
-    {%- for node_id in [model.unique_id] + model.depends_on.nodes
+    {%- for node_id in [model.unique_id] + (model.depends_on.nodes or [])
         if node_id in graph.nodes -%}
         {%- do nodes_of.setdefault(graph.nodes[node_id].database, []).append(node_id) -%}
     {%- endfor -%}
