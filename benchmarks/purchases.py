@@ -37,11 +37,11 @@ N_DELIVERED = 100_000
 HISTORIES = (10, 100, 1_000)
 N_IN_A_FILE = 10_000_000
 # Of a build, and of an incremental one.
-MEMORY_LIMIT, SMALL_MEMORY_LIMIT = "8GB", "600MB"
+MEMORY_LIMIT, SMALL_MEMORY_LIMIT = "8GB", "500MB"
 FACT = "marts.fct_purchases"
 MODELS = (
     *("+fct_purchases", "+dim_kiosks", "+dim_products", "+dim_customers"),
-    *("+dim_dates", "+dim_times_of_day"),
+    *("+dim_dates", "+dim_times_of_day", "+fct_deliveries"),
 )
 TESTS = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
 ON_REPORTS = (
