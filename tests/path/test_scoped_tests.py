@@ -28,11 +28,13 @@ def project(tmp_path: Path) -> Project:
     return project
 
 
-def spoil(project: Project, where: str) -> None:
-    """Blank a label on some days, as no test would let pass that reads them."""
+def spoil(
+    project: Project, where: str, values: str = "agency = ' '", fact: str = FACT
+) -> None:
+    """Blank a label on some days, or worse, as no test would let pass that reads them."""
     with duckdb.connect(str(project.paths.build)) as build:
         (n_rows,) = build.execute(
-            f"update marts.{FACT} set agency = ' ' where {where}"
+            f"update marts.{fact} set {values} where {where}"
         ).fetchone() or (0,)
         assert n_rows > 0
 
@@ -68,6 +70,43 @@ def test_touched_days_are_tested_until_they_pass(project: Project) -> None:
         assert "accounts_for_every_row_int_service_request" in str(failure.value)
     # What comes later does not hide what has not passed.
     assert untested(project) > 0
+
+
+def test_relationships_to_what_may_lose_keys_are_read_whole(project: Project) -> None:
+    project.dbt("test", *TESTS)
+    assert untested(project) == 0
+    spoil(project, "true", "neighborhood_key = uuid()")
+    with pytest.raises(AssertionError, match=f"relationships_{FACT}_neighborhood_key"):
+        project.dbt("test", *TESTS)
+
+
+def test_relationships_to_what_keeps_its_keys_read_touched_days(tmp_path: Path) -> None:
+    project = new_project(tmp_path)
+    models = ("fct_purchases", "dim_kiosks", "dim_products", "dim_customers")
+    models += ("dim_dates", "dim_times_of_day", "fct_deliveries")
+    tests = ("--select", *(f"+{name}" for name in models), *ONLY)
+
+    def deliver(day: int) -> None:
+        file = tmp_path / f"{day}.csv"
+        file.write_text(
+            "kiosk_id,product_id,card_hash,date_time,fc_number\n"
+            f"7,2410,card,2018-01-0{day} 12:00:00-08,1\n"
+        )
+        project.land("purchases", file, "--as-of", "2018-01-09")
+        project.run(*tests[:-4])
+
+    def lose_kiosk(day: int) -> None:
+        where, gone = f"purchase_date = '2018-01-0{day}'", f"kiosk_id = 'gone {day}'"
+        spoil(project, where, gone, "fct_purchases")
+
+    deliver(1)
+    project.dbt("build", *tests)
+    lose_kiosk(1)
+    project.dbt("test", *tests)
+    deliver(2)
+    lose_kiosk(2)
+    with pytest.raises(AssertionError, match="relationships_fct_purchases_kiosk_id"):
+        project.dbt("test", *tests)
 
 
 @pytest.mark.full
