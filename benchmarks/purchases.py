@@ -101,13 +101,13 @@ def analysis(name: str) -> str:
 
 
 def land(data: Path, first: int, n_rows: int, of: int) -> None:
-    """Land some of so many purchases, as they come; their file and its copy are removed."""
+    """Land some of so many purchases, as they come; files and what is kept are removed."""
     for start in range(first, first + n_rows, N_IN_A_FILE):
         file = data.parent / f"purchases_{start}.csv"
         write_purchases(file, min(N_IN_A_FILE, first + n_rows - start), start, of)
         eventmart(data, "land", "purchases", file)
         file.unlink()
-        for kept in (data / "drops").rglob(f"*purchases_{start}*"):
+        for kept in (data / "drops").iterdir():
             kept.unlink()
 
 
