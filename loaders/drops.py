@@ -39,11 +39,12 @@ def receive(stream: IO[bytes], spool: Path) -> Drop:
     """
     digest, n_bytes = hashlib.sha256(), 0
     plain = spool / "plain"
-    with plain.open("wb") as copy:
+    with plain.open("wb") as copy, ThreadPoolExecutor(1) as thread:
         while chunk := stream.read(CHUNK):
-            digest.update(chunk)
+            hashing = thread.submit(digest.update, chunk)  # beside the writing
             n_bytes += len(chunk)
             copy.write(chunk)
+            hashing.result()
     return Drop(digest.hexdigest(), n_bytes, plain)
 
 
