@@ -7,7 +7,9 @@
     - data_version: the run that last wrote rows (of a view: its inputs' versions);
     - built_change_seq: up to where the landing's changes are in it.
     meta.untested_days, beside it: one row per model and day of events that incremental
-    runs touched since its tests passed, and one without a day. No row: all days.
+    runs touched since its tests passed, and one without a day. No row: all days. Of a
+    model with meta.keeps_keys, one without a day: relationships to it have passed since
+    its definition changed.
     Usage: on-run-start in dbt_project.yml
 -#}
 {% macro create_model_states() -%}

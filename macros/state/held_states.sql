@@ -1,8 +1,8 @@
 {#-
     What is known of a model and of what it is built from, by node id: the stored states
     of it and of its parents, and for each source what the ledger says of it. Asked in
-    one query, and once per model: nothing a model is built from changes while it is
-    built.
+    one query, once to compile the model and once to build it: nothing that it is built
+    from changes meanwhile.
     Usage: {% set states = held_states() %}
 -#}
 {% macro held_states() -%}

@@ -21,7 +21,7 @@
             {%- set data_version = held.data_version -%}
         {%- endif -%}
         {%- set table = this.database ~ '.meta.model_states' -%}
-        {%- if load_result('built_anew') %}
+        {%- if load_result('built_anew') or held.definition != state.definition %}
         delete from {{ this.database }}.meta.untested_days
         where node_id = '{{ model.unique_id }}';
         {%- endif %}

@@ -26,5 +26,10 @@
 
 {#- The column that an incremental model is ordered and tested by; none if it has none. -#}
 {% macro event_date_of(node) -%}
-    {{ return(((node.get('config') or {}).get('meta') or {}).get('event_date')) }}
+    {{ return(meta_of(node, 'event_date')) }}
+{%- endmacro %}
+
+{#- A setting in a node's meta; none if it has none. -#}
+{% macro meta_of(node, name) -%}
+    {{ return(((node.get('config') or {}).get('meta') or {}).get(name)) }}
 {%- endmacro %}
