@@ -7,12 +7,13 @@
       is found only through meta.touched_in.
     - meta.event_date (optional): a date column the table is ordered by. The delete then
       joins on it too, which reads only the row groups of these dates: without it, every
-      delete reads the whole history. Not so with several columns, of which one has to
-      tell the time: rows of an identity may then differ in their dates.
-    - meta.dates_from (optional, with event_date): a relation with both columns and
+      delete reads the whole history. Several columns are joined on alone, so that rows
+      of an identity may differ in their dates; one of them must be an instant that
+      follows the table's order, for the same reason.
+    - meta.dates_from (optional, with event_date and one column): a relation with both and
       every date an identity ever had, where a newer version may move an event. Name it
       if, and only if, the date is no part of the identity.
-    - meta.touched_in (optional, with event_date): the relation of touched identities,
+    - meta.touched_in (optional, likewise): the relation of touched identities,
       `identity_key` with `event_date`, by `_change_seq`. Name it where the model leaves
       out identities that it held before.
     Usage: {{ config(
@@ -29,6 +30,10 @@
     {%- set touched_in = config.get('meta', {}).get('touched_in') -%}
     {%- if not identity -%}
         {{ exceptions.raise_compiler_error('replace_touched needs a unique_key') }}
+    {%- elif identity is not string and (dates_from or touched_in) -%}
+        {{ exceptions.raise_compiler_error(
+            'replace_touched takes dates_from and touched_in with one unique_key only'
+        ) }}
     {%- elif identity is not string -%}
         {%- set columns = identity -%}
     {%- else -%}
