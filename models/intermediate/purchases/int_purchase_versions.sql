@@ -30,8 +30,8 @@ identified as (
         time_quality,
         set_aside_reason,
         has_untyped_values,
-        -- One of an identity, whatever offsets its rows are sent with; and never null,
-        -- so that a row set aside can be found by date as well.
+        -- The same for all rows of an identity, whatever offsets they were sent with;
+        -- and never null, so that a row set aside can be found by date as well.
         coalesce(cast(purchased_at_utc as date), cast('1900-01-01' as date))
             as event_date,
         purchased_at,

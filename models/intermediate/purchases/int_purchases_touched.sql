@@ -4,7 +4,7 @@
     on_schema_change='fail',
 ) }}
 
-with versions as (
+with versions as {{ inlined() }} (
     select * from {{ ref('int_purchase_versions') }}
 ),
 
