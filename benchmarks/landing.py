@@ -4,7 +4,7 @@
 
 Prints a table of wall times, their ratios to DuckDB's bare read, peaks of memory and sizes
 on disk, and writes it to docs/performance.md; last, what a file of ten times the size
-takes, once. Run it on a machine that does nothing else, with room for thirty times the file.
+takes, once. Run it on a machine that does nothing else, with room for forty of the file.
 """
 
 import argparse
