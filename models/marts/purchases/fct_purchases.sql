@@ -55,6 +55,6 @@ purchases as (
     from numbered
 )
 
--- By date, and within it by time, which stores instants in half the bytes.
+-- By date, and within it by time, which stores instants in fewer bytes.
 select * from purchases
 order by purchased_at
