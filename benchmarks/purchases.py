@@ -2,9 +2,9 @@
 
     python benchmarks/purchases.py --scale 1 --rounds 3 --runs 20
 
-- Deliveries of 100,000 purchases, one after the other, into facts of 1, 10 and 100 million:
-  what dbt takes for the fact, for its data tests, and for all models: its dimensions and
-  what they are built from.
+- Deliveries of 100,000 purchases into facts of 1, 10 and 100 million, by turns: what dbt
+  takes for the fact, for its data tests, and for all models: its dimensions and what they
+  are built from.
 - On the largest: queries that scan the fact, beside the same on a bare table, which DuckDB
   makes of the text, sorted by hand; and the sizes of the files.
 - On the one before it: queries of analyses/ that read reports.
@@ -113,28 +113,23 @@ def land(data: Path, first: int, n_rows: int, of: int) -> None:
 
 
 def deliver(
-    data: Path, size: int, n_delivered: int, rounds: int
-) -> list[tuple[float, float, float, float]]:
+    data: Path, first: int, n_delivered: int, of: int
+) -> tuple[float, float, float, float]:
     """Seconds of the fact, of all models and of the fact's tests, and the peak in MiB."""
-    found = []
-    for number in range(rounds):
-        land(data, size + number * n_delivered, n_delivered, size)
-        taken = dbt(
-            data,
-            *("build", "--select", *MODELS, *TESTS),
-            EVENTMART_MEMORY_LIMIT=SMALL_MEMORY_LIMIT,
-        )
-        seconds = {r["unique_id"]: r["execution_time"] for r in dbt_results(data)}
-        models = sum(t for name, t in seconds.items() if name.startswith("model."))
-        tests = sum(
-            t
-            for name, t in seconds.items()
-            if name.startswith("test.") and "fct_purchases" in name
-        )
-        fact = seconds["model.eventmart.fct_purchases"]
-        found.append((fact, models, tests, taken.peak_mib))
-        print(f"{size:,}: {' '.join(f'{figure:.2f}' for figure in found[-1])}", flush=True)
-    return found
+    land(data, first, n_delivered, of)
+    taken = dbt(
+        data,
+        *("build", "--select", *MODELS, *TESTS),
+        EVENTMART_MEMORY_LIMIT=SMALL_MEMORY_LIMIT,
+    )
+    seconds = {r["unique_id"]: r["execution_time"] for r in dbt_results(data)}
+    models = sum(t for name, t in seconds.items() if name.startswith("model."))
+    tests = sum(
+        t
+        for name, t in seconds.items()
+        if name.startswith("test.") and "fct_purchases" in name
+    )
+    return seconds["model.eventmart.fct_purchases"], models, tests, taken.peak_mib
 
 
 def make_table(data: Path, target: Path, query: str) -> None:
@@ -221,44 +216,60 @@ def query_facts(data: Path, size: int, n_runs: int) -> list[str]:
 
 
 def measure(
-    n_delivered: int, histories: list[int], rounds: int, n_runs: int
+    folder: Path, n_delivered: int, histories: list[int], rounds: int, n_runs: int
 ) -> tuple[list[str], list[str]]:
     """The table of deliveries by size of history, and those of queries."""
+    sizes = [times * n_delivered for times in histories]
+    places = {size: folder / str(size) for size in sizes}
+    first: dict[int, Taken] = {}
+    for size, data in places.items():
+        eventmart(data, "init")
+        land(data, 0, size, size)
+        first[size] = dbt(
+            data,
+            *("build", "--select", *MODELS, *TESTS),
+            EVENTMART_MEMORY_LIMIT=MEMORY_LIMIT,
+        )
+        seconds, peak = first[size].seconds, first[size].peak_mib
+        print(f"{size:,}: {seconds:.0f} s, {peak:,.0f} MiB", flush=True)
+    # By turns, as the speed of a machine may change within hours.
+    found: dict[int, list[tuple[float, float, float, float]]] = {s: [] for s in sizes}
+    for number in range(rounds):
+        for size, data in places.items():
+            found[size].append(
+                deliver(data, size + number * n_delivered, n_delivered, size)
+            )
+            figures = " ".join(f"{figure:.2f}" for figure in found[size][-1])
+            print(f"{size:,}: {figures}", flush=True)
     deliveries = [
         "| purchases held | the first build | the fact | its data tests "
-        "| both, to the smallest | all models, summed | peak memory |",
+        "| both, to the smallest (range) | all models, summed | peak memory |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    queries: list[str] = []
-    smallest = None
-    for times in histories:
-        size = times * n_delivered
-        with scratch() as folder:
-            data = folder / "data"
-            eventmart(data, "init")
-            land(data, 0, size, size)
-            first: Taken = dbt(
-                data,
-                *("build", "--select", *MODELS, *TESTS),
-                EVENTMART_MEMORY_LIMIT=MEMORY_LIMIT,
-            )
-            print(f"{size:,}: {first.seconds:.0f} s, {first.peak_mib:,.0f} MiB", flush=True)
-            found = deliver(data, size, n_delivered, rounds)
-            fact, models, tests, _ = (
-                statistics.median(column) for column in zip(*found, strict=True)
-            )
-            peak = max(peak for *_, peak in found)
-            smallest = smallest or fact + tests
-            deliveries.append(
-                f"| {size:,} | {first.seconds:,.0f} s, {first.peak_mib:,.0f} MiB "
-                f"| {fact:.2f} s | {tests:.2f} s | {(fact + tests) / smallest:.2f} "
-                f"| {models:.2f} s | {peak:,.0f} MiB |"
-            )
-            size += rounds * n_delivered
-            if times == histories[-1]:
-                queries += ["", *query_facts(data, size, n_runs)]
-            if times == histories[-2:][0]:
-                queries += ["", *query_reports(data, size, n_runs)]
+    smallest = [fact + tests for fact, _, tests, _ in found[sizes[0]]]
+    for size, runs in found.items():
+        fact, models, tests, _ = (
+            statistics.median(column) for column in zip(*runs, strict=True)
+        )
+        peak = max(peak for *_, peak in runs)
+        ratios = [
+            (fact + tests) / least
+            for (fact, _, tests, _), least in zip(runs, smallest, strict=True)
+        ]
+        deliveries.append(
+            f"| {size:,} | {first[size].seconds:,.0f} s, {first[size].peak_mib:,.0f} MiB "
+            f"| {fact:.2f} s | {tests:.2f} s "
+            f"| {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
+            f"| {models:.2f} s | {peak:,.0f} MiB |"
+        )
+    on_facts, on_reports = sizes[-1], sizes[-2:][0]
+    n_more = rounds * n_delivered
+    queries = [
+        "",
+        *query_reports(places[on_reports], on_reports + n_more, n_runs),
+        "",
+        *query_facts(places[on_facts], on_facts + n_more, n_runs),
+    ]
     return deliveries, queries
 
 
@@ -279,20 +290,21 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="of each query")
     options = parser.parse_args()
     n_delivered = round(N_DELIVERED * options.scale)
-    deliveries, queries = measure(
-        n_delivered, options.histories, options.rounds, options.runs
-    )
+    with scratch() as folder:
+        deliveries, queries = measure(
+            folder, n_delivered, options.histories, options.rounds, options.runs
+        )
     write_section(
         "Purchases into facts of any size",
         [
             f"By `make bench SCALE={options.scale:g}`: {n_delivered:,} purchases, the next "
             "in time, to days that are not older;",
             f"{machine()};",
-            f"medians of {options.rounds} deliveries, one after the other, with a memory "
+            f"medians of {options.rounds} deliveries, by turns into each, with a memory "
             f"limit of {SMALL_MEMORY_LIMIT},",
-            "and their highest peak. All models are the fact, its dimensions and what they",
-            "are built from; two run at once. The first build has a memory limit of",
-            f"{MEMORY_LIMIT}, with dbt's start, and tests that read all.",
+            "their ratios within a turn, and their highest peak. All models are the fact,",
+            "its dimensions and what they are built from; two run at once. The first build",
+            f"has a memory limit of {MEMORY_LIMIT}, dbt's start, and tests that read all.",
             "",
             *deliveries,
         ],
