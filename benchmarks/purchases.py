@@ -11,12 +11,13 @@
 
 `--histories 10 100` leaves out the largest. Prints tables and writes them to
 docs/performance.md. Run it on a machine that does nothing else, with room for about 0.5 GB
-a million.
+a million of all sizes together.
 """
 
 import argparse
 import re
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -232,12 +233,13 @@ def measure(
         )
         seconds, peak = first[size].seconds, first[size].peak_mib
         print(f"{size:,}: {seconds:.0f} s, {peak:,.0f} MiB", flush=True)
-    # By turns, as the speed of a machine may change within hours.
+    # By turns, as the speed of a machine may change within hours; to and fro, as what runs
+    # before may tell on what runs after it.
     found: dict[int, list[tuple[float, float, float, float]]] = {s: [] for s in sizes}
     for number in range(rounds):
-        for size, data in places.items():
+        for size in sizes[:: -1 if number % 2 else 1]:
             found[size].append(
-                deliver(data, size + number * n_delivered, n_delivered, size)
+                deliver(places[size], size + number * n_delivered, n_delivered, size)
             )
             figures = " ".join(f"{figure:.2f}" for figure in found[size][-1])
             print(f"{size:,}: {figures}", flush=True)
@@ -264,11 +266,12 @@ def measure(
         )
     on_facts, on_reports = sizes[-1], sizes[-2:][0]
     n_more = rounds * n_delivered
+    # Facts first: where there is one size only, reports are built beside them.
     queries = [
         "",
-        *query_reports(places[on_reports], on_reports + n_more, n_runs),
-        "",
         *query_facts(places[on_facts], on_facts + n_more, n_runs),
+        "",
+        *query_reports(places[on_reports], on_reports + n_more, n_runs),
     ]
     return deliveries, queries
 
@@ -286,10 +289,11 @@ def main() -> None:
         default=HISTORIES,
         help="how many times as many as are delivered are held",
     )
-    parser.add_argument("--rounds", type=int, default=3, help="deliveries, one by one")
+    parser.add_argument("--rounds", type=int, default=3, help="deliveries into each")
     parser.add_argument("--runs", type=int, default=20, help="of each query")
     options = parser.parse_args()
     n_delivered = round(N_DELIVERED * options.scale)
+    command = " ".join(["benchmarks/purchases.py", *sys.argv[1:]])
     with scratch() as folder:
         deliveries, queries = measure(
             folder, n_delivered, options.histories, options.rounds, options.runs
@@ -297,12 +301,12 @@ def main() -> None:
     write_section(
         "Purchases into facts of any size",
         [
-            f"By `make bench SCALE={options.scale:g}`: {n_delivered:,} purchases, the next "
-            "in time, to days that are not older;",
+            f"By `{command}`:",
+            f"{n_delivered:,} purchases, the next in time, to days that are not older;",
             f"{machine()};",
-            f"medians of {options.rounds} deliveries, by turns into each, with a memory "
-            f"limit of {SMALL_MEMORY_LIMIT},",
-            "their ratios within a turn, and their highest peak. All models are the fact,",
+            f"medians of {options.rounds} deliveries, by turns into each, to and fro, with",
+            f"a memory limit of {SMALL_MEMORY_LIMIT}, their ratios within a turn,",
+            "and their highest peak. All models are the fact,",
             "its dimensions and what they are built from; two run at once. The first build",
             f"has a memory limit of {MEMORY_LIMIT}, dbt's start, and tests that read all.",
             "",
@@ -312,7 +316,7 @@ def main() -> None:
     write_section(
         "Queries",
         [
-            f"By `make bench SCALE={options.scale:g}`; {machine()};",
+            f"By `{command}`; {machine()};",
             f"{options.runs} runs of each query in one connection, after one to warm up,",
             "by turns with the same on the bare table.",
             *queries,
