@@ -137,11 +137,16 @@ def table(found: dict[str, list[Taken]], reference: str) -> list[str]:
         n_bytes = runs[-1].n_bytes
         lines.append(
             f"| {name} | {statistics.median(taken.seconds for taken in runs):.1f} s "
-            f"| {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
+            f"| {spread(ratios)} "
             f"| {max(taken.peak_mib for taken in runs):,.0f} MiB "
             f"| {'' if n_bytes is None else f'{n_bytes / 1e6:,.0f} MB'} |"
         )
     return lines
+
+
+def spread(ratios: list[float]) -> str:
+    """The median of ratios and their range."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def machine() -> str:

@@ -30,6 +30,7 @@ from common import (
     eventmart,
     machine,
     scratch,
+    spread,
     write_section,
 )
 from landing import write_purchases
@@ -261,8 +262,7 @@ def measure(
         deliveries.append(
             f"| {size:,} | {first[size].seconds:,.0f} s, {first[size].peak_mib:,.0f} MiB "
             f"| {fact:.2f} s | {tests:.2f} s "
-            f"| {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
-            f"| {models:.2f} s | {peak:,.0f} MiB |"
+            f"| {spread(ratios)} | {models:.2f} s | {peak:,.0f} MiB |"
         )
     on_facts, on_reports = sizes[-1], sizes[-2:][0]
     n_more = rounds * n_delivered
