@@ -7,15 +7,15 @@
       is found only through meta.touched_in.
     - meta.event_date (optional): a date column the table is ordered by. The delete then
       joins on it too, which reads only the row groups of these dates: without it, every
-      delete reads the whole history. Several columns are joined on alone, so that rows
-      of an identity may differ in their dates; one of them must be an instant that
+      delete reads the whole history. Listed columns are joined on alone, so that rows of
+      an identity may differ in their dates; one of them must be a date or an instant that
       follows the table's order, for the same reason.
     - meta.dates_from (optional, with event_date and one column): a relation with both and
       every date an identity ever had, where a newer version may move an event. Name it
       if, and only if, the date is no part of the identity.
-    - meta.touched_in (optional, likewise): the relation of touched identities,
-      `identity_key` with `event_date`, by `_change_seq`. Name it where the model leaves
-      out identities that it held before.
+    - meta.touched_in (optional): the relation of touched identities, by `_change_seq`:
+      `identity_key` with `event_date`, if there is one, or the columns that are listed.
+      Name it where the model leaves out identities that it held before.
     Usage: {{ config(
         materialized='incremental', incremental_strategy='replace_touched',
         unique_key='identity_key', meta={'event_date': 'purchase_date'},
@@ -30,14 +30,16 @@
     {%- set touched_in = config.get('meta', {}).get('touched_in') -%}
     {%- if not identity -%}
         {{ exceptions.raise_compiler_error('replace_touched needs a unique_key') }}
-    {%- elif identity is not string and (dates_from or touched_in) -%}
+    {%- elif identity is string -%}
+        {%- set columns = [identity] + ([event_date] if event_date else []) -%}
+        {%- set touched_columns = ['identity_key'] + (['event_date'] if event_date else []) -%}
+    {%- elif dates_from -%}
         {{ exceptions.raise_compiler_error(
-            'replace_touched takes dates_from and touched_in with one unique_key only'
+            'replace_touched takes dates_from with one unique_key only'
         ) }}
-    {%- elif identity is not string -%}
-        {%- set columns = identity -%}
     {%- else -%}
-        {%- set columns = [identity, event_date] if event_date else [identity] -%}
+        {%- set columns = identity -%}
+        {%- set touched_columns = identity -%}
     {%- endif -%}
     {%- set columns_csv = columns | join(', ') -%}
 
@@ -52,7 +54,7 @@
             {%- endif %}
             {%- if touched_in %}
             union
-            select identity_key, event_date from {{ ref(touched_in) }}
+            select {{ touched_columns | join(', ') }} from {{ ref(touched_in) }}
             where _change_seq > {{ built_change_seq() }}
             {%- endif %}
         )

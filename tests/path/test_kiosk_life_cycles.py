@@ -16,7 +16,8 @@ from tests.path.conftest import Project
 
 FIRST, N_DAYS = date(2018, 1, 1), 300
 MODELS = (
-    *("dim_kiosks", "dim_dates", "fct_sales_silences", "fct_kiosk_days"),
+    *("fct_selling_days", "dim_kiosks", "dim_dates"),
+    *("fct_sales_silences", "fct_kiosk_days"),
     *("fct_kiosk_trends", "rpt_kiosk_life_cycles"),
 )
 Spans = list[tuple[int, int]]

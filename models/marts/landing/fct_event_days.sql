@@ -1,13 +1,30 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['feed', 'event_date'],
+    on_schema_change='fail',
+    meta={'event_date': 'event_date', 'touched_in': 'int_event_days_touched'},
+) }}
+
 with purchases as (
     select * from {{ ref('fct_purchases') }}
+    {% if is_incremental() -%}
+        where {{ is_touched_day('purchases', 'purchase_date') }}
+    {%- endif %}
 ),
 
 service_requests as (
     select * from {{ ref('fct_service_requests') }}
+    {% if is_incremental() -%}
+        where {{ is_touched_day('service_requests', 'request_date') }}
+    {%- endif %}
 ),
 
 accidents as (
     select * from {{ ref('fct_accidents') }}
+    {% if is_incremental() -%}
+        where {{ is_touched_day('accidents', 'occurred_date') }}
+    {%- endif %}
 ),
 
 neighborhoods as (
@@ -97,3 +114,4 @@ keyed as (
 )
 
 select * from keyed
+order by event_date

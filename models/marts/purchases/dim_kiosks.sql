@@ -1,15 +1,16 @@
-with purchases as (
-    select * from {{ ref('fct_purchases') }}
+with selling_days as (
+    select * from {{ ref('fct_selling_days') }}
+    where subject = 'kiosk'
 ),
 
 kiosks as (
     select
-        {{ surrogate_key(['kiosk_id']) }} as kiosk_key,
-        kiosk_id,
+        {{ surrogate_key(['subject_id']) }} as kiosk_key,
+        subject_id as kiosk_id,
         min(purchase_date) as first_purchase_date,
         max(purchase_date) as last_purchase_date
-    from purchases
-    group by kiosk_id
+    from selling_days
+    group by subject_id
 )
 
 select * from kiosks

@@ -1,5 +1,6 @@
-with purchases as (
-    select * from {{ ref('fct_purchases') }}
+with selling_days as (
+    select * from {{ ref('fct_selling_days') }}
+    where subject = 'kiosk'
 ),
 
 kiosks as (
@@ -22,26 +23,6 @@ spans as (
     from kiosks
 ),
 
-visits as (
-    select
-        kiosk_id,
-        purchased_at,
-        purchase_date,
-        count(*) as n_units
-    from purchases
-    group by kiosk_id, purchased_at, purchase_date
-),
-
-sold as (
-    select
-        kiosk_id,
-        purchase_date,
-        cast(sum(n_units) as bigint) as n_purchases,
-        count(*) as n_visits
-    from visits
-    group by kiosk_id, purchase_date
-),
-
 silent_days as (
     select
         subject_id as kiosk_id,
@@ -53,8 +34,8 @@ days as (
     select
         kiosks.kiosk_key,
         kiosks.kiosk_id,
-        coalesce(sold.n_purchases, 0) as n_purchases,
-        coalesce(sold.n_visits, 0) as n_visits,
+        coalesce(selling_days.n_purchases, 0) as n_purchases,
+        coalesce(selling_days.n_sales, 0) as n_visits,
         cast(count(case when silent_days.kiosk_id is null then 1 end) over (
             partition by kiosks.kiosk_id
             order by dates.calendar_date
@@ -68,10 +49,10 @@ days as (
         on
             spans.first_date <= dates.calendar_date
             and spans.last_date >= dates.calendar_date
-    left join sold
+    left join selling_days
         on
-            kiosks.kiosk_id = sold.kiosk_id
-            and dates.calendar_date = sold.purchase_date
+            kiosks.kiosk_id = selling_days.subject_id
+            and dates.calendar_date = selling_days.purchase_date
     left join silent_days
         on
             kiosks.kiosk_id = silent_days.kiosk_id

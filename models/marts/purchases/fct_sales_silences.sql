@@ -2,8 +2,8 @@
 {% set n_least_sales = 10 %}
 {% set sides = {'before_first_sale': 'after', 'since_last_sale': 'before'} %}
 
-with purchases as (
-    select * from {{ ref('fct_purchases') }}
+with selling_days as (
+    select * from {{ ref('fct_selling_days') }}
 ),
 
 dates as (
@@ -19,34 +19,6 @@ spans as (
         min(first_purchase_date) as first_date,
         max(last_purchase_date) as last_date
     from kiosks
-),
-
--- Units bought at one instant are one visit to a kiosk; of a product there are units.
-visits as (
-    select
-        kiosk_id,
-        purchased_at,
-        purchase_date
-    from purchases
-    group by kiosk_id, purchased_at, purchase_date
-),
-
-selling_days as (
-    select
-        'kiosk' as subject,
-        kiosk_id as subject_id,
-        purchase_date,
-        count(*) as n_sales
-    from visits
-    group by kiosk_id, purchase_date
-    union all
-    select
-        'product' as subject,
-        product_id as subject_id,
-        purchase_date,
-        count(*) as n_sales
-    from purchases
-    group by product_id, purchase_date
 ),
 
 -- Weekdays, holidays and seasons by what kiosks sold that were there all the time: the

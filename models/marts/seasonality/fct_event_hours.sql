@@ -1,14 +1,30 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['feed', 'event_date'],
+    on_schema_change='fail',
+    meta={'event_date': 'event_date', 'touched_in': 'int_event_days_touched'},
+) }}
+
 with purchases as (
     select * from {{ ref('fct_purchases') }}
+    {% if is_incremental() -%}
+        where {{ is_touched_day('purchases', 'purchase_date') }}
+    {%- endif %}
 ),
 
 service_requests as (
     select * from {{ ref('fct_service_requests') }}
-    where record_state <> 'withdrawn'
+    {% if is_incremental() -%}
+        where {{ is_touched_day('service_requests', 'request_date') }}
+    {%- endif %}
 ),
 
 incidents as (
     select * from {{ ref('fct_incidents') }}
+    {% if is_incremental() -%}
+        where {{ is_touched_day('accidents', 'occurred_date') }}
+    {%- endif %}
 ),
 
 -- Vintages tell of the same accidents: the one that knows of most tells of the day.
@@ -40,6 +56,7 @@ events as (
                 then cast(extract(hour from requested_at) as integer)
         end as event_hour
     from service_requests
+    where record_state <> 'withdrawn'
     union all
     select
         'accidents' as feed,
@@ -69,4 +86,4 @@ counted as (
 )
 
 select * from counted
-order by feed, event_date, event_hour, event_type
+order by event_date, feed, event_hour, event_type

@@ -11,11 +11,6 @@
     'overall': [],
 } %}
 {% set accident_groups = ['vintage', 'event_date'] %}
-{% set purchase_series = {
-    'kiosk': ['kiosk_id'],
-    'product': ['product_id'],
-    'overall': [],
-} %}
 {# Kind of accident -> whether it is one, whether that is known. #}
 {% set accident_kinds = {
     'fatal': ['is_fatal', 'has_known_severity'],
@@ -60,12 +55,8 @@ incidents as (
         on incidents.neighborhood_key = neighborhoods.neighborhood_key
 ),
 
-purchases as (
-    select
-        kiosk_id,
-        product_id,
-        purchase_date as event_date
-    from {{ ref('fct_purchases') }}
+selling_days as (
+    select * from {{ ref('fct_selling_days') }}
 ),
 
 observed_days as (
@@ -93,11 +84,20 @@ accident_counts as (
 
 purchase_counts as (
     select
-        {{ dimension_columns(purchase_series) }},
-        event_date,
-        count(*) as n_events
-    from purchases
-    group by {{ grouped_by_dimension(purchase_series, ['event_date']) }} -- noqa: PRS
+        subject as dimension,
+        subject_id as dimension_value,
+        purchase_date as event_date,
+        n_purchases as n_events
+    from selling_days
+    union all
+    select
+        'overall' as dimension,
+        'All' as dimension_value,
+        purchase_date as event_date,
+        cast(sum(n_purchases) as bigint) as n_events
+    from selling_days
+    where subject = 'kiosk'
+    group by purchase_date
 ),
 
 -- What fewer than 95 % of a day's accidents tell of is not known of the day.

@@ -8,6 +8,18 @@ with totals as (
         ) as n_current_rows,
         (select count(*) from {{ ref('fct_purchases') }}) as n_facts,
         (
+            select sum(n_purchases) from {{ ref('fct_selling_days') }}
+            where subject = 'kiosk'
+        ) as n_by_day_and_kiosk,
+        (
+            select sum(n_purchases) from {{ ref('fct_selling_days') }}
+            where subject = 'product'
+        ) as n_by_day_and_product,
+        (
+            select sum(n_events) from {{ ref('fct_event_hours') }}
+            where feed = 'purchases'
+        ) as n_by_day_and_hour,
+        (
             select sum(n_purchases) from {{ ref('rpt_top_products') }}
             where dimension = 'overall'
         ) as n_in_top_products,
@@ -31,6 +43,9 @@ differing as (
     select * from totals
     where
         n_current_rows <> n_facts
+        or coalesce(n_by_day_and_kiosk, 0) <> n_facts
+        or coalesce(n_by_day_and_product, 0) <> n_facts
+        or coalesce(n_by_day_and_hour, 0) <> n_facts
         or coalesce(n_in_top_products, 0) <> n_facts
         or coalesce(n_by_product_and_kiosk, 0) <> n_facts
         or coalesce(n_by_kiosk_and_category, 0) <> n_facts
