@@ -82,7 +82,7 @@ docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1
 
 bench: setup ## Time all beside what one would pick instead: make bench SCALE=1
-	@for part in landing history purchases build cost; do
+	@for part in landing window history build cost; do
 		$(BIN)/python benchmarks/$$part.py --scale $(SCALE)
 	done
 

@@ -20,10 +20,10 @@ from common import (
     ROOT,
     Taken,
     alternate,
+    by_command,
     dbt,
     dbt_results,
     eventmart,
-    machine,
     run,
     scratch,
     table,
@@ -153,8 +153,8 @@ def main() -> None:
     write_section(
         "A full build",
         [
-            f"By `make bench SCALE={options.scale:g}`: demo data of that scale, landed;",
-            f"{machine()};",
+            f"{by_command()};",
+            f"demo data of scale {options.scale:g}, landed;",
             f"{options.rounds} alternating rounds. The script and dbt make the same "
             f"{len(TABLES)} tables,",
             "equal in all but provenance; dbt also makes what it needs to build the next",

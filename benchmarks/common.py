@@ -20,6 +20,8 @@ import duckdb
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
+# Of builds of all that has landed.
+BUILD_MEMORY_LIMIT = "8GB"
 
 
 @dataclass(frozen=True)
@@ -149,12 +151,14 @@ def spread(ratios: list[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def machine() -> str:
-    """What was measured on."""
+def by_command() -> str:
+    """The command that measures, and what it measured on."""
+    command = " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB of memory, "
-        f"DuckDB {duckdb.__version__}, Python {platform.python_version()}"
+        f"By `{command}`, on {os.cpu_count()} cores ({platform.machine()}), "
+        f"{memory:.0f} GiB of memory, DuckDB {duckdb.__version__}, "
+        f"Python {platform.python_version()}"
     )
 
 

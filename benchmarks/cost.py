@@ -2,11 +2,11 @@
 
     python benchmarks/cost.py --scale 1
 
-Demo data of a tenth, three tenths and all of the scale is landed, built with all data tests
-and built again, each once. What a thousand times as much takes is the straight line through
-the two larger points, where what grows outweighs what is fixed. Prints a table and writes
-it to docs/performance.md. Run it on a machine that does nothing else, with room for about
-5 GB for each unit of scale.
+Demo data of a tenth, three tenths and all of the scale is landed, built with all data
+tests, published and built again, each once. What a thousand times as much takes is the
+straight line through the two larger points, where what grows outweighs what is fixed.
+Prints a table and writes it to docs/performance.md. Run it on a machine that does nothing
+else, with room for about 6 GB for each unit of scale.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import Taken, dbt, eventmart, machine, scratch, write_section
+from common import Taken, by_command, dbt, eventmart, scratch, write_section
 
 TENTHS = (1, 3, 10)
 TIMES = 1000
@@ -29,21 +29,35 @@ class Point:
     landing: Taken
     landing_bytes: int
     building: Taken
+    publishing: Taken
+    published_bytes: int
     again: Taken
 
 
 def walk(data: Path, scale: float) -> Point:
-    """Land and build demo data of this size."""
+    """Land, build and publish demo data of this size."""
     eventmart(data, "init")
     eventmart(data, "demo", "--scale", str(scale))
     landing = eventmart(data, "land")
     building = dbt(data, "build", "--exclude-resource-type", "unit_test")
+    results = data / "target" / "run_results.json"
+    publishing = eventmart(data, "publish", "--run-results", results)
     again = dbt(data, "run")
-    kept = sum(
-        file.stat().st_size for file in (data / "drops").rglob("*") if file.is_file()
+    return Point(
+        scale=scale,
+        delivered_bytes=n_bytes_below(data / "demo"),
+        landing=landing,
+        landing_bytes=(landing.n_bytes or 0) + n_bytes_below(data / "drops"),
+        building=building,
+        publishing=publishing,
+        published_bytes=n_bytes_below(data / "published" / "versions"),
+        again=again,
     )
-    delivered = sum(file.stat().st_size for file in (data / "demo").glob("*/*"))
-    return Point(scale, delivered, landing, kept + (landing.n_bytes or 0), building, again)
+
+
+def n_bytes_below(folder: Path) -> int:
+    """Bytes of the files in a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def hours(seconds: float) -> str:
@@ -62,9 +76,11 @@ COLUMNS: tuple[tuple[str, Callable[[Point], float], Callable[[float], str]], ...
     ("delivered", lambda p: p.delivered_bytes, gigabytes),
     ("landing", lambda p: p.landing.seconds, hours),
     ("building", lambda p: p.building.seconds, hours),
+    ("publishing", lambda p: p.publishing.seconds, hours),
     ("again, nothing changed", lambda p: p.again.seconds, hours),
     ("landing and kept bytes", lambda p: p.landing_bytes, gigabytes),
     ("build", lambda p: p.building.n_bytes or 0, gigabytes),
+    ("published", lambda p: p.published_bytes, gigabytes),
 )
 
 
@@ -102,9 +118,10 @@ def main() -> None:
     write_section(
         "Cost, measured and projected",
         [
-            f"By `make bench SCALE={options.scale:g}`: the demo's files, landed, built "
-            f"with all data tests, and built again; {machine()};",
-            "each once. Demo data of scale 1 is 1.1 million purchases and the rest.",
+            f"{by_command()};",
+            "the demo's files, landed, built with all data tests, published with all",
+            "exports, and built again, each once. Demo data of scale 1 is 1.1 million",
+            "purchases and the rest.",
             "",
             f"| scale | {' | '.join(title for title, *_ in COLUMNS)} "
             "| peak, landing | peak, building |",

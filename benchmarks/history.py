@@ -1,322 +1,262 @@
-"""Time whether builds and landings follow the delivery, and not the history.
+"""Time deliveries into facts of any size: they are to follow the delivery alone.
 
     python benchmarks/history.py --scale 1 --rounds 3
 
-- A window of 4 million requests, delivered again with 1 % changed: landing it, in
-  alternating runs with landing it whole and merging that, and with what a user would pick
-  instead; rebuilding the fact apart, once.
-- A delivery that changes 10,000 requests, in facts of 1, 10 and 30 million: what dbt takes
-  for the fact, for all that it is built from, and for the fact's data tests; publishing
-  apart, once.
+- 100,000 purchases, the next in time, into facts of 1, 10 and 100 million. With these are
+  timed queries of queries.py: those that scan the fact, on the largest, and those that read
+  reports, on the one before it.
+- A window of which 10,000 requests have changed, into facts of 1 and 10 million.
 
-`--only again` or `--only history` is one of both; `--histories 100 1000` leaves out the
-largest. Prints tables and writes them to docs/performance.md. Run it on a machine that does
-nothing else, with room for about 3 GB a million.
+Timed is what dbt takes for the fact, for its data tests, and for all models: the fact, what
+is counted of it by day, its dimensions, and what they are built from.
+
+`--feed purchases --histories 10 100` leaves out the largest. Prints tables and writes them
+to docs/performance.md. Run it on a machine that does nothing else, with room for about
+0.6 GB a million purchases, of all sizes together.
 """
 
 import argparse
-import shutil
 import statistics
-import sys
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import cycle
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 from common import (
+    BUILD_MEMORY_LIMIT,
     Taken,
-    alternate,
+    by_command,
     dbt,
     dbt_results,
     eventmart,
-    machine,
-    run,
     scratch,
-    table,
+    spread,
     write_section,
 )
-from peer import PEERS, Peer, available
+from landing import write_purchases
+from queries import query_facts, query_reports
+from window import write_window
 
-N_REQUESTS = 4_000_000
-N_CHANGED = 10_000
-# How many times as many are held.
-HISTORIES = (100, 1_000, 3_000)
-FACT = "fct_service_requests"
+N_IN_A_FILE = 10_000_000
+# Of an incremental build.
+MEMORY_LIMIT = "500MB"
 TESTS = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
-MODELS = (f"+{FACT}", "+dim_request_types", "+dim_neighborhoods")
-# Rows of the landing's own, merged by what tells them apart at least cost.
-MERGE = """
-    merge into held.raw.service_requests as held
-    using whole.raw.service_requests as whole using (_row_hash, _copy)
-    when not matched then insert
-    when not matched by source then delete;
-    checkpoint held
-"""
-# What tells the requests of such a window apart, and never changes.
-KEYS = ("Case Summary", "Case Created dttm", "Case Source", "Agency")
 
 
-def write_window(path: Path, n_requests: int, n_changed: int, day: int) -> None:
-    """Write a year of requests, evenly spread; the last ones closed by the second day.
+@dataclass(frozen=True)
+class Feed:
+    """What is delivered, into how many times as many, and what is built of it.
 
-    Those of a month back are closed one after the other, as closings go.
+    Delivering takes the data folder, how many are held, how many are delivered, and the
+    delivery's number; 0 lands all that are held.
     """
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")
-        connection.execute(
-            f"""
-            copy (
-                select
-                    'Request ' || n as "Case Summary",
-                    if(is_open, 'New', 'Closed - Answer Provided') as "Case Status",
-                    ['Phone', 'Email', 'Walk-in'][1 + n % 3] as "Case Source",
-                    strftime(created_at, '%m/%d/%Y') as "Case Created Date",
-                    strftime(created_at, '%m/%d/%Y %I:%M:%S %p') as "Case Created dttm",
-                    if(is_open, null, strftime(closed_at, '%m/%d/%Y'))
-                        as "Case Closed Date",
-                    if(is_open, null, strftime(closed_at, '%m/%d/%Y %I:%M:%S %p'))
-                        as "Case Closed dttm",
-                    'N' as "First Call Resolution",
-                    80200 + n % 60 as "Customer Zip Code",
-                    n % 9000 || ' N Main St' as "Incident Address 1",
-                    null as "Incident Address 2",
-                    null as "Incident Intersection 1",
-                    null as "Incident Intersection 2",
-                    80200 + n % 50 as "Incident Zip Code",
-                    -104.9 - (n % 997) / 10000.0 as "Longitude",
-                    39.7 + (n % 991) / 10000.0 as "Latitude",
-                    'Agency ' || n % 20 as "Agency",
-                    null as "Division", null as "Major Area",
-                    ['Request', 'Complaint', 'Inquiry'][1 + n % 3] as "Type",
-                    null as "Topic",
-                    1 + n % 11 as "Council District",
-                    1 + n % 6 as "Police District",
-                    'Baker' as "Neighborhood"
-                from (
-                    select
-                        n,
-                        created_at,
-                        created_at + to_seconds(86400 + n * 7919 % 864000) as closed_at,
-                        n >= ?
-                        and not (n % 5 = 0 and n < ? + 5 * ?) as is_open
-                    from (
-                        select
-                            n,
-                            timestamp '2015-01-02'
-                            + to_milliseconds(n * 31536000000 // ?) as created_at
-                        from range(?) as requests (n)
-                    )
-                )
-            ) to '{path}' (header)
-            """,
-            # Of the last month all are open, and those that have just been closed.
+
+    delivered: str
+    fact: str
+    others: tuple[str, ...]
+    n_delivered: int
+    histories: tuple[int, ...]
+    deliver: Callable[[Path, int, int, int], None]
+
+
+@dataclass(frozen=True)
+class Built:
+    """Seconds that dbt took for a delivery, and the peak of memory in MiB."""
+
+    fact: float
+    tests: float
+    models: float
+    peak_mib: float
+
+    @property
+    def scoped(self) -> float:
+        """What is to follow the delivery alone."""
+        return self.fact + self.tests
+
+
+def land(data: Path, feed: str, file: Path, *options: str) -> None:
+    """Land a file, and remove it and what is kept of it, which no build reads."""
+    eventmart(data, "land", feed, file, *options)
+    file.unlink()
+    for kept in (data / "drops").iterdir():
+        kept.unlink()
+
+
+def deliver_purchases(data: Path, held: int, n_delivered: int, number: int) -> None:
+    """Land purchases in the order of time."""
+    first = held + (number - 1) * n_delivered if number else 0
+    end = first + (n_delivered if number else held)
+    for start in range(first, end, N_IN_A_FILE):
+        file = data.parent / f"purchases_{start}.csv"
+        write_purchases(file, min(N_IN_A_FILE, end - start), start, held)
+        land(data, "purchases", file)
+
+
+def deliver_requests(data: Path, held: int, n_delivered: int, number: int) -> None:
+    """Land the window, in which as many more have been closed each time."""
+    file = data.parent / "window.csv"
+    write_window(file, held, n_delivered, number)
+    land(data, "service_requests", file, "--as-of", f"2016-01-0{number + 2}")
+
+
+FEEDS = {
+    "purchases": Feed(
+        delivered="purchases, the next in time",
+        fact="fct_purchases",
+        others=(
+            *("dim_kiosks", "dim_products", "dim_customers", "dim_dates"),
+            *("dim_times_of_day", "fct_deliveries", "fct_kiosk_days"),
+        ),
+        n_delivered=100_000,
+        histories=(10, 100, 1_000),
+        deliver=deliver_purchases,
+    ),
+    "service_requests": Feed(
+        delivered="requests of a window changed, which comes whole",
+        fact="fct_service_requests",
+        others=("dim_request_types", "dim_neighborhoods"),
+        n_delivered=10_000,
+        histories=(100, 1_000),
+        deliver=deliver_requests,
+    ),
+}
+
+
+def build(data: Path, feed: Feed, memory_limit: str) -> tuple[Taken, Built]:
+    """Build and test the fact and others; what dbt took, and of that for what."""
+    taken = dbt(
+        data,
+        *("build", "--select", f"+{feed.fact}", *(f"+{name}" for name in feed.others)),
+        *TESTS,
+        EVENTMART_MEMORY_LIMIT=memory_limit,
+    )
+    seconds = {r["unique_id"]: r["execution_time"] for r in dbt_results(data)}
+    models = {name: t for name, t in seconds.items() if name.startswith("model.")}
+    tests = {name: t for name, t in seconds.items() if name.startswith("test.")}
+    return taken, Built(
+        fact=models[f"model.eventmart.{feed.fact}"],
+        tests=sum(t for name, t in tests.items() if feed.fact in name),
+        models=sum(models.values()),
+        peak_mib=taken.peak_mib,
+    )
+
+
+def prepare(data: Path, feed: Feed, n_delivered: int, held: int) -> Taken:
+    """Land what is held, and build it."""
+    eventmart(data, "init")
+    feed.deliver(data, held, n_delivered, 0)
+    first, _ = build(data, feed, BUILD_MEMORY_LIMIT)
+    print(f"{held:,}: {first.seconds:.0f} s, {first.peak_mib:,.0f} MiB", flush=True)
+    return first
+
+
+def deliver_by_turns(
+    places: dict[int, Path], feed: Feed, n_delivered: int, rounds: int
+) -> dict[int, list[Built]]:
+    """What each delivery took, by what is held.
+
+    By turns, as the speed of a machine may change within hours; to and fro, as what runs
+    before may tell on what runs after it.
+    """
+    found: dict[int, list[Built]] = {held: [] for held in places}
+    for number in range(1, rounds + 1):
+        for held in list(places)[:: 1 if number % 2 else -1]:
+            feed.deliver(places[held], held, n_delivered, number)
+            _, built = build(places[held], feed, MEMORY_LIMIT)
+            found[held].append(built)
+            print(f"{held:,}: {built}", flush=True)
+    return found
+
+
+def table(first: dict[int, Taken], found: dict[int, list[Built]]) -> list[str]:
+    """Medians, ratios to the smallest in the same turn, and the highest peaks."""
+    lines = [
+        "| held | the first build | the fact | its data tests "
+        "| both, to the smallest (range) | all models, summed | peak memory |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    smallest = found[min(found)]
+    for held, runs in found.items():
+        fact, tests, models = (
+            statistics.median(getattr(built, name) for built in runs)
+            for name in ("fact", "tests", "models")
+        )
+        ratios = [
+            built.scoped / least.scoped for built, least in zip(runs, smallest, strict=True)
+        ]
+        peak = max(built.peak_mib for built in runs)
+        lines.append(
+            f"| {held:,} | {first[held].seconds:,.0f} s, {first[held].peak_mib:,.0f} MiB "
+            f"| {fact:.2f} s | {tests:.2f} s | {spread(ratios)} | {models:.2f} s "
+            f"| {peak:,.0f} MiB |"
+        )
+    return lines
+
+
+def measure(
+    name: str, scale: float, histories: list[int] | None, rounds: int, n_runs: int
+) -> None:
+    """Measure one feed, and write its sections of docs/performance.md."""
+    feed, title = FEEDS[name], name.replace("_", " ")
+    n_delivered = round(feed.n_delivered * scale)
+    sizes = [times * n_delivered for times in sorted(histories or feed.histories)]
+    with scratch() as folder:
+        places = {held: folder / str(held) for held in sizes}
+        first = {
+            held: prepare(data, feed, n_delivered, held) for held, data in places.items()
+        }
+        found = deliver_by_turns(places, feed, n_delivered, rounds)
+        write_section(
+            f"Deliveries of {title}, into facts of any size",
             [
-                n_requests - n_requests // 12,
-                n_requests - n_requests // 12,
-                n_changed if day else 0,
-                n_requests,
-                n_requests,
+                f"{by_command()};",
+                f"{n_delivered:,} {feed.delivered};",
+                f"medians of {rounds} deliveries, by turns into each, to and fro, with a",
+                f"memory limit of {MEMORY_LIMIT}, their ratios within a turn, and their",
+                f"highest peak. All models are the fact, {', '.join(feed.others)},",
+                "and what they are built from; two run at once. The first build has",
+                f"dbt's start, tests that read all, and a limit of {BUILD_MEMORY_LIMIT}.",
+                "",
+                *table(first, found),
             ],
         )
-
-
-def land_window(
-    folder: Path, data: Path, n_requests: int, n_changed: int, day: int
-) -> None:
-    """Write the window of a day, land it, and remove it."""
-    file = folder / "window.csv"
-    write_window(file, n_requests, n_changed, day)
-    as_of = f"2016-01-0{day + 2}"
-    eventmart(data, "land", "service_requests", file, "--as-of", as_of)
-    file.unlink()
-
-
-def build_against_history(
-    folder: Path, n_changed: int, histories: list[int], rounds: int
-) -> list[str]:
-    """The table of what a delivery of so many changed rows takes, by size of history."""
-    found: dict[int, list[tuple[float, float, float]]] = {}
-    build_files: dict[int, int] = {}
-    publishing = ""
-    for times in histories:
-        size = times * n_changed
-        data = folder / f"history_{size}"
-        eventmart(data, "init")
-        land_window(folder, data, size, n_changed, day=0)
-        dbt(data, "build", "--select", *MODELS, *TESTS)
-        land_window(folder, data, size, n_changed, day=1)
-        kept = folder / "kept"
-        shutil.copytree(data / "build", kept)
-        for _ in range(rounds):
-            shutil.rmtree(data / "build")
-            shutil.copytree(kept, data / "build")
-            dbt(data, "build", "--select", *MODELS, *TESTS)
-            taken = {r["unique_id"]: r["execution_time"] for r in dbt_results(data)}
-            fact = taken[f"model.eventmart.{FACT}"]
-            models = sum(t for name, t in taken.items() if name.startswith("model."))
-            tests = sum(
-                t for name, t in taken.items() if name.startswith("test.") and FACT in name
+        if name == "purchases":
+            n_more = rounds * n_delivered
+            largest, before = sizes[-1], sizes[-2:][0]
+            # Facts first: where there is one size only, reports are built beside them.
+            write_section(
+                "Queries",
+                [
+                    f"{by_command()};",
+                    f"{n_runs} runs of each query in one connection, after one to warm up,",
+                    "by turns with the same on the bare table.",
+                    "",
+                    *query_facts(places[largest], largest + n_more, n_runs),
+                    "",
+                    *query_reports(places[before], before + n_more, n_runs),
+                ],
             )
-            found.setdefault(size, []).append((fact, models, tests))
-            print(f"{size:,}: {fact:.2f} {models:.2f} {tests:.2f}", flush=True)
-        build_files[size] = (data / "build" / "eventmart.duckdb").stat().st_size
-        publishing = publishing or _time_publishing(data)
-        shutil.rmtree(kept)
-        shutil.rmtree(data)
-    lines = [
-        "| requests held | the fact | with all it is built from | its data tests "
-        "| fact and tests, to the smallest | build file |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    smallest = None
-    for size, runs in found.items():
-        fact, models, tests = (
-            statistics.median(column) for column in zip(*runs, strict=True)
-        )
-        smallest = smallest or fact + tests
-        lines.append(
-            f"| {size:,} | {fact:.2f} s | {models:.2f} s | {tests:.2f} s "
-            f"| {(fact + tests) / smallest:.2f} | {build_files[size] / 1e6:,.0f} MB |"
-        )
-    return [*lines, "", publishing]
-
-
-def _time_publishing(data: Path) -> str:
-    """Build all there is, and time the publishing of that by itself."""
-    dbt(data, "build", "--exclude-resource-type", "unit_test")
-    results = data / "target" / "run_results.json"
-    seconds = eventmart(data, "publish", "--run-results", results).seconds
-    n_bytes = (data / "published" / "eventmart.duckdb").stat().st_size
-    return (
-        f"Publishing a whole build of the smallest, {n_bytes / 1e6:,.0f} MB, with its "
-        f"exports: {seconds:.1f} s, {n_bytes / seconds / 1e6:,.0f} MB a second, the start "
-        "of the command included."
-    )
-
-
-def landing_again(
-    folder: Path, n_requests: int, rounds: int, peers: list[Peer]
-) -> list[str]:
-    """The table of what it takes to land a window again of which 1 % has changed."""
-    files = [folder / f"{day}.csv" for day in range(2)]
-    for day, file in enumerate(files):
-        write_window(file, n_requests, n_requests // 100, day)
-    data, kept = folder / "data", folder / "kept"
-    eventmart(kept, "init")
-    eventmart(kept, "land", "service_requests", files[0], "--as-of", "2016-01-02")
-
-    def landed_again() -> Taken:
-        shutil.rmtree(data, ignore_errors=True)
-        shutil.copytree(kept, data)
-        return eventmart(
-            data, "land", "service_requests", files[1], "--as-of", "2016-01-03"
-        )
-
-    def landed_whole_and_merged() -> Taken:
-        whole, held = folder / "whole", folder / "held.duckdb"
-        shutil.rmtree(whole, ignore_errors=True)
-        shutil.copyfile(kept / "landing.duckdb", held)
-        landed = eventmart(
-            whole, "land", "service_requests", files[1], "--as-of", "2016-01-03"
-        )
-        attach = f"attach '{held}' as held; attach '{whole / 'landing.duckdb'}' as whole; "
-        merged = run(
-            [Path(sys.executable).with_name("duckdb"), "-bail", "-c", attach + MERGE]
-        )
-        return Taken(
-            landed.seconds + merged.seconds,
-            max(landed.peak_mib, merged.peak_mib),
-            held.stat().st_size,
-        )
-
-    def delivered(peer: Peer, turns: Iterator[Path]) -> Taken:
-        # To and fro: each turn changes as many requests as the other.
-        return peer.deliver(next(turns), peer.place(folder), *KEYS, n_rows=n_requests)
-
-    ways: dict[str, Callable[[], Taken]] = {
-        "landed again": landed_again,
-        "landed whole, and merged": landed_whole_and_merged,
-    }
-    for peer in peers:
-        turns = cycle(files)
-        delivered(peer, turns)
-        ways[peer.title] = partial(delivered, peer, turns)
-    ways["bare DuckDB, all anew"] = partial(
-        Peer(PEERS[0]).deliver_into_nothing, files[1], folder, *KEYS, n_rows=n_requests
-    )
-    found = alternate(ways, rounds)
-    return [*table(found, "landed again"), "", _time_rebuild(data)]
-
-
-def _time_rebuild(data: Path) -> str:
-    """Build the fact from a landing, and build it once more from nothing."""
-    call = ("run", "--select", f"+{FACT}")
-    dbt(data, "seed")
-    first = dbt(data, *call)
-    again = dbt(data, *call, "--full-refresh")
-    return (
-        f"`{FACT}` with all that it is built from: {first.seconds:.1f} s the first time, "
-        f"{again.seconds:.1f} s rebuilt (`dbt run --full-refresh`); each once, dbt's start "
-        f"included; {again.peak_mib:,.0f} MiB."
-    )
 
 
 def main() -> None:
     """Measure, print, and write the sections of docs/performance.md."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--scale", type=float, default=1, help="1: a window of 4 million")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=("again", "history"))
+    parser.add_argument(
+        "--scale", type=float, default=1, help="1: deliveries of 100,000 and of 10,000"
+    )
+    parser.add_argument("--feed", choices=FEEDS, help="that alone")
     parser.add_argument(
         "--histories",
         nargs="+",
         type=int,
-        default=HISTORIES,
-        help="how many times as many as are changed are held",
+        help="how many times as many as are delivered are held",
     )
-    parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
+    parser.add_argument(
+        "--rounds", type=int, default=3, choices=range(1, 6), help="deliveries into each"
+    )
+    parser.add_argument("--runs", type=int, default=20, help="of each query")
     options = parser.parse_args()
-    if options.only != "history":
-        peers, missing = available(*options.peers)
-        n_requests = round(N_REQUESTS * options.scale)
-        with scratch() as folder:
-            lines = landing_again(folder, n_requests, options.rounds, peers)
-        write_section(
-            "A window delivered again",
-            [
-                f"By `make bench SCALE={options.scale:g}`: {n_requests:,} requests, 1 % of "
-                f"which changed; {machine()};",
-                f"{options.rounds} alternating rounds. Landed whole is by the same "
-                "command,",
-                "into an empty folder, and merged by hash in DuckDB. Bare DuckDB reads all",
-                "into a table beside it and merges; dlt merges by key; pandas copies into",
-                "a staging table, PostgreSQL upserts what differs and deletes what is",
-                "gone; PySpark and polars overwrite. Of these none has a memory limit,",
-                "counts, keeps or refuses.",
-                "",
-                *lines,
-                *([""] if missing else []),
-                *missing,
-            ],
-        )
-    if options.only != "again":
-        n_changed = round(N_CHANGED * options.scale)
-        with scratch() as folder:
-            lines = build_against_history(
-                folder, n_changed, options.histories, options.rounds
-            )
-        write_section(
-            "A delivery into facts of any size",
-            [
-                f"By `make bench SCALE={options.scale:g}`: {n_changed:,} requests of a "
-                "window changed;",
-                f"{machine()};",
-                f"medians of {options.rounds} builds from the same state.",
-                "",
-                *lines,
-            ],
-        )
+    for name in [options.feed] if options.feed else FEEDS:
+        measure(name, options.scale, options.histories, options.rounds, options.runs)
 
 
 if __name__ == "__main__":

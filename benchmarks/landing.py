@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import duckdb
-from common import Taken, alternate, eventmart, machine, scratch, table, write_section
+from common import Taken, alternate, by_command, eventmart, scratch, table, write_section
 from peer import PEERS, Peer, available
 
 MEMORY_LIMIT = "1GB"
@@ -130,9 +130,8 @@ def main() -> None:
     write_section(
         "Landing",
         [
-            f"By `make bench SCALE={options.scale:g}`: a CSV of {n_rows:,} purchases, "
-            f"{N_BYTES * n_rows / 1e6:,.0f} MB;",
-            f"{machine()};",
+            f"{by_command()};",
+            f"a CSV of {n_rows:,} purchases, {N_BYTES * n_rows / 1e6:,.0f} MB;",
             f"{options.rounds} alternating rounds, each run in processes of its own with",
             f"their start-up. Ours and bare DuckDB have a memory limit of {MEMORY_LIMIT};",
             "others have none, land text as it comes, and keep neither bytes nor a ledger.",

@@ -40,7 +40,7 @@ def test_a_window_merged_by_hand_holds_every_request_once(
 ) -> None:
     files = [tmp_path / f"{day}.csv" for day in range(2)]
     for day, file in enumerate(files):
-        module("history").write_window(file, 12_000, 100, day)
+        module("window").write_window(file, 12_000, 100, day)
     peer = module("peer").Peer("bare_duckdb")
     for file in files:
         place = peer.place(tmp_path)
@@ -53,6 +53,41 @@ def test_a_window_merged_by_hand_holds_every_request_once(
             for relation in ("landed", read)
         )
     assert held == delivered
+
+
+def test_on_each_day_so_many_more_requests_of_a_window_are_closed(
+    module: Any, tmp_path: Path
+) -> None:
+    window, n_closed = module("window"), []
+    for day in range(6):
+        window.write_window(tmp_path / "window.csv", 6_000, 100, day)
+        read = f"read_csv('{tmp_path / 'window.csv'}', all_varchar = true)"
+        closed = 'select count("Case Closed Date") from '
+        ((n,),) = module("duckdb").sql(closed + read).fetchall()
+        n_closed.append(n - 5_500)
+    assert n_closed == [0, 100, 200, 300, 400, 500]
+    with pytest.raises(SystemExit, match="too few are open to close 101 a day"):
+        window.write_window(tmp_path / "window.csv", 6_000, 101, 1)
+
+
+def test_deliveries_are_compared_with_those_into_the_smallest_in_the_same_turn(
+    module: Any,
+) -> None:
+    history, taken = module("history"), module("common").Taken
+    built = history.Built
+    lines = history.table(
+        {10: taken(20.4, 1000), 100: taken(200.4, 2000)},
+        {
+            10: [built(1, 1, 5, 300), built(2, 2, 9, 400)],
+            100: [built(1, 2, 6, 500), built(2, 4, 8, 450)],
+        },
+    )
+    assert lines[2:] == [
+        "| 10 | 20 s, 1,000 MiB | 1.50 s | 1.50 s | 1.00 (1.00 to 1.00) | 7.00 s "
+        "| 400 MiB |",
+        "| 100 | 200 s, 2,000 MiB | 1.50 s | 3.00 s | 1.50 (1.50 to 1.50) | 7.00 s "
+        "| 500 MiB |",
+    ]
 
 
 def test_a_peer_that_lacks_rows_is_no_reference(module: Any, tmp_path: Path) -> None:
@@ -88,11 +123,13 @@ def test_what_grows_is_projected_and_what_is_mostly_fixed_is_not(module: Any) ->
             landing=taken(seconds=10 + 90 * scale, peak_mib=1),
             landing_bytes=round(scale * 2e9),
             building=taken(seconds=1000 + 10 * scale, peak_mib=1, n_bytes=round(5e9)),
+            publishing=taken(seconds=1 + 9 * scale, peak_mib=1),
+            published_bytes=round(scale * 1e9),
             again=taken(seconds=20, peak_mib=1),
         )
         for scale in (0.3, 1)
     )
     assert cost.projected(smaller, larger, 1000) == (
-        "| 1000, projected | 1,000.00 GB | 25.0 h | mostly fixed | mostly fixed "
-        "| 2,000.00 GB | mostly fixed |  |  |"
+        "| 1000, projected | 1,000.00 GB | 25.0 h | mostly fixed | 2.5 h | mostly fixed "
+        "| 2,000.00 GB | mostly fixed | 1,000.00 GB |  |  |"
     )
