@@ -75,8 +75,8 @@ def test_touched_days_are_tested_until_they_pass(project: Project) -> None:
 def test_relationships_to_what_may_lose_keys_are_read_whole(project: Project) -> None:
     project.dbt("test", *TESTS)
     assert untested(project) == 0
-    spoil(project, "true", "neighborhood_key = uuid()")
-    with pytest.raises(AssertionError, match=f"relationships_{FACT}_neighborhood_key"):
+    spoil(project, "true", "request_type_key = uuid()")
+    with pytest.raises(AssertionError, match=f"relationships_{FACT}_request_type_key"):
         project.dbt("test", *TESTS)
 
 
