@@ -58,7 +58,8 @@ class Project:
             for r in getattr(result.result, "results", [])
             if r.status not in ("success", "pass", "no-op")
         ]
-        assert result.success, result.exception or failed
+        # As text, of which nothing is left out however many have failed.
+        assert result.success, str(result.exception or "\n".join(failed))
         results = json.loads((target / "run_results.json").read_text())["results"]
         return sum(r["adapter_response"].get("rows_affected", 0) for r in results)
 
