@@ -24,6 +24,16 @@ class Entry:
     """A row of `raw.deliveries`, filled in as the landing goes on.
 
     Of a landed delivery `n_records = n_new + n_known + n_rejected + n_blank`.
+
+    Attributes:
+        covers_from: with `covers_to` the first and the last event date of which its
+            absences speak, if it states them: by `covers_source`.
+        covers_to: see `covers_from`.
+        covers_source: what states them.
+        n_withdrawn: of its absent rows, those that it covers and has no other row of.
+        n_aged_out: of its absent rows, those before the window that it covers.
+        n_untyped: rows in which a required typed column cannot be typed.
+        n_padded: rows that ended early and were padded with nulls.
     """
 
     feed: str
@@ -46,6 +56,13 @@ class Entry:
     n_rejected: int = 0
     n_blank: int = 0
     n_header_lines: int = 0
+    covers_from: date | None = None
+    covers_to: date | None = None
+    covers_source: str | None = None
+    n_withdrawn: int = 0
+    n_aged_out: int = 0
+    n_untyped: int = 0
+    n_padded: int = 0
     status: str = "failed"
     reason: str | None = None
     detail: str | None = None
@@ -148,6 +165,8 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
         select
             series, as_of, as_of_source, window_start, layout, encoding, header,
             n_records, n_new, n_known, n_absent, n_rejected, n_blank, n_header_lines,
+            covers_from, covers_to, covers_source,
+            n_withdrawn, n_aged_out, n_untyped, n_padded,
             delivery_seq as parent_seq
         from raw.deliveries
         where feed = ? and sha256 = ? and status = 'landed'

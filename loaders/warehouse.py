@@ -30,6 +30,16 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 _STORED_AS_IS = " using compression uncompressed"
 # Of what is written; by it a later version knows what it finds.
 FORMAT = 2
+# Columns of the ledger that earlier versions did not write: null, or 0, in their rows.
+_LEDGER_COLUMNS_SINCE = """
+alter table raw.deliveries add column if not exists covers_from date;
+alter table raw.deliveries add column if not exists covers_to date;
+alter table raw.deliveries add column if not exists covers_source varchar;
+alter table raw.deliveries add column if not exists n_withdrawn bigint default 0;
+alter table raw.deliveries add column if not exists n_aged_out bigint default 0;
+alter table raw.deliveries add column if not exists n_untyped bigint default 0;
+alter table raw.deliveries add column if not exists n_padded bigint default 0;
+"""
 _LEDGER = """
 create schema if not exists raw;
 
@@ -147,6 +157,8 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
             "in its drops/"
         )
     connection.execute(_LEDGER)
+    if "n_padded" not in _columns(connection, "deliveries"):
+        connection.execute(_LEDGER_COLUMNS_SINCE)
     if is_new:
         connection.execute("insert into raw.format values (?)", [FORMAT])
     for feed in feeds.values():
