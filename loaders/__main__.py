@@ -26,6 +26,7 @@ from loaders import publish as publishing
 from loaders.answers import write_answers
 from loaders.build import RUN_RESULTS, build_as_of, build_redefined
 from loaders.build import build as build_landed
+from loaders.coverage import Dates
 from loaders.errors import EventmartError, UsageError
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.impact import impact_lines, read_impact
@@ -137,6 +138,16 @@ waits = click.option(
 )
 
 
+covering = click.option(
+    "--covers",
+    type=(click.DateTime(["%Y-%m-%d"]), click.DateTime(["%Y-%m-%d"])),
+    metavar="FROM TO",
+    help="The first and the last date that the delivery speaks for, if it is a part of "
+    "the window: outside of them its absences mean nothing.",
+    callback=lambda _context, _option, dates: _dates_covered(dates),
+)
+
+
 @main.command()
 @waits
 @click.pass_obj
@@ -157,6 +168,7 @@ def init(settings: Settings) -> None:
     type=click.DateTime(),
     help="The date that the delivery speaks for, if neither it nor its name says so.",
 )
+@covering
 @waits
 @click.pass_obj
 def land(
@@ -164,6 +176,7 @@ def land(
     feed_name: str | None,
     sources: tuple[str, ...],
     as_of: datetime | None,
+    covers: Dates | None,
 ) -> None:
     """Land deliveries: all that is new, or of one FEED, or the SOURCEs named.
 
@@ -174,13 +187,17 @@ def land(
         chosen = _chosen(feeds, feed_name)
         if as_of and not sources:
             raise UsageError("--as-of goes with the SOURCEs that it is about")
+        if covers and not sources:
+            raise UsageError("--covers goes with the SOURCEs that it is about")
         if "-" in sources and not as_of and not chosen[0].as_of.newest:
             raise UsageError("standard input has no name to date it by; give --as-of")
         taken = []
         for feed, offer in _progress(_offers(warehouse.paths, chosen, sources)):
             # Who names a file wants it read; what is far away only if it is news.
-            anew = bool(sources) and (offer.is_local or as_of is not None)
-            taken.append(intake.take(warehouse, feed, offer, as_of, anew=anew))
+            anew = bool(sources) and (offer.is_local or bool(as_of or covers))
+            taken.append(
+                intake.take(warehouse, feed, offer, as_of, covers=covers, anew=anew)
+            )
             _tell(taken[-1])
     if n_unchanged := sum(not one.entries for one in taken):
         click.echo(f"unchanged   {n_unchanged} files that were dealt with before")
@@ -320,17 +337,22 @@ def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> N
 @click.argument("feed_name", metavar="FEED")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--as-of", type=click.DateTime(), help="As for land.")
+@covering
 @waits
 @click.pass_obj
 def diff(
-    settings: Settings, feed_name: str, sources: tuple[str, ...], as_of: datetime | None
+    settings: Settings,
+    feed_name: str,
+    sources: tuple[str, ...],
+    as_of: datetime | None,
+    covers: Dates | None,
 ) -> None:
     """Say what the SOURCEs would change if they landed; nothing lands."""
     statuses = []
     with _writing(settings) as (warehouse, feeds):
         (feed,) = _chosen(feeds, feed_name)
         for offer in intake.named(feed, sources):
-            for rehearsal in rehearse(warehouse, feed, offer, as_of):
+            for rehearsal in rehearse(warehouse, feed, offer, as_of, covers):
                 click.echo(rehearsal_text(rehearsal))
                 statuses.append(rehearsal.entry.status)
     _exit_by(statuses)
@@ -551,6 +573,20 @@ def _tell(taken: Taken) -> None:
             line if taken.is_new else f"still {line}",
             err=entry.status not in ledger.SETTLED,
         )
+
+
+def _dates_covered(given: tuple[datetime, datetime] | None) -> Dates | None:
+    """The dates of --covers.
+
+    Raises:
+        click.BadParameter: if the last comes before the first.
+    """
+    if given is None:
+        return None
+    first, last = (moment.date() for moment in given)
+    if first > last:
+        raise click.BadParameter(f"{first} comes after {last}; the first date comes first")
+    return first, last
 
 
 def _end_of(moment: str) -> datetime:

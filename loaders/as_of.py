@@ -10,7 +10,7 @@ from loaders import ledger
 from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.parse import Parsed, literal
+from loaders.parse import Parsed, literal, parsed_rows
 
 
 def stated_as_of(
@@ -33,13 +33,7 @@ def found_as_of(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
 ) -> tuple[datetime, str]:
     """The newest event in the delivery, or the time of landing where a feed says so."""
-    rows = "hashed"
-    if parsed.is_picked:
-        # Of lines that are known, the rows stand in raw.
-        rows = (
-            f"(from hashed union all by name from raw.{feed.name} "
-            "semi join lines using (_row_hash))"
-        )
+    rows = parsed_rows(feed, parsed)
     newest = [_newest(landing, feed, rows, column) for column in feed.as_of.newest]
     if moments := [found for found in newest if found]:
         return max(moments), "newest"

@@ -1,16 +1,19 @@
 """Deliveries that look wrong as a whole: they are held, with the evidence."""
 
-from datetime import timedelta
+from calendar import monthrange
+from datetime import date, timedelta
 from statistics import median
 
 import duckdb
 
 from loaders import ledger
 from loaders.as_of import moment
+from loaders.coverage import event_dates
 from loaders.errors import DeliveryHeldError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.records import Body
+from loaders.neighbors import Loss, Neighbor, Neighbors, look_around, losses
+from loaders.parse import Parsed, parsed_rows
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
 # where there are this many of the same layout.
@@ -18,18 +21,47 @@ MIN_NEIGHBOURS = 3
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
 # A window moves forward: this share of rows before the last one's start is a slip's.
 MAX_EARLIER_SHARE = 0.01
+# Fewer withdrawn rows than these hold nothing, whatever their share.
+MIN_WITHDRAWN = 5
 ACCEPT_IT = "if that is right, accept it (eventmart accept)"
 
 
-def hold_if_suspicious(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, body: Body
-) -> None:
-    """Raise `DeliveryHeldError`, with the evidence, if the delivery looks wrong."""
-    if body.is_cut:
+def judge(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> tuple[Neighbors | None, DeliveryHeldError | None]:
+    """Look at a parsed delivery as a whole, beside its neighbors by as-of.
+
+    What it withdraws and what ages out is noted in the entry.
+
+    Returns:
+        Its neighbors, unless it is an increment, to which they are nothing; and why it
+        should be held, with the evidence, or None.
+    """
+    neighbors = None
+    try:
+        _hold_if_cut_or_early(entry, parsed)
+        if entry.mode != "increment":
+            entry.delivery_seq = ledger.next_numbers(landing)[0]
+            neighbors = look_around(landing, entry)
+            taken, overruled = losses(landing, feed, entry, neighbors)
+            entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
+            _note_overruled(entry, overruled)
+            _hold_if_window_goes_back(landing, feed, entry, neighbors)
+            _hold_if_other_size(landing, entry)
+            _hold_if_withdrawing(landing, feed, entry, parsed, taken)
+            for later, loss in overruled:
+                _hold_if_withdrawn_by(feed, entry, later, loss)
+    except DeliveryHeldError as error:
+        return neighbors, error
+    return neighbors, None
+
+
+def _hold_if_cut_or_early(entry: Entry, parsed: Parsed) -> None:
+    if parsed.body.is_cut:
         raise DeliveryHeldError(
             "cut_mid_record",
-            f"the last of its {body.n_records} records breaks off: the file was cut; "
-            "ask for it again",
+            f"the last of its {parsed.body.n_records} records breaks off: the file was "
+            "cut; ask for it again",
         )
     is_stated = entry.as_of_source != "arrival"
     if is_stated and entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
@@ -38,10 +70,9 @@ def hold_if_suspicious(
             f"its as-of {entry.as_of} is later than now: look at the newest dates in it; "
             f"give the right one with --as-of, or {ACCEPT_IT}",
         )
-    if feed.window:
-        _hold_if_window_goes_back(landing, feed, entry, feed.window.column)
-    if entry.mode == "increment":
-        return
+
+
+def _hold_if_other_size(landing: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     sizes = ledger.neighbour_sizes(landing, entry, MIN_NEIGHBOURS)
     if len(sizes) < MIN_NEIGHBOURS:
         return
@@ -55,37 +86,171 @@ def hold_if_suspicious(
         )
 
 
+# ---------------------------------------------------------------- windows
+
+
 def _hold_if_window_goes_back(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, column: str
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, neighbors: Neighbors
 ) -> None:
-    last = landing.execute(
-        """
-        select delivery_seq, as_of, window_start
-        from raw.deliveries
-        where feed = ? and series = ? and status = 'landed'
-        order by as_of desc, delivery_seq desc
-        limit 1
-        """,
-        [entry.feed, entry.series],
-    ).fetchone()
-    if not last or not entry.as_of or entry.as_of <= last[1]:
+    """Hold the newest if it has rows from before the window of the one before it.
+
+    Unless that one had such rows, too: then it is the feed's window that is wrong.
+    """
+    before = neighbors.before
+    if not (feed.window and before and before.first_date and entry.as_of):
         return
-    counted = landing.execute(
+    if entry.covers_from or neighbors.after or entry.as_of <= before.as_of:
+        return
+    event_date = f"cast({moment(feed.window.column, feed)} as date)"
+    found = landing.execute(
         f"""
         select
-            count(*) filter (where {moment(column, feed)} < ?),
-            (select count(*) from incoming)
-        from incoming_rows
-        semi join new_rows using (_place)
+            count(*) filter (where event_date < $first),
+            count(*) filter (where event_date < least(reached, $first)),
+            (select count(*) from incoming),
+            any_value(reached)
+        from (
+            select {event_date} as event_date
+            from incoming_rows
+            semi join new_rows using (_place)
+        ), (
+            -- Less one row in a thousand, whose date may be a slip.
+            select quantile_disc({event_date}, 0.001) as reached
+            from raw.{feed.name}
+            semi join {before.rows} using (_row_hash, _copy)
+        )
         """,  # noqa: S608
-        [last[2]],
+        {"first": before.first_date},
     ).fetchone()
-    n_earlier, n_rows = counted or (0, 0)
+    n_before_window, n_earlier, n_rows, reached = found or (0, 0, 0, None)
     if n_earlier > MAX_EARLIER_SHARE * n_rows:
         raise DeliveryHeldError(
             "earlier_window",
-            f"as of {entry.as_of:%Y-%m-%d}, newer than delivery {last[0]} "
-            f"({last[1]:%Y-%m-%d}), but {n_earlier} of {n_rows} records are new with a "
-            f"{column} before {last[2]}, where that one's window starts: is its as-of "
-            f"right, is the feed's window? Or {ACCEPT_IT}",
+            f"as of {entry.as_of:%Y-%m-%d}, newer than delivery {before.delivery_seq} "
+            f"({before.as_of:%Y-%m-%d}), but {n_earlier} of {n_rows} records are new with "
+            f"a {feed.window.column} before {min(reached, before.first_date)}, where that "
+            "one's window starts: is its as-of right, is the feed's window? If it is an "
+            f"archive or a part, land it with --covers FROM TO; or {ACCEPT_IT}",
         )
+    if n_before_window > MAX_EARLIER_SHARE * n_rows:
+        _note(
+            entry,
+            f"the feed's window is {feed.window.length}, from {entry.window_start} on, but "
+            f"its files reach back to {reached}: what they lack of the time before is aged "
+            "out, not withdrawn; if they are whole, set the window in feeds.yml",
+        )
+
+
+def _note(entry: Entry, text: str) -> None:
+    entry.detail = f"{entry.detail}; {text}" if entry.detail else text
+
+
+# ---------------------------------------------------------------- withdrawals
+
+
+def _is_too_much(feed: Feed, loss: Loss) -> bool:
+    return loss.n_withdrawn >= MIN_WITHDRAWN and loss.share > feed.withdrawn_share_allowed
+
+
+def _note_overruled(entry: Entry, overruled: list[tuple[Neighbor, Loss]]) -> None:
+    """Say of a delivery that comes late what later ones have withdrawn."""
+    for later, loss in overruled:
+        _note(
+            entry,
+            f"{loss.n_withdrawn:,} of its rows are withdrawn by delivery "
+            f"{later.delivery_seq}, as of {later.as_of:%Y-%m-%d}, which lacks them",
+        )
+
+
+def _hold_if_withdrawing(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    entry: Entry,
+    parsed: Parsed,
+    loss: Loss,
+) -> None:
+    """Hold what lacks more than the feed allows of what it covers: a slice, it seems."""
+    if not _is_too_much(feed, loss):
+        return
+    evidence = [
+        f"would withdraw {loss.n_withdrawn:,} of the {loss.n_covered:,} rows "
+        f"({loss.share:.0%}) held for {_covered(entry)}"
+    ]
+    if loss.first_date and loss.last_date:
+        evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
+    dates, filters = event_dates(landing, feed, parsed), _filters(landing, feed, parsed)
+    if dates[0] and dates[1]:
+        evidence.append(f"its own rows are of {_days(*dates)}")
+    evidence += filters
+    if filters:
+        step = "Ask for it without the filter"
+    elif dates[0] and dates[1]:
+        covers = " ".join(map(str, _whole_months(dates[0], dates[1])))
+        step = f"If it is an archive or a part, say so: land it with --covers {covers}"
+    else:
+        step = "Ask for the whole list"
+    raise DeliveryHeldError(
+        "withdraws_too_much",
+        f"{'; '.join(evidence)}; {feed.withdrawn_share_allowed:.0%} are allowed "
+        f"(max_withdrawn_share in feeds.yml). {step}; if all these are really gone, accept "
+        "it (eventmart accept)",
+    )
+
+
+def _hold_if_withdrawn_by(feed: Feed, entry: Entry, later: Neighbor, loss: Loss) -> None:
+    """Hold what comes late, and would be withdrawn by what has landed already."""
+    if not _is_too_much(feed, loss):
+        return
+    raise DeliveryHeldError(
+        "withdrawn_at_once",
+        f"delivery {later.delivery_seq}, as of {later.as_of:%Y-%m-%d} and so newer than "
+        f"this one ({entry.as_of:%Y-%m-%d}), lacks {loss.n_withdrawn:,} of the "
+        f"{loss.n_covered:,} rows ({loss.share:.0%}) that both cover, and would withdraw "
+        "them at once: is one of the two a part? Land a part with --covers FROM TO; or "
+        f"{ACCEPT_IT}",
+    )
+
+
+def _covered(entry: Entry) -> str:
+    if entry.covers_from and entry.covers_to:
+        return f"{_days(entry.covers_from, entry.covers_to)}, which it covers"
+    if entry.window_start:
+        return f"{_days(entry.window_start, entry.as_of)}, the feed's window"
+    return "the whole list"
+
+
+def _days(first: date, last: date | None) -> str:
+    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}" if last else f"{first:%Y-%m-%d} on"
+
+
+def _whole_months(first: date, last: date) -> tuple[date, date]:
+    """Dates widened to whole months, where no more than a week is missing."""
+    month_end = date(last.year, last.month, monthrange(last.year, last.month)[1])
+    return (
+        first.replace(day=1) if first.day <= 7 else first,
+        month_end if (month_end - last).days < 7 else last,
+    )
+
+
+def _filters(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> list[str]:
+    """Columns in which all rows are alike, and those that would be withdrawn are not."""
+    columns = [name for name in feed.columns if name in parsed.columns]
+    own = ", ".join(f'count(distinct "{c}"), min("{c}")' for c in columns)
+    values = landing.execute(
+        f"select {own} from {parsed_rows(feed, parsed)}"  # noqa: S608
+    ).fetchone()
+    earlier = ", ".join(f'count(distinct "{c}")' for c in columns)
+    before = landing.execute(
+        f"select {earlier} from raw.{feed.name} "  # noqa: S608
+        "semi join rows_judged using (_row_hash, _copy)"
+    ).fetchone()
+    if not (values and before):
+        return []
+    return [
+        f"all its rows have {column} {value[:60]!r}, where {n_before:,} values were: was a "
+        "filter left on?"
+        for column, n_values, value, n_before in zip(
+            columns, values[::2], values[1::2], before, strict=True
+        )
+        if n_values == 1 and n_before > 1
+    ][:3]

@@ -85,6 +85,38 @@ class AsOf(Settings):
         return formats
 
 
+class Covers(Settings):
+    """How a delivery of a window states which dates it covers, where it does.
+
+    Outside of these its absences mean nothing: halves of a year, months, yearly archives.
+
+    Attributes:
+        file_name: a pattern with the groups `from` and `to` (dates), or `year` with
+            `month`, `quarter` or `half`, if it is less than the year.
+        own_dates: whether each file covers from its first to its last event date.
+    """
+
+    file_name: str | None = None
+    own_dates: bool = False
+
+    @field_validator("file_name")
+    @classmethod
+    def _groups(cls, pattern: str | None) -> str | None:
+        try:
+            groups = set(re.compile(pattern or "").groupindex)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        parts = groups - {"year"}
+        is_part = "year" in groups and len(parts) <= 1
+        is_part = is_part and parts <= {"month", "quarter", "half"}
+        if pattern is not None and groups != {"from", "to"} and not is_part:
+            raise ValueError(
+                "needs the groups `from` and `to`, or `year` with at most one of `month`, "
+                "`quarter` and `half`"
+            )
+        return pattern
+
+
 class Window(Settings):
     """How far back from its as-of a delivery reaches."""
 
@@ -104,6 +136,13 @@ class Window(Settings):
             # The window begins at an hour of the day before.
             return as_of.date() - timedelta(days=self.days - 1)
         return date(as_of.year - (self.calendar_years or 0), 1, 1)
+
+    @property
+    def length(self) -> str:
+        """Its length in words."""
+        if self.days is not None:
+            return f"{self.days} days"
+        return f"{self.calendar_years} calendar years and the current one"
 
 
 class Layout(Settings):
@@ -160,6 +199,9 @@ class Feed(Settings):
     null_markers: tuple[str, ...] = ()
     as_of: AsOf
     window: Window | None = None
+    covers: Covers = Covers()
+    identity: tuple[Name, ...] = ()
+    max_withdrawn_share: float | None = Field(default=None, ge=0, le=1)
     layouts: tuple[Layout, ...] = Field(min_length=1)
     volatile: tuple[Name, ...] = ()
     columns: dict[Name, Column] = Field(min_length=1)
@@ -170,7 +212,7 @@ class Feed(Settings):
             raise ValueError(f"raw.{self.name} is a table of the loader's own")
         if "rowid" in self.columns:
             raise ValueError("rowid is how DuckDB numbers rows; no column can be called so")
-        mentioned = {*self.volatile, *self.as_of.newest}
+        mentioned = {*self.volatile, *self.as_of.newest, *self.identity}
         mentioned |= {c for layout in self.layouts for c in layout.has + layout.lacks}
         if self.window:
             mentioned.add(self.window.column)
@@ -178,6 +220,8 @@ class Feed(Settings):
             raise ValueError(f"not among its columns: {', '.join(unknown)}")
         if (self.mode == "window") != (self.window is not None):
             raise ValueError("a feed has a window if, and only if, its mode is window")
+        if self.mode != "window" and self.covers != Covers():
+            raise ValueError("covers: goes with the mode window, as only it has dates")
         if (self.as_of.newest or self.window) and not self.as_of.formats:
             raise ValueError("as_of: newest, or a window, needs formats to read dates by")
         for source in self.remote_sources:
@@ -217,6 +261,14 @@ class Feed(Settings):
         """Canonical header -> column name, aliases included."""
         aliases = {canonical(h): n for n, c in self.columns.items() for h in c.aliases}
         return {name: name for name in self.columns} | aliases
+
+    @property
+    def withdrawn_share_allowed(self) -> float:
+        """The share of what a delivery covers that it may withdraw without being held."""
+        if self.max_withdrawn_share is not None:
+            return self.max_withdrawn_share
+        # A list is short, and what is sold changes; the past of a city hardly does.
+        return 0.2 if self.mode == "snapshot" else 0.1
 
     def layout_of(self, columns: Sequence[str]) -> Layout | None:
         """The first layout that fits these columns."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from loaders import __version__, ledger
+from loaders.coverage import Dates
 from loaders.drops import scratch
 from loaders.errors import DeliveryError
 from loaders.feeds import Feed
@@ -87,6 +88,7 @@ def take(
     offer: Offer,
     given: datetime | None = None,
     *,
+    covers: Dates | None = None,
     anew: bool = False,
 ) -> Taken:
     """Fetch and land an offer, unless it is as it was when it was dealt with.
@@ -99,6 +101,7 @@ def take(
         feed: whose delivery it is.
         offer: what a source has.
         given: the as-of by the caller's word, on the feed's clock.
+        covers: the dates that it covers by the caller's word.
         anew: whether to land it even if it was dealt with before.
     """
     landing = warehouse.landing
@@ -120,7 +123,9 @@ def take(
             return _well_again(warehouse, feed, offer)
         if still and fetched.stamp == refused:
             return Taken(still, is_new=False)
-        entries = land_file(warehouse, feed, fetched.path, given, uri=offer.uri)
+        entries = land_file(
+            warehouse, feed, fetched.path, given, uri=offer.uri, covers=covers
+        )
     _remember(warehouse, feed, offer, fetched, entries, judged_by)
     return Taken(entries, is_new=True)
 

@@ -8,22 +8,23 @@ An increment has only `+`, for rows that were known already: it holds these, and
 rows that were first read in it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 
 from loaders import ledger, lines
 from loaders.as_of import found_as_of, stated_as_of
-from loaders.doubt import hold_if_suspicious
+from loaders.coverage import Dates, find_coverage, state_coverage
+from loaders.doubt import judge
 from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
+from loaders.neighbors import Neighbors, write_deltas
 from loaders.parse import Parsed, parse
 from loaders.paths import Paths
 from loaders.records import Body
@@ -47,6 +48,7 @@ def land_file(
     given: datetime | None = None,
     *,
     uri: str | None = None,
+    covers: Dates | None = None,
 ) -> list[Entry]:
     """Land what a file delivers: each member in one transaction with its ledger row.
 
@@ -56,6 +58,7 @@ def land_file(
         path: the file; a zip may hold several deliveries.
         given: the as-of by the caller's word, on the feed's clock.
         uri: what the ledger calls it, if that is not its path.
+        covers: the first and the last date that it covers, by the caller's word.
 
     Returns:
         The ledger's entries, landed or not. A file that cannot be opened as what it
@@ -82,6 +85,7 @@ def land_file(
         entry = Entry(feed.name, feed.mode, uri, member.name)
         entry.detail = f"not read: {member.beside}" if member.beside else None
         entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
+        state_coverage(feed, entry, covers)
         _land(warehouse, feed, entry, member, stamp)
         entries.append(entry)
     return entries
@@ -97,7 +101,9 @@ def accept(
     """
     row = warehouse.landing.execute(
         """
-        select feed, uri, member, sha256, as_of, as_of_source
+        select
+            feed, uri, member, sha256, as_of, as_of_source,
+            covers_from, covers_to, covers_source
         from raw.deliveries as held
         where delivery_seq = ? and status = 'held' and not exists (
             select 1 from raw.deliveries as later
@@ -108,7 +114,7 @@ def accept(
     ).fetchone()
     if row is None:
         raise UsageError(f"delivery {delivery_seq} is not held (any more)")
-    feed, uri, member, sha256, as_of, as_of_source = row
+    feed, uri, member, sha256, as_of, as_of_source, *covers = row
     if feed not in feeds:
         raise UsageError(f"delivery {delivery_seq}: its feed {feed} is not in feeds.yml")
     path = kept(warehouse.paths.drops, sha256)
@@ -119,6 +125,7 @@ def accept(
     # It speaks for the day it was given for or arrived on, not for today.
     if as_of_source != "newest":
         entry.as_of, entry.as_of_source = as_of, as_of_source
+    entry.covers_from, entry.covers_to, entry.covers_source = covers
     _land(warehouse, feeds[feed], entry, Member(path, None))
     return entry
 
@@ -147,12 +154,15 @@ def _land(
                 )
             with keeping(drop, warehouse.paths.drops) as settle:
                 parsed = prepare(warehouse, feed, entry, drop)
-                if parsed and not entry.accepted_by:
-                    hold_if_suspicious(landing, feed, entry, parsed.body)
+                neighbors = None
+                if parsed:
+                    neighbors, doubts = judge(landing, feed, entry, parsed)
+                    if doubts and not entry.accepted_by:
+                        raise doubts
                 settle()
                 with transaction(landing):
                     if parsed:
-                        write(landing, feed, entry, parsed)
+                        write(landing, feed, entry, parsed, neighbors)
                     ledger.enter(landing, entry)
         except DeliveryError as error:
             _refuse(landing, entry, error)
@@ -178,7 +188,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
         return None
     if entry.as_of is None:
         entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
-    entry.window_start = feed.window.start(entry.as_of) if feed.window else None
+    find_coverage(landing, feed, entry, parsed)
     return parsed
 
 
@@ -205,7 +215,11 @@ def _refuse(landing: duckdb.DuckDBPyConnection, entry: Entry, error: DeliveryErr
 
 
 def write(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    entry: Entry,
+    parsed: Parsed,
+    neighbors: Neighbors | None,
 ) -> None:
     """Write new row versions, presence and rejects, in the open transaction."""
     entry.status = "landed"
@@ -224,8 +238,10 @@ def write(
             """,
             [feed.name, entry.delivery_seq, entry.change_seq],
         )
-    if feed.mode != "increment":
-        entry.n_absent = write_deltas(landing, entry, entry.change_seq, "incoming")
+    if neighbors:
+        entry.n_absent = write_deltas(
+            landing, entry, entry.change_seq, "incoming", neighbors
+        )
     insert_rejects(landing, entry, parsed.body)
     if parsed.reading:
         lines.remember(landing, parsed.reading)
@@ -272,104 +288,6 @@ def insert_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body)
         )
         """,  # noqa: S608
         [entry.delivery_seq, entry.feed, str(body.rejects)],
-    )
-
-
-def write_deltas(
-    landing: duckdb.DuckDBPyConnection, entry: Entry, change_seq: int, rows: str
-) -> int:
-    """Write the delta of a delivery, and rewrite that of the next one by as-of.
-
-    Args:
-        landing: the loader's database, in a transaction.
-        entry: the delivery; ties in as-of go by arrival, that is by its number.
-        change_seq: the number of this change.
-        rows: the relation of the rows that it holds, by `_row_hash` and `_copy`.
-
-    Returns:
-        How many rows of the delivery before are absent from this one.
-    """
-    place = entry.place
-    following = landing.execute(
-        """
-        select delivery_seq, as_of
-        from raw.deliveries
-        where feed = $feed and series = $series and status = 'landed'
-            and (as_of, delivery_seq) > (cast($as_of as timestamp), $seq)
-        order by as_of, delivery_seq
-        limit 1
-        """,
-        place,
-    ).fetchone()
-    if following:
-        next_seq, as_of = following
-        hold_rows(landing, "rows_after", "<=", place | {"seq": next_seq, "as_of": as_of})
-    hold_rows(landing, "rows_before", "<", place)
-    if following:
-        _write_delta(landing, entry.feed, (next_seq, change_seq), rows, "rows_after")
-    seqs = (entry.delivery_seq, change_seq)
-    return _write_delta(landing, entry.feed, seqs, "rows_before", rows)
-
-
-def hold_rows(
-    landing: duckdb.DuckDBPyConnection,
-    table: str,
-    until: Literal["<", "<="],
-    place: Mapping[str, object],
-) -> None:
-    """Make a temporary table of the rows that a series held at, or before, a place.
-
-    Args:
-        landing: the loader's database.
-        table: its name; its columns are `_row_hash` and `_copy`.
-        until: up to the delivery before the place, or the one at the place.
-        place: `feed`, `series`, and by what deliveries are ordered: `as_of`, `seq`.
-    """
-    landing.execute(
-        f"""
-        create or replace temporary table {table} as
-        select presence._row_hash, presence._copy
-        from raw.presence
-        inner join raw.deliveries on presence._delivery_seq = deliveries.delivery_seq
-        where presence.feed = $feed and deliveries.series = $series
-            and (deliveries.as_of, deliveries.delivery_seq)
-            {until} (cast($as_of as timestamp), $seq)
-        group by presence._row_hash, presence._copy
-        having sum(case presence.change when '+' then 1 else -1 end) > 0
-        """,  # noqa: S608
-        place,
-    )
-
-
-def _write_delta(
-    landing: duckdb.DuckDBPyConnection,
-    feed: str,
-    seqs: tuple[int, int],
-    before: str,
-    after: str,
-) -> int:
-    """Write what a delivery changed from one relation to another; count what went.
-
-    The numbers are those of the delivery and of the change.
-    """
-    landing.execute("delete from raw.presence where _delivery_seq = ?", seqs[:1])
-    landing.execute(
-        f"""
-        insert into raw.presence
-        select
-            ?, _row_hash, _copy, ?, if(before._row_hash is null, '+', '-'), ?
-        from {before} as before
-        full join (select _row_hash, _copy from {after}) as after
-            using (_row_hash, _copy)
-        where before._row_hash is null or after._row_hash is null
-        """,  # noqa: S608
-        [feed, *seqs],
-    )
-    return _count(
-        landing.execute(
-            "select count(*) from raw.presence where _delivery_seq = ? and change = '-'",
-            seqs[:1],
-        )
     )
 
 

@@ -81,10 +81,12 @@ class Entry:
 
     @property
     def place(self) -> dict[str, object]:
-        """What orders it among the deliveries of its series: as-of, then arrival."""
+        """Its chain, and what orders it among the deliveries there: as-of, then arrival."""
         return {
             "feed": self.feed,
             "series": self.series,
+            "covers_from": self.covers_from,
+            "covers_to": self.covers_to,
             "as_of": self.as_of,
             "seq": self.delivery_seq,
         }
@@ -153,12 +155,12 @@ def arrival(landing: duckdb.DuckDBPyConnection, entry: Entry) -> datetime:
 def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     """Make an entry `seen_again`, with the counts of the first time, if it is.
 
-    Bytes that have landed are seen again unless an as-of is stated that they have not
-    landed with: then they are a new observation.
+    Bytes that have landed are seen again unless an as-of, or dates that they cover, are
+    stated that they have not landed with: then they are a new observation.
 
     Args:
         landing: the loader's database.
-        entry: with feed, SHA-256, and the as-of if one is stated.
+        entry: with feed, SHA-256, and as-of and dates covered if they are stated.
     """
     found = landing.execute(
         """
@@ -171,10 +173,17 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
         from raw.deliveries
         where feed = ? and sha256 = ? and status = 'landed'
             and as_of = coalesce(cast(? as timestamp), as_of)
+            and (
+                cast(? as date) is null
+                or (covers_from = cast(? as date) and covers_to = cast(? as date))
+            )
         order by delivery_seq
         limit 1
         """,
-        [entry.feed, entry.sha256, entry.as_of],
+        [
+            *(entry.feed, entry.sha256, entry.as_of),
+            *(entry.covers_from, entry.covers_from, entry.covers_to),
+        ],
     )
     names = [column[0] for column in found.description or []]
     row = found.fetchone()
@@ -189,16 +198,21 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
 def neighbour_sizes(
     landing: duckdb.DuckDBPyConnection, entry: Entry, n_most: int
 ) -> list[int]:
-    """Records of the landed deliveries of the same layout nearest to it by as-of."""
+    """Records of the nearest landed deliveries of the same layout that cover the same."""
     rows = landing.execute(
         """
         select n_records - n_blank
         from raw.deliveries
         where feed = ? and layout = ? and status = 'landed'
+            and covers_from is not distinct from cast(? as date)
+            and covers_to is not distinct from cast(? as date)
         order by abs(epoch(as_of) - epoch(cast(? as timestamp))), delivery_seq
         limit ?
         """,
-        [entry.feed, entry.layout, entry.as_of, n_most],
+        [
+            *(entry.feed, entry.layout, entry.covers_from, entry.covers_to),
+            *(entry.as_of, n_most),
+        ],
     ).fetchall()
     return [int(size) for (size,) in rows]
 

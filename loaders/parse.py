@@ -48,6 +48,17 @@ class Parsed:
     is_picked: bool = False
 
 
+def parsed_rows(feed: Feed, parsed: Parsed) -> str:
+    """The relation of a parsed delivery's rows, with at least one of each row version."""
+    if not parsed.is_picked:
+        return "hashed"
+    # Of lines that are known, the rows stand in raw.
+    return (
+        f"(from hashed union all by name from raw.{feed.name} "
+        "semi join lines using (_row_hash))"
+    )
+
+
 def parse(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, plain: Path
 ) -> Parsed:

@@ -7,9 +7,10 @@ import duckdb
 
 from loaders import ledger
 from loaders.as_of import stated_as_of
-from loaders.doubt import hold_if_suspicious
+from loaders.coverage import Dates, state_coverage
+from loaders.doubt import judge
 from loaders.drops import receive, scratch
-from loaders.errors import DeliveryError, DeliveryHeldError
+from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.landing import Warehouse, prepare, transaction, write
 from loaders.ledger import Entry
@@ -47,7 +48,11 @@ class _TakenBackError(Exception):
 
 
 def rehearse(
-    warehouse: Warehouse, feed: Feed, offer: Offer, given: datetime | None = None
+    warehouse: Warehouse,
+    feed: Feed,
+    offer: Offer,
+    given: datetime | None = None,
+    covers: Dates | None = None,
 ) -> list[Rehearsal]:
     """Land what an offer delivers, look at what changed, and roll it back.
 
@@ -59,6 +64,7 @@ def rehearse(
         feed: whose delivery it is.
         offer: what a source has; a zip may hold several deliveries.
         given: the as-of by the caller's word.
+        covers: the dates that it covers by the caller's word.
 
     Raises:
         DeliveryError: if it cannot be fetched, or is not the archive that it says it is.
@@ -71,6 +77,7 @@ def rehearse(
             rehearsal = Rehearsal(Entry(feed.name, feed.mode, offer.uri, member.name))
             entry = rehearsal.entry
             entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
+            state_coverage(feed, entry, covers)
             try:
                 _rehearse(warehouse, feed, rehearsal, member)
             except DeliveryError as error:
@@ -90,14 +97,10 @@ def _rehearse(
         parsed = prepare(warehouse, feed, entry, drop)
         if parsed is None:
             return
-        held = None
-        try:
-            hold_if_suspicious(landing, feed, entry, parsed.body)
-        except DeliveryHeldError as error:
-            held = error
+        neighbors, held = judge(landing, feed, entry, parsed)
         try:
             with transaction(landing):
-                write(landing, feed, entry, parsed)
+                write(landing, feed, entry, parsed, neighbors)
                 ledger.enter(landing, entry)
                 _look(landing, feed, rehearsal)
                 raise _TakenBackError
@@ -134,12 +137,15 @@ def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, rehearsal: Rehearsal) 
         """
         select delivery_seq, as_of, n_new + n_known
         from raw.deliveries
-        where feed = ? and series = ? and status = 'landed' and mode <> 'increment'
-            and (as_of, delivery_seq) < (cast(? as timestamp), ?)
+        where feed = $feed and series = $series and status = 'landed'
+            and mode <> 'increment'
+            and covers_from is not distinct from cast($covers_from as date)
+            and covers_to is not distinct from cast($covers_to as date)
+            and (as_of, delivery_seq) < (cast($as_of as timestamp), $seq)
         order by as_of desc, delivery_seq desc
         limit 1
         """,
-        [entry.feed, entry.series, entry.as_of, entry.delivery_seq],
+        entry.place,
     ).fetchone()
 
 

@@ -12,15 +12,9 @@ from loaders import ledger
 from loaders.drops import kept, restore, scratch
 from loaders.errors import EventmartError, UsageError
 from loaders.feeds import Feed
-from loaders.landing import (
-    Warehouse,
-    hold_rows,
-    insert_new,
-    insert_rejects,
-    transaction,
-    write_deltas,
-)
+from loaders.landing import Warehouse, insert_new, insert_rejects, transaction
 from loaders.ledger import Entry
+from loaders.neighbors import hold_rows, look_around, write_deltas
 from loaders.parse import parse
 
 
@@ -80,6 +74,8 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
         entry.status, entry.parent_seq = "replayed", landed_seq
         entry.n_bytes, entry.window_start = parent.n_bytes, parent.window_start
         entry.as_of, entry.as_of_source = parent.as_of, parent.as_of_source
+        entry.covers_from, entry.covers_to = parent.covers_from, parent.covers_to
+        entry.covers_source = parent.covers_source
         entry.n_records, entry.n_blank = n_open, 0
         with transaction(landing):
             entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
@@ -96,7 +92,8 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
                     [feed.name, landed_seq, entry.change_seq],
                 )
             else:
-                write_deltas(landing, parent, entry.change_seq, "incoming")
+                neighbors = look_around(landing, parent)
+                write_deltas(landing, parent, entry.change_seq, "incoming", neighbors)
             insert_rejects(landing, entry, parsed.body)
             ledger.enter(landing, entry)
     return entry
@@ -115,7 +112,7 @@ def _hold_parent(landing: duckdb.DuckDBPyConnection, parent: Entry) -> None:
             {"seq": parent.delivery_seq},
         )
     else:
-        hold_rows(landing, "rows_held", "<=", parent.place)
+        hold_rows(landing, "rows_held", parent.place)
 
 
 def _count_passed(landing: duckdb.DuckDBPyConnection) -> int | None:

@@ -36,6 +36,16 @@ def result_line(entry: Entry) -> str:
         f"{start}  as of {as_of}  {entry.n_records:,} records = {entry.n_new:,} new + "
         f"{entry.n_known:,} known + {entry.n_rejected:,} rejected + {entry.n_blank:,} blank"
     )
+    gone = [
+        f"{count:,} {what}"
+        for count, what in (
+            (entry.n_withdrawn, "withdrawn"),
+            (entry.n_aged_out, "aged out"),
+        )
+        if count and entry.status == "landed"
+    ]
+    if gone:
+        line += f"; of those held before {', '.join(gone)}"
     if entry.status == "seen_again":
         line += f" (as delivery {entry.parent_seq})"
     if entry.status == "replayed":

@@ -26,11 +26,15 @@ def short(value: object) -> str:
 
 
 def make_feed(**settings: Any) -> Feed:
-    """A feed `things` of the columns a, b, c; an increment unless told otherwise."""
+    """A feed `things` of the columns a, b, c; an increment unless told otherwise.
+
+    Its windows and lists may withdraw all that there was: most are a few rows long.
+    """
     defaults = {
         "name": "things",
         "description": "Things of no importance.",
         "mode": "increment",
+        "max_withdrawn_share": 1,
         "as_of": {"file_name": r"(\d{4}-\d{2}-\d{2})", "arrival": True},
         "layouts": [{"name": "only", "has": ["a"]}],
         "columns": {"a": {"required": True}, "b": {}, "c": {}},

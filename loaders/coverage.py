@@ -1,0 +1,99 @@
+"""What a delivery covers: the event dates of which its absences speak."""
+
+import calendar
+import re
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from loaders.as_of import moment
+from loaders.errors import DeliveryHeldError, UsageError
+from loaders.feeds import Feed
+from loaders.ledger import Entry
+from loaders.parse import Parsed, parsed_rows
+
+Dates = tuple[date, date]
+
+
+def state_coverage(feed: Feed, entry: Entry, given: Dates | None) -> None:
+    """Note in the entry what the caller, or the name of the member or file, says it covers.
+
+    Raises:
+        UsageError: if the caller says so of a feed whose deliveries have no dates.
+    """
+    if given and feed.mode != "window":
+        raise UsageError(
+            f"--covers: deliveries of {feed.name} are no windows of time, so that they "
+            "cannot cover a part of one"
+        )
+    source = "given"
+    if not given and feed.covers.file_name:
+        source = "file_name"
+        for name in (entry.member or "", entry.uri):
+            found = re.search(feed.covers.file_name, Path(name).name)
+            given = given or (dates_of(found.groupdict()) if found else None)
+    if given:
+        entry.covers_from, entry.covers_to = given
+        entry.covers_source = source
+
+
+def dates_of(parts: dict[str, str]) -> Dates | None:
+    """The first and the last date that a file's name tells; None if they are none.
+
+    Args:
+        parts: `from` and `to` as ISO dates, or `year` with `month`, `quarter` or `half`.
+    """
+    try:
+        if "from" in parts:
+            first, last = map(date.fromisoformat, (parts["from"], parts["to"]))
+            return (first, last) if first <= last else None
+        year, number, n_months = int(parts["year"]), 1, 12
+        for part, length in (("month", 1), ("quarter", 3), ("half", 6)):
+            if parts.get(part):
+                number, n_months = int(parts[part]), length
+        last_month = number * n_months
+        first = date(year, last_month - n_months + 1, 1)
+        return first, date(year, last_month, calendar.monthrange(year, last_month)[1])
+    except (ValueError, calendar.IllegalMonthError):
+        return None
+
+
+def find_coverage(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> None:
+    """Note the first date that a parsed delivery covers, and what else is not stated.
+
+    Raises:
+        DeliveryHeldError: if each file of the feed covers its own dates, and it has none.
+    """
+    if feed.window is None or entry.as_of is None:
+        return
+    if entry.covers_from is None and feed.covers.own_dates:
+        entry.covers_from, entry.covers_to = event_dates(landing, feed, parsed)
+        entry.covers_source = "own_dates"
+        if entry.covers_from is None:
+            raise DeliveryHeldError(
+                "no_event_dates",
+                f"each file of {feed.name} covers its own dates, but no "
+                f"{feed.window.column} in it can be read",
+            )
+    entry.window_start = entry.covers_from or feed.window.start(entry.as_of)
+
+
+def event_dates(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed
+) -> tuple[date | None, date | None]:
+    """The first and the last event date in a parsed delivery."""
+    if feed.window is None:
+        return None, None
+    found = landing.execute(
+        f"""
+        select min(event_date), max(event_date)
+        from (
+            select cast({moment(feed.window.column, feed)} as date) as event_date
+            from {parsed_rows(feed, parsed)}
+        )
+        """  # noqa: S608
+    ).fetchone()
+    return found or (None, None)

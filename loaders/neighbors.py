@@ -1,0 +1,402 @@
+"""What a delivery changes against its neighbors by as-of, and what it would withdraw.
+
+Deliveries of a feed and series that cover the same (all that state nothing, or all that
+state the same dates) are a chain: each is kept as its change against the one before it.
+What a delivery lacks is withdrawn by it if it covers the date; see docs/history.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import duckdb
+
+from loaders.as_of import moment
+from loaders.feeds import Feed
+from loaders.ledger import Entry
+
+_SAME_CHAIN = (
+    "covers_from is not distinct from cast($covers_from as date) "
+    "and covers_to is not distinct from cast($covers_to as date)"
+)
+
+
+@dataclass(frozen=True)
+class Neighbor:
+    """A landed delivery next to a place.
+
+    Attributes:
+        delivery_seq: its number.
+        as_of: what moment it speaks for.
+        first_date: the first date that it covers; None for lists, which cover all.
+        last_date: the last one; None if there is none.
+        rows: the temporary table of its rows, by `_row_hash` and `_copy`.
+    """
+
+    delivery_seq: int
+    as_of: datetime
+    first_date: date | None
+    last_date: date | None
+    rows: str
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """What stands around the place of a delivery.
+
+    Attributes:
+        before: the delivery before it in its chain.
+        after: the one after it in its chain.
+        others_before: of other chains, the last before it that speaks after `before`.
+        others_after: of other chains, the first after it.
+    """
+
+    before: Neighbor | None
+    after: Neighbor | None
+    others_before: tuple[Neighbor, ...]
+    others_after: tuple[Neighbor, ...]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Rows of some deliveries that a later one lacks.
+
+    Attributes:
+        n_withdrawn: those that the later one covers, and has no other row of.
+        n_aged_out: those that it does not cover.
+        n_covered: how many rows it covers in all; 0 if it withdraws none.
+        first_date: of those withdrawn, where they have dates.
+        last_date: of those withdrawn, where they have dates.
+    """
+
+    n_withdrawn: int = 0
+    n_aged_out: int = 0
+    n_covered: int = 0
+    first_date: date | None = None
+    last_date: date | None = None
+
+    @property
+    def share(self) -> float:
+        """What is withdrawn of what is covered."""
+        return self.n_withdrawn / self.n_covered if self.n_covered else 0
+
+
+def look_around(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Neighbors:
+    """Find the neighbors of a delivery's place, with their rows in temporary tables.
+
+    Args:
+        landing: the loader's database.
+        entry: the delivery; ties in as-of go by arrival, that is by its number.
+    """
+    before = _neighbor(landing, entry.place, "<", "rows_before", _SAME_CHAIN)
+    after = _neighbor(landing, entry.place, ">", "rows_after", _SAME_CHAIN)
+    if not before:
+        _make_empty(landing, "rows_before")
+    others_before, others_after = [], []
+    for number, chain in enumerate(_other_chains(landing, entry)):
+        place = entry.place | chain
+        last = _neighbor(landing, place, "<", f"rows_before_{number}", _SAME_CHAIN)
+        if last and (
+            not before
+            or (last.as_of, last.delivery_seq) > (before.as_of, before.delivery_seq)
+        ):
+            others_before.append(last)
+        if first := _neighbor(landing, place, ">", f"rows_after_{number}", _SAME_CHAIN):
+            others_after.append(first)
+    return Neighbors(before, after, tuple(others_before), tuple(others_after))
+
+
+def _other_chains(
+    landing: duckdb.DuckDBPyConnection, entry: Entry
+) -> list[dict[str, object]]:
+    rows = landing.execute(
+        f"""
+        select distinct covers_from, covers_to
+        from raw.deliveries
+        where feed = $feed and series = $series and status = 'landed'
+            and not ({_SAME_CHAIN})
+        order by covers_from, covers_to
+        """,  # noqa: S608
+        {
+            name: entry.place[name]
+            for name in ("feed", "series", "covers_from", "covers_to")
+        },
+    ).fetchall()
+    return [{"covers_from": first, "covers_to": last} for first, last in rows]
+
+
+def _neighbor(
+    landing: duckdb.DuckDBPyConnection,
+    place: Mapping[str, object],
+    side: str,
+    table: str,
+    chain: str,
+) -> Neighbor | None:
+    """The next delivery of a chain on one side of a place, `<` before or `>` after."""
+    order = "desc" if side == "<" else "asc"
+    found = landing.execute(
+        f"""
+        select delivery_seq, as_of, window_start, covers_to
+        from raw.deliveries
+        where feed = $feed and series = $series and {chain} and status = 'landed'
+            and (as_of, delivery_seq) {side} (cast($as_of as timestamp), $seq)
+        order by as_of {order}, delivery_seq {order}
+        limit 1
+        """,  # noqa: S608
+        place,
+    ).fetchone()
+    if not found:
+        return None
+    seq, as_of, first_date, last_date = found
+    hold_rows(landing, table, {**place, "seq": seq, "as_of": as_of})
+    return Neighbor(seq, as_of, first_date, last_date, table)
+
+
+def _make_empty(landing: duckdb.DuckDBPyConnection, table: str) -> None:
+    landing.execute(
+        f"create or replace temporary table {table} as "  # noqa: S608
+        "select _row_hash, _copy from raw.presence limit 0"
+    )
+
+
+def hold_rows(
+    landing: duckdb.DuckDBPyConnection, table: str, place: Mapping[str, object]
+) -> None:
+    """Make a temporary table of the rows that a chain held at a place.
+
+    Args:
+        landing: the loader's database.
+        table: its name; its columns are `_row_hash` and `_copy`.
+        place: that of a delivery, see `Entry.place`.
+    """
+    landing.execute(
+        f"""
+        create or replace temporary table {table} as
+        select presence._row_hash, presence._copy
+        from raw.presence
+        inner join raw.deliveries on presence._delivery_seq = deliveries.delivery_seq
+        where presence.feed = $feed and deliveries.series = $series
+            and {_SAME_CHAIN}
+            and (deliveries.as_of, deliveries.delivery_seq)
+            <= (cast($as_of as timestamp), $seq)
+        group by presence._row_hash, presence._copy
+        having sum(case presence.change when '+' then 1 else -1 end) > 0
+        """,  # noqa: S608
+        place,
+    )
+
+
+# ---------------------------------------------------------------- what is lost
+
+
+def losses(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, neighbors: Neighbors
+) -> tuple[Loss, list[tuple[Neighbor, Loss]]]:
+    """What a parsed delivery would withdraw, and what later ones would withdraw of it.
+
+    Returns:
+        What it takes from those before it; and of each later delivery that lacks rows of
+        it, what that takes.
+    """
+    landing.execute("create or replace temporary table rows_judged as from rows_before")
+    for other in neighbors.others_before:
+        landing.execute(
+            f"insert into rows_judged from {other.rows} "
+            "anti join rows_judged using (_row_hash, _copy)"
+        )
+    taken = _loss(
+        landing, feed, "rows_judged", "incoming", entry.window_start, entry.covers_to
+    )
+    later = [neighbors.after] if neighbors.after else []
+    overruled = [
+        (
+            one,
+            _loss(landing, feed, "incoming", one.rows, one.first_date, one.last_date),
+        )
+        for one in (*later, *neighbors.others_after)
+    ]
+    return taken, [(one, loss) for one, loss in overruled if loss.n_withdrawn]
+
+
+def _loss(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    earlier: str,
+    later: str,
+    first_date: date | None,
+    last_date: date | None,
+) -> Loss:
+    """What rows of one relation a later one lacks, which covers these dates."""
+    for table, rows, others in (("gone", earlier, later), ("come", later, earlier)):
+        # One copy more or less of a row that stays is no event more or less.
+        landing.execute(
+            f"""
+            create or replace temporary table {table}_keys as
+            select _row_hash, _copy
+            from {rows}
+            anti join (select _row_hash, _copy from {others}) using (_row_hash, _copy)
+            where _copy = 1 or _row_hash not in (select _row_hash from {others})
+            """  # noqa: S608
+        )
+        if table == "gone" and landing.execute(
+            "select count(*) from gone_keys"
+        ).fetchone() == (0,):
+            return Loss()
+        _describe(landing, feed, table)
+    covered = (
+        "(coalesce(event_date >= cast($first as date), true) "
+        "and coalesce(event_date <= cast($last as date), true))"
+    )
+    dates = {"first": first_date, "last": last_date}
+    found = landing.execute(
+        f"""
+        -- Where most rows have no identity, days are compared by their numbers of rows.
+        with ways as (
+            select
+                coalesce((select count(identity) > count(*) / 2 from gone), false)
+                and coalesce((select count(identity) > count(*) / 2 from come), true)
+                    as is_by_identity
+        ),
+
+        lost as (
+            select event_date, count(*) as n_rows
+            from gone, ways
+            where is_by_identity and identity is not null and identity not in (
+                select identity from come where identity is not null
+            )
+            group by event_date
+            union all
+            select event_date, sum(if(is_gone, 1, -1))
+            from (
+                select event_date, identity, true as is_gone from gone
+                union all
+                select event_date, identity, false from come
+            ) as rows, ways
+            where not is_by_identity or identity is null
+            group by event_date
+            having sum(if(is_gone, 1, -1)) > 0
+        )
+
+        select
+            coalesce(sum(n_rows) filter (where {covered}), 0),
+            coalesce(sum(n_rows) filter (where not {covered}), 0),
+            min(event_date) filter (where {covered}),
+            max(event_date) filter (where {covered})
+        from lost
+        """,  # noqa: S608
+        dates,
+    ).fetchone()
+    n_withdrawn, n_aged_out, first, last = found or (0, 0, None, None)
+    n_covered = 0
+    if n_withdrawn:
+        _describe(landing, feed, "earlier", earlier)
+        counted = landing.execute(
+            f"select count(*) from earlier where {covered}",  # noqa: S608
+            dates,
+        ).fetchone()
+        n_covered = counted[0] if counted else 0
+    return Loss(int(n_withdrawn), int(n_aged_out), int(n_covered), first, last)
+
+
+def _describe(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, table: str, keys: str | None = None
+) -> None:
+    """Make a temporary table of the event date and the identity of rows, by their keys.
+
+    Rows that have not landed yet stand in `incoming_rows`, others in raw.
+    """
+    date_of = "null"
+    if feed.window:
+        date_of = moment(feed.window.column, feed)
+    parts = [_identity_part(feed, column) for column in feed.identity]
+    identity = "null"
+    if parts:
+        identity = f"case when coalesce({', '.join(parts)}) is not null then "
+        identity += (
+            f"concat_ws(chr(0), {', '.join(f'coalesce({p}, chr(1))' for p in parts)}) end"
+        )
+    landing.execute(
+        f"""
+        create or replace temporary table {table} as
+        select
+            cast({date_of} as date) as event_date,
+            cast({identity} as varchar) as identity
+        from (
+            select * from raw.{feed.name}
+            union all by name
+            select incoming_rows.* exclude (_place)
+            from incoming_rows
+            semi join new_rows using (_place)
+        )
+        semi join {keys or f"{table}_keys"} using (_row_hash, _copy)
+        """  # noqa: S608
+    )
+
+
+def _identity_part(feed: Feed, column: str) -> str:
+    """A column of the identity, so that layouts which write it otherwise agree."""
+    text = f"nullif(regexp_replace(lower(trim(\"{column}\")), '\\.0+$', ''), '')"
+    times = {*feed.as_of.newest, feed.window.column if feed.window else None}
+    if column in times:
+        return f"coalesce(cast({moment(column, feed)} as varchar), {text})"
+    return text
+
+
+# ---------------------------------------------------------------- deltas
+
+
+def write_deltas(
+    landing: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    change_seq: int,
+    rows: str,
+    neighbors: Neighbors,
+) -> int:
+    """Write the delta of a delivery, and rewrite that of the next one of its chain.
+
+    Args:
+        landing: the loader's database, in a transaction.
+        entry: the delivery.
+        change_seq: the number of this change.
+        rows: the relation of the rows that it holds, by `_row_hash` and `_copy`.
+        neighbors: what `look_around` found.
+
+    Returns:
+        How many rows of the delivery before are absent from this one.
+    """
+    if after := neighbors.after:
+        seqs = (after.delivery_seq, change_seq)
+        _write_delta(landing, entry.feed, seqs, rows, after.rows)
+    seqs = (entry.delivery_seq, change_seq)
+    return _write_delta(landing, entry.feed, seqs, "rows_before", rows)
+
+
+def _write_delta(
+    landing: duckdb.DuckDBPyConnection,
+    feed: str,
+    seqs: tuple[int, int],
+    before: str,
+    after: str,
+) -> int:
+    """Write what a delivery changed from one relation to another; count what went.
+
+    The numbers are those of the delivery and of the change.
+    """
+    landing.execute("delete from raw.presence where _delivery_seq = ?", seqs[:1])
+    landing.execute(
+        f"""
+        insert into raw.presence
+        select
+            ?, _row_hash, _copy, ?, if(before._row_hash is null, '+', '-'), ?
+        from {before} as before
+        full join (select _row_hash, _copy from {after}) as after
+            using (_row_hash, _copy)
+        where before._row_hash is null or after._row_hash is null
+        """,  # noqa: S608
+        [feed, *seqs],
+    )
+    counted = landing.execute(
+        "select count(*) from raw.presence where _delivery_seq = ? and change = '-'",
+        seqs[:1],
+    ).fetchone()
+    return int(counted[0]) if counted else 0
