@@ -178,14 +178,15 @@ def _hold_if_withdrawing(
     ]
     if loss.first_date and loss.last_date:
         evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
-    dates, filters = event_dates(landing, feed, parsed), _filters(landing, feed, parsed)
-    if dates[0] and dates[1]:
-        evidence.append(f"its own rows are of {_days(*dates)}")
+    first, last = event_dates(landing, feed, parsed)
+    filters = _filters(landing, feed, parsed)
+    if first and last:
+        evidence.append(f"its own rows are of {_days(first, last)}")
     evidence += filters
     if filters:
         step = "Ask for it without the filter"
-    elif dates[0] and dates[1]:
-        covers = " ".join(map(str, _whole_months(dates[0], dates[1])))
+    elif first and last:
+        covers = " ".join(map(str, _whole_months(first, last)))
         step = f"If it is an archive or a part, say so: land it with --covers {covers}"
     else:
         step = "Ask for the whole list"

@@ -17,31 +17,7 @@
     {{ window_spells() }} select * from spells
 -#}
 {% macro window_spells() -%}
-row_changes as (
-    select
-        versions.identity_key,
-        versions._row_hash,
-        versions._copy,
-        versions.set_aside_reason is null as is_readable,
-        deliveries.series,
-        deliveries.place,
-        deliveries.as_of,
-        deliveries.previous_as_of,
-        deliveries.n_clean_before,
-        presences.change,
-        case
-            when deliveries.is_provisional then 'in_doubt'
-            when versions.window_date < deliveries.window_start then 'aged_out'
-            else 'withdrawn'
-        end as left_as
-    from versions
-    inner join presences
-        on
-            versions._row_hash = presences._row_hash
-            and versions._copy = presences._copy
-    inner join deliveries
-        on presences._delivery_seq = deliveries.delivery_seq
-),
+{{ window_changes() }},
 
 paired as (
     select

@@ -35,6 +35,8 @@ FAULTS = {
         "duplicates": "the same row twice",
         "shrunk_or_exploded": "a delivery far smaller or larger than its neighbours",
         "earlier_window": "a newer delivery whose window starts earlier",
+        "part_of_a_window": "a half, a month, an archive beside a rolling window",
+        "taken_for_whole": "an archive, a filtered file, a short list as the whole",
         "future": "an as-of in the future",
         "backfill": "many small files, in any order, interrupted",
     },

@@ -50,6 +50,21 @@ recounted as (
         or deliveries.has_new_driver_factors
 ),
 
+-- What follows upon a delivery that covers other dates speaks of all that it covers, and
+-- what it lacks has no change of its own that would say so.
+covered as (
+    select
+        versions.identity_key,
+        deliveries._change_seq
+    from deliveries
+    inner join versions
+        on
+            deliveries.series = versions.vintage
+            and deliveries.reaches_from_date <= versions.window_date
+            and coalesce(deliveries.covers_to_date >= versions.window_date, true)
+    where deliveries.has_other_chains and deliveries.is_run_start
+),
+
 placed_again as (
     select
         versions.identity_key,
@@ -63,6 +78,8 @@ placed_again as (
 
 united as (
     select * from changed
+    union all
+    select * from covered
     union all
     select * from recounted
     union all

@@ -3,6 +3,17 @@ with deliveries as (
     where status = 'landed'
 ),
 
+-- Deliveries that cover the same dates, or state none, are a chain.
+chained as (
+    select
+        *,
+        cast(dense_rank() over (
+            partition by feed, series
+            order by covers_from_date nulls first, covers_to_date nulls first
+        ) as integer) as chain
+    from deliveries
+),
+
 ordered as (
     select
         *,
@@ -11,8 +22,9 @@ ordered as (
         cast(row_number() over (
             partition by feed, series order by as_of, delivery_seq
         ) as integer) as place,
-        cast(count(*) over (partition by feed, series) as integer) as last_place
-    from deliveries
+        cast(count(*) over (partition by feed, series) as integer) as last_place,
+        max(chain) over (partition by feed, series) > 1 as has_other_chains
+    from chained
 ),
 
 compared as (
@@ -20,13 +32,19 @@ compared as (
         delivery_seq,
         feed,
         series,
+        chain,
+        has_other_chains,
         place,
         case when place < last_place then place + 1 else 0 end as next_place,
+        lead(place) over chain_in_order as next_place_of_chain,
+        coalesce(
+            chain <> lag(chain) over (partition by feed, series order by place), true
+        ) as is_run_start,
         lag(as_of) over (partition by feed, series order by place) as previous_as_of,
         n_open_rejects > 0 as has_rejects,
         cast(coalesce(
             count(case when n_open_rejects = 0 then 1 end) over (
-                partition by feed, series
+                partition by feed, series, chain
                 order by place
                 rows between unbounded preceding and 1 preceding
             ),
@@ -35,7 +53,7 @@ compared as (
         -- Rows missing here may be among the rejects, and nothing without rejects has
         -- followed yet.
         count(case when n_open_rejects = 0 then 1 end) over (
-            partition by feed, series
+            partition by feed, series, chain
             order by place
             rows between current row and unbounded following
         ) = 0 as is_provisional,
@@ -54,9 +72,12 @@ compared as (
             false
         ) as has_new_driver_factors,
         window_start,
+        least(window_start, lag(window_start) over chain_in_order) as reaches_from_date,
+        covers_to_date,
         as_of,
         _change_seq
     from ordered
+    window chain_in_order as (partition by feed, series, chain order by place)
 )
 
 select * from compared

@@ -21,8 +21,36 @@ doubted as (
         on
             deliveries.feed = later_deliveries.feed
             and deliveries.series = later_deliveries.series
+            and deliveries.chain = later_deliveries.chain
             and deliveries.place < later_deliveries.place
     where presences.change = '-' and deliveries.has_rejects
+),
+
+-- A delivery that follows upon one which covers other dates says anew of all rows that it
+-- holds that they are there.
+restated as (
+    select
+        presences.feed,
+        presences._row_hash,
+        presences._copy,
+        run_starts._change_seq
+    from deliveries as run_starts
+    inner join deliveries
+        on
+            run_starts.feed = deliveries.feed
+            and run_starts.series = deliveries.series
+            and run_starts.chain = deliveries.chain
+            and run_starts.place >= deliveries.place
+    inner join presences
+        on deliveries.delivery_seq = presences._delivery_seq
+    where run_starts.has_other_chains and run_starts.is_run_start
+    group by
+        presences.feed,
+        presences._row_hash,
+        presences._copy,
+        run_starts.delivery_seq,
+        run_starts._change_seq
+    having sum(case presences.change when '+' then 1 else -1 end) > 0
 ),
 
 united as (
@@ -34,6 +62,8 @@ united as (
     from presences
     union all
     select * from doubted
+    union all
+    select * from restated
 )
 
 select * from united

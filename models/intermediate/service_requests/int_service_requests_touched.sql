@@ -19,6 +19,11 @@ boundary_changes as (
     where feed = 'neighborhoods'
 ),
 
+deliveries as (
+    select * from {{ ref('int_deliveries_in_order') }}
+    where feed = 'service_requests'
+),
+
 changed as (
     select
         versions.identity_key,
@@ -29,6 +34,21 @@ changed as (
         on
             changes._row_hash = versions._row_hash
             and changes._copy = versions._copy
+),
+
+-- What follows upon a delivery that covers other dates speaks of all that it covers, and
+-- what it lacks has no change of its own that would say so.
+covered as (
+    select
+        versions.identity_key,
+        versions.event_date,
+        deliveries._change_seq
+    from deliveries
+    inner join versions
+        on
+            deliveries.reaches_from_date <= versions.window_date
+            and coalesce(deliveries.covers_to_date >= versions.window_date, true)
+    where deliveries.has_other_chains and deliveries.is_run_start
 ),
 
 placed_again as (
@@ -45,6 +65,8 @@ placed_again as (
 
 united as (
     select * from changed
+    union all
+    select * from covered
     union all
     select * from placed_again
 )

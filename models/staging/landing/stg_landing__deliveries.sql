@@ -42,6 +42,7 @@ renamed as (
         encoding,
         header,
         as_of_source,
+        covers_source,
         accepted_by,
         accepted_why,
         loader_version,
@@ -53,6 +54,10 @@ renamed as (
         n_new,
         n_known,
         n_absent,
+        coalesce(n_withdrawn, 0) as n_withdrawn,
+        coalesce(n_aged_out, 0) as n_aged_out,
+        coalesce(n_untyped, 0) as n_untyped,
+        coalesce(n_padded, 0) as n_padded,
         n_rejected,
         case
             when {{ status_as_of() }} = 'landed'
@@ -64,6 +69,8 @@ renamed as (
 
         -- dates
         window_start,
+        covers_from as covers_from_date,
+        covers_to as covers_to_date,
 
         -- timestamps
         as_of,
