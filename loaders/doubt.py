@@ -21,6 +21,8 @@ MIN_NEIGHBOURS = 3
 MIN_RATIO, MAX_RATIO = 0.5, 2.0
 # A window moves forward: this share of rows before the last one's start is a slip's.
 MAX_EARLIER_SHARE = 0.01
+# A delivery that states what it covers may have so many rows of other dates.
+MAX_ELSEWHERE_SHARE = 0.05
 # Fewer withdrawn rows than these hold nothing, whatever their share.
 MIN_WITHDRAWN = 5
 ACCEPT_IT = "if that is right, accept it (eventmart accept)"
@@ -40,15 +42,16 @@ def judge(
     neighbors = None
     try:
         _hold_if_cut_or_early(entry, parsed)
+        _hold_if_elsewhere(landing, feed, entry, parsed)
         if entry.mode != "increment":
             entry.delivery_seq = ledger.next_numbers(landing)[0]
             neighbors = look_around(landing, entry)
             taken, overruled = losses(landing, feed, entry, neighbors)
             entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
             _note_overruled(entry, overruled)
-            _hold_if_window_goes_back(landing, feed, entry, neighbors)
             _hold_if_other_size(landing, entry)
             _hold_if_withdrawing(landing, feed, entry, parsed, taken)
+            _hold_if_window_goes_back(landing, feed, entry, neighbors)
             for later, loss in overruled:
                 _hold_if_withdrawn_by(feed, entry, later, loss)
     except DeliveryHeldError as error:
@@ -87,6 +90,43 @@ def _hold_if_other_size(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Non
 
 
 # ---------------------------------------------------------------- windows
+
+
+def _hold_if_elsewhere(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> None:
+    """Hold what has rows of other dates than it states to cover; note if they are few."""
+    if not (feed.window and entry.covers_from and entry.covers_to):
+        return
+    found = landing.execute(
+        f"""
+        select
+            count(*) filter (where event_date not between $first and $last),
+            count(*),
+            min(event_date),
+            max(event_date)
+        from (
+            select cast({moment(feed.window.column, feed)} as date) as event_date
+            from {parsed_rows(feed, parsed)}
+        )
+        """,  # noqa: S608
+        {"first": entry.covers_from, "last": entry.covers_to},
+    ).fetchone()
+    n_elsewhere, n_rows, first, last = found or (0, 0, None, None)
+    if not n_elsewhere:
+        return
+    evidence = (
+        f"{n_elsewhere:,} of its {n_rows:,} rows are not of "
+        f"{_days(entry.covers_from, entry.covers_to)}, which it is said to cover: its "
+        f"dates are {_days(first, last)}"
+    )
+    if n_elsewhere > MAX_ELSEWHERE_SHARE * n_rows:
+        raise DeliveryHeldError(
+            "covers_other_dates",
+            f"{evidence}; give the right dates with --covers (or mend `covers` of the feed "
+            f"in feeds.yml); or {ACCEPT_IT}",
+        )
+    _note(entry, evidence)
 
 
 def _hold_if_window_goes_back(

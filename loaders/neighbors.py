@@ -6,7 +6,7 @@ What a delivery lacks is withdrawn by it if it covers the date; see docs/history
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import duckdb
@@ -18,6 +18,10 @@ from loaders.ledger import Entry
 _SAME_CHAIN = (
     "covers_from is not distinct from cast($covers_from as date) "
     "and covers_to is not distinct from cast($covers_to as date)"
+)
+_COVERED = (
+    "(coalesce(event_date >= cast($first as date), true) "
+    "and coalesce(event_date <= cast($last as date), true))"
 )
 
 
@@ -74,6 +78,18 @@ class Loss:
     n_covered: int = 0
     first_date: date | None = None
     last_date: date | None = None
+
+    def __add__(self, other: "Loss") -> "Loss":
+        """What both take together, of rows that differ."""
+        dates = [self.first_date, other.first_date], [self.last_date, other.last_date]
+        first, last = ([day for day in both if day] for both in dates)
+        return Loss(
+            self.n_withdrawn + other.n_withdrawn,
+            self.n_aged_out + other.n_aged_out,
+            self.n_covered + other.n_covered,
+            min(first, default=None),
+            max(last, default=None),
+        )
 
     @property
     def share(self) -> float:
@@ -198,15 +214,22 @@ def losses(
         What it takes from those before it; and of each later delivery that lacks rows of
         it, what that takes.
     """
+    dates = entry.window_start, entry.covers_to
     landing.execute("create or replace temporary table rows_judged as from rows_before")
+    taken = _loss(landing, feed, "rows_before", "incoming", *dates)
     for other in neighbors.others_before:
         landing.execute(
-            f"insert into rows_judged from {other.rows} "
-            "anti join rows_judged using (_row_hash, _copy)"
+            "create or replace temporary table rows_of_other as "
+            f"from {other.rows} anti join rows_judged using (_row_hash, _copy)"
         )
-    taken = _loss(
-        landing, feed, "rows_judged", "incoming", entry.window_start, entry.covers_to
-    )
+        # What a delivery does not cover is left to the chains that do.
+        taken += replace(
+            _loss(landing, feed, "rows_of_other", "incoming", *dates), n_aged_out=0
+        )
+        landing.execute("insert into rows_judged from rows_of_other")
+    if taken.n_withdrawn:
+        n_covered = _n_covered(landing, feed, "rows_judged", *dates)
+        taken = replace(taken, n_covered=n_covered)
     later = [neighbors.after] if neighbors.after else []
     overruled = [
         (
@@ -243,10 +266,6 @@ def _loss(
         ).fetchone() == (0,):
             return Loss()
         _describe(landing, feed, table)
-    covered = (
-        "(coalesce(event_date >= cast($first as date), true) "
-        "and coalesce(event_date <= cast($last as date), true))"
-    )
     dates = {"first": first_date, "last": last_date}
     found = landing.execute(
         f"""
@@ -278,10 +297,10 @@ def _loss(
         )
 
         select
-            coalesce(sum(n_rows) filter (where {covered}), 0),
-            coalesce(sum(n_rows) filter (where not {covered}), 0),
-            min(event_date) filter (where {covered}),
-            max(event_date) filter (where {covered})
+            coalesce(sum(n_rows) filter (where {_COVERED}), 0),
+            coalesce(sum(n_rows) filter (where not {_COVERED}), 0),
+            min(event_date) filter (where {_COVERED}),
+            max(event_date) filter (where {_COVERED})
         from lost
         """,  # noqa: S608
         dates,
@@ -289,13 +308,24 @@ def _loss(
     n_withdrawn, n_aged_out, first, last = found or (0, 0, None, None)
     n_covered = 0
     if n_withdrawn:
-        _describe(landing, feed, "earlier", earlier)
-        counted = landing.execute(
-            f"select count(*) from earlier where {covered}",  # noqa: S608
-            dates,
-        ).fetchone()
-        n_covered = counted[0] if counted else 0
+        n_covered = _n_covered(landing, feed, earlier, first_date, last_date)
     return Loss(int(n_withdrawn), int(n_aged_out), int(n_covered), first, last)
+
+
+def _n_covered(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    rows: str,
+    first_date: date | None,
+    last_date: date | None,
+) -> int:
+    """How many rows of a relation are of these dates."""
+    _describe(landing, feed, "described", rows)
+    found = landing.execute(
+        f"select count(*) from described where {_COVERED}",  # noqa: S608
+        {"first": first_date, "last": last_date},
+    ).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _describe(

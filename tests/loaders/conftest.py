@@ -117,17 +117,17 @@ class Lab:
             ):
                 changes[seq][key, copy] += 1
         found = {}
-        sums: dict[str, Counter[tuple[Any, int]]] = defaultdict(Counter)
-        for seq, series in self.all(
-            "select delivery_seq, series from raw.deliveries "
+        sums: dict[Any, Counter[tuple[Any, int]]] = defaultdict(Counter)
+        for seq, *chain in self.all(
+            "select delivery_seq, series, covers_from, covers_to from raw.deliveries "
             "where feed = ? and status = 'landed' order by as_of, delivery_seq",
             self.feed.name,
         ):
-            before = sums[series] if self.feed.mode != "increment" else Counter()
+            before = sums[tuple(chain)] if self.feed.mode != "increment" else Counter()
             now = Counter(before)
             now.update(changes[seq])
             assert set(now.values()) <= {0, 1}, "a row came twice, or went unseen"
-            sums[series] = now
+            sums[tuple(chain)] = now
             found[seq] = Counter(rows[row] for row, n in now.items() if n)
         return found
 

@@ -19,6 +19,7 @@ deliveries as (
     select
         feed,
         window_start_date,
+        covers_to_date,
         cast(as_of_at as date) as as_of_date
     from {{ ref('fct_deliveries') }}
     where status = 'landed' and delivery_mode = 'window'
@@ -78,6 +79,7 @@ days as (
             where
                 deliveries.feed = spans.feed
                 and deliveries.window_start_date < dates.calendar_date
+                and coalesce(deliveries.covers_to_date >= dates.calendar_date, true)
                 and deliveries.as_of_date > dates.calendar_date
         )
 ),

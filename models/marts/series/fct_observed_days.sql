@@ -59,6 +59,7 @@ windows as (
     select
         spans.*,
         deliveries.window_start_date,
+        deliveries.covers_to_date,
         deliveries.as_of_date
     from spans
     inner join deliveries
@@ -74,6 +75,7 @@ windowed_days as (
     inner join dates
         on
             windows.window_start_date <= dates.calendar_date
+            and coalesce(windows.covers_to_date >= dates.calendar_date, true)
             and windows.first_date < dates.calendar_date
             and windows.last_date > dates.calendar_date
     where

@@ -21,6 +21,7 @@ dates as (
 deliveries as (
     select
         window_start_date,
+        covers_to_date,
         as_of_at,
         cast(as_of_at as date) as as_of_date
     from {{ ref('fct_deliveries') }}
@@ -122,6 +123,7 @@ months as (
     left join deliveries
         on
             dates.calendar_date >= deliveries.window_start_date
+            and coalesce(dates.calendar_date <= deliveries.covers_to_date, true)
             and dates.calendar_date <= deliveries.as_of_date
     group by dates.month_start_date
 ),

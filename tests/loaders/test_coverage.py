@@ -1,0 +1,355 @@
+"""Parts and wholes: what a delivery covers, and what it may withdraw."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from pydantic import ValidationError
+
+from loaders.__main__ import main
+from loaders.coverage import dates_of
+from loaders.errors import UsageError
+from loaders.feeds import Feed
+from loaders.landing import accept, land_file
+from loaders.ledger import Entry
+from tests.loaders.conftest import Lab, make_feed
+
+Labs = Callable[..., Lab]
+# As real settings have it: what is allowed by mode, an id, a year.
+WINDOW: dict[str, Any] = {
+    "mode": "window",
+    "window": {"column": "b", "days": 366},
+    "as_of": {"newest": ["b"], "formats": ["%Y-%m-%d"]},
+    "identity": ["a"],
+    "max_withdrawn_share": None,
+}
+LIST: dict[str, Any] = {"mode": "snapshot", "identity": ["a"], "max_withdrawn_share": None}
+
+
+def days(first: str, last: str, *, every: int = 1, c: str = "", ids: str = "") -> str:
+    """A file with one row a day."""
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    rows = [
+        f"{ids}{start + timedelta(n):%y%m%d},{start + timedelta(n)},{c}\n"
+        for n in range(0, (end - start).days + 1, every)
+    ]
+    return "a,b,c\n" + "".join(rows)
+
+
+def items(numbers: range, c: str = "x") -> str:
+    return "a,b,c\n" + "".join(f"{n},,{c}\n" for n in numbers)
+
+
+def land(
+    things: Lab, data: str, covers: tuple[str, str] | None = None, **more: Any
+) -> Entry:
+    stated = (
+        (date.fromisoformat(covers[0]), date.fromisoformat(covers[1])) if covers else None
+    )
+    path = things.file(data, more.pop("name", "things.csv"))
+    (entry,) = land_file(things.warehouse, things.feed, path, covers=stated, **more)
+    return entry
+
+
+def counted(entry: Entry) -> tuple[str, int, int]:
+    return entry.status, entry.n_withdrawn, entry.n_aged_out
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        # An archive of the year before, with a late row of this year.
+        (
+            days("2024-02-01", "2025-01-31"),
+            days("2023-01-01", "2023-12-31") + "late,2025-02-05,\n",
+            "--covers 2023-01-01 2025-02-05",
+        ),
+        # The second half of a year.
+        (
+            days("2024-01-01", "2024-06-30"),
+            days("2024-07-01", "2024-12-31"),
+            "--covers 2024-07-01 2024-12-31",
+        ),
+        # A month.
+        (
+            days("2024-01-01", "2024-12-30"),
+            days("2024-12-01", "2024-12-31"),
+            "--covers 2024-12-01 2024-12-31",
+        ),
+        # A filter left on: another value, and as many rows a day.
+        (
+            days("2024-01-01", "2024-12-30", c="north").replace(",north", ",south", 9),
+            days("2024-01-01", "2024-12-31", c="west", ids="w"),
+            "all its rows have c 'west', where 2 values were",
+        ),
+        # A weekend's export of what should be daily.
+        (
+            days("2024-01-01", "2024-12-30"),
+            days("2024-01-01", "2024-12-31", every=7),
+            "would withdraw 312 of the 365 rows (85%) held for 2023-12-31 to 2024-12-30",
+        ),
+    ],
+    ids=["archive", "half", "month", "filter", "weekly"],
+)
+def test_a_slice_of_a_window_is_held_from_the_second_delivery_on(
+    lab: Labs, first: str, second: str, says: str
+) -> None:
+    things = lab(**WINDOW)
+    assert land(things, first).status == "landed"
+    state = things.counts()
+    entry = land(things, second)
+    assert (entry.status, entry.reason) == ("held", "withdraws_too_much"), entry.detail
+    assert says in str(entry.detail)
+    assert "accept" in str(entry.detail)
+    assert things.counts() == state
+    feeds = {"things": things.feed}
+    accepted = accept(things.warehouse, feeds, entry.delivery_seq, "ann", "they are gone")
+    assert accepted.status == "landed"
+    assert accepted.n_withdrawn == entry.n_withdrawn > 5
+    things.check_laws()
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+def test_what_comes_late_is_held_if_what_has_landed_would_withdraw_it(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-07-01", "2024-12-31"))
+    entry = land(things, days("2024-01-01", "2024-06-30"))
+    assert (entry.status, entry.reason) == ("held", "withdrawn_at_once")
+    assert "lacks 182 of the 182 rows (100%)" in str(entry.detail)
+    half = ("2024-01-01", "2024-06-30")
+    assert land(things, days(*half), covers=half).reason == "withdrawn_at_once"
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+@pytest.mark.parametrize(
+    ("second", "reason", "n_withdrawn"),
+    [
+        (items(range(8)), "withdraws_too_much", 32),
+        (items(range(40, 80)), "withdraws_too_much", 40),  # as long, of other things
+        (items(range(31)), "withdraws_too_much", 9),
+        (items(range(32)), None, 8),
+        (items(range(40), c="y"), None, 0),  # all corrected, none gone
+        ("A,B,C\n" + "".join(f"{n}.0,,\n" for n in range(40)), None, 0),
+    ],
+)
+def test_a_short_list_is_held(
+    lab: Labs, second: str, reason: str | None, n_withdrawn: int
+) -> None:
+    things = lab(**LIST)
+    land(things, items(range(40)))
+    entry = land(things, second)
+    assert (entry.reason, entry.n_withdrawn) == (reason, n_withdrawn), entry.detail
+
+
+def test_what_has_no_identity_is_compared_by_its_number_a_day(lab: Labs) -> None:
+    things = lab(**(WINDOW | {"identity": []}))
+    land(things, days("2024-01-01", "2024-12-30"))
+    other = land(things, days("2024-01-01", "2024-12-31", c="restated", ids="x"))
+    assert counted(other) == ("landed", 0, 0)
+    fewer = land(things, days("2024-01-01", "2024-12-31", every=2))
+    assert (fewer.reason, fewer.n_withdrawn) == ("withdraws_too_much", 183)
+
+
+def test_an_allowed_share_may_go_and_is_said(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-01-01", "2024-12-30"))
+    # Two days later: one row ages out, and 36 of 364 are withdrawn.
+    lines = days("2024-01-01", "2025-01-01").splitlines(keepends=True)
+    entry = land(things, "".join([lines[0], *lines[38:]]))
+    assert counted(entry) == ("landed", 36, 1)
+    # One more would be too many for a feed that allows no more.
+    strict = lab(**(WINDOW | {"name": "others", "max_withdrawn_share": 0.05}))
+    land(strict, days("2024-01-01", "2024-12-30"))
+    assert land(strict, "".join([lines[0], *lines[38:]])).reason == "withdraws_too_much"
+
+
+def test_few_rows_are_no_evidence(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-12-01", "2024-12-04"))
+    assert counted(land(things, days("2024-12-05", "2024-12-05"))) == ("landed", 4, 0)
+
+
+@pytest.mark.fault("delivery.part_of_a_window")
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_halves_that_say_what_they_cover_stand_side_by_side(
+    lab: Labs, order: tuple[int, int]
+) -> None:
+    things = lab(**WINDOW)
+    halves = [("2024-01-01", "2024-06-30"), ("2024-07-01", "2024-12-31")]
+    for number in order:
+        entry = land(things, days(*halves[number]), covers=halves[number])
+        assert counted(entry) == ("landed", 0, 0), entry.detail
+        assert (str(entry.covers_from), str(entry.covers_to)) == halves[number]
+        assert entry.covers_source == "given"
+    # The first half again, corrected: it is compared with itself, and nothing else.
+    lines = days(*halves[0], c="corrected")
+    entry = land(things, lines, covers=halves[0], given=None)
+    assert counted(entry) == ("landed", 0, 0)
+    assert (entry.n_new, entry.n_absent) == (182, 182)
+    things.check_laws()
+
+
+@pytest.mark.fault("delivery.part_of_a_window")
+def test_an_archive_beside_a_rolling_window_is_judged_by_what_it_covers(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    year = ("2024-01-01", "2024-12-31")
+    land(things, days("2024-03-02", "2025-03-01"))
+    late_closure = "240105,2024-01-05,closed late\n"
+    whole = days(*year).replace("240105,2024-01-05,\n", late_closure)
+    archive = land(things, whole, covers=year)
+    # Older by its newest event; the window lacks nothing of it that it covers.
+    assert counted(archive) == ("landed", 0, 0)
+    # The archive once more, without most of a month that both cover.
+    lines = [line for line in whole.splitlines(keepends=True) if "2024-11-" not in line]
+    fewer = land(things, "".join(lines), covers=year, given=None)
+    assert (fewer.status, fewer.n_withdrawn) == ("landed", 30), fewer.detail
+    # And one that covers a month, of which it has nothing that was held.
+    november = ("2024-11-01", "2024-11-30")
+    other = land(things, days(*november, ids="x"), covers=november)
+    assert other.reason in ("withdrawn_at_once", "withdraws_too_much")
+
+
+def test_the_same_bytes_that_now_say_what_they_cover_are_new(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    half = ("2024-01-01", "2024-06-30")
+    assert land(things, days(*half)).status == "landed"
+    assert land(things, days(*half)).status == "seen_again"
+    assert land(things, days(*half), covers=half).status == "landed"
+    assert land(things, days(*half), covers=half).status == "seen_again"
+
+
+def test_rows_of_other_dates_than_stated_are_said_or_held(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    half = ("2024-01-01", "2024-06-30")
+    stray = land(things, days("2024-01-01", "2024-07-02"), covers=half)
+    assert stray.status == "landed"
+    assert "2 of its 184 rows are not of 2024-01-01 to 2024-06-30" in str(stray.detail)
+    wrong = land(things, days(*half, c="y"), covers=("2023-01-01", "2023-06-30"))
+    assert (wrong.status, wrong.reason) == ("held", "covers_other_dates")
+    assert "its dates are 2024-01-01 to 2024-06-30" in str(wrong.detail)
+
+
+def test_a_window_that_files_contradict_is_said(lab: Labs) -> None:
+    things = lab(**(WINDOW | {"window": {"column": "b", "calendar_years": 1}}))
+    land(things, days("2020-01-01", "2024-12-30", every=9))
+    entry = land(things, days("2020-01-01", "2025-01-07", every=9, c="placed again"))
+    assert entry.status == "landed"
+    assert "1 calendar years and the current one, from 2024-01-01 on" in str(entry.detail)
+    assert "its files reach back to 2020-01-01" in str(entry.detail)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        (r"_(?P<year>\d{4})\.csv", "requests_2023.csv", ("2023-01-01", "2023-12-31")),
+        (r"(?P<year>\d{4})_H(?P<half>[12])", "r_2023_H2.csv", ("2023-07-01", "2023-12-31")),
+        (
+            r"(?P<year>\d{4})Q(?P<quarter>[1-4])",
+            "r 2024Q1.csv",
+            ("2024-01-01", "2024-03-31"),
+        ),
+        (r"(?P<year>\d{4})-(?P<month>\d\d)", "r_2024-02.csv", ("2024-02-01", "2024-02-29")),
+        (
+            r"(?P<from>\d{4}-\d\d-\d\d)_(?P<to>\d{4}-\d\d-\d\d)",
+            "r_2024-02-03_2024-05-06.csv",
+            ("2024-02-03", "2024-05-06"),
+        ),
+    ],
+)
+def test_a_files_name_may_say_what_it_covers(
+    lab: Labs, pattern: str, name: str, expected: tuple[str, str]
+) -> None:
+    things = lab(**(WINDOW | {"covers": {"file_name": pattern}}))
+    entry = land(things, days(*expected), name=name)
+    assert (str(entry.covers_from), str(entry.covers_to)) == expected
+    assert entry.covers_source == "file_name"
+    assert (
+        land(things, days("2024-01-01", "2024-01-31"), name="all.csv").covers_from is None
+    )
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"year": "2024", "month": "13"},
+        {"year": "0000"},
+        {"from": "2024-02-30", "to": "2024-03-01"},
+        {"from": "2024-03-02", "to": "2024-03-01"},
+        {"year": "2024", "month": "00"},
+    ],
+)
+def test_a_name_that_tells_no_dates_states_nothing(parts: dict[str, str]) -> None:
+    assert dates_of(parts) is None
+
+
+def test_each_file_may_cover_its_own_dates(lab: Labs) -> None:
+    things = lab(**(WINDOW | {"covers": {"own_dates": True}}))
+    for month, last in (("2024-01", 31), ("2024-03", 31), ("2024-02", 29)):
+        entry = land(things, days(f"{month}-01", f"{month}-{last}"))
+        assert counted(entry) == ("landed", 0, 0), entry.detail
+        assert entry.covers_source == "own_dates"
+        assert (str(entry.covers_from), str(entry.covers_to)) == (
+            f"{month}-01",
+            f"{month}-{last}",
+        )
+    no_dates = land(things, "a,b,c\n1,,x\n2,soon,x\n", name="x.csv")
+    assert no_dates.status in ("held", "failed")
+
+
+def test_only_windows_cover_dates(lab: Labs) -> None:
+    with pytest.raises(UsageError, match="no windows of time"):
+        land(lab(**LIST), items(range(3)), covers=("2024-01-01", "2024-01-02"))
+    with pytest.raises(ValidationError, match="goes with the mode window"):
+        make_feed(mode="snapshot", covers={"own_dates": True})
+
+
+@pytest.mark.parametrize("pattern", ["(", r"(\d{4})", r"(?P<month>\d\d)", "(?P<from>x)"])
+def test_a_pattern_that_tells_no_dates_is_refused(pattern: str) -> None:
+    with pytest.raises(ValidationError, match="covers"):
+        Feed.model_validate(
+            make_feed(mode="window").model_dump() | {"covers": {"file_name": pattern}}
+        )
+
+
+def test_the_command_line_says_what_goes_and_takes_what_is_covered(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTMART_DATA", str(tmp_path / "data"))
+    run = CliRunner().invoke
+    header = (
+        "Case Summary,Case Status,Case Source,Case Created dttm,Case Closed dttm,Agency,"
+        "Major Area,Incident Address 1\n"
+    )
+
+    def requests(name: str, numbers: range, year: int = 2024) -> str:
+        path = tmp_path / name
+        path.write_text(
+            header
+            + "".join(
+                f"s,New,Phone,{n % 12 + 1:02}/{n % 28 + 1:02}/{year} 10:{n % 60:02}:00 AM,,"
+                f"Police,,{n} Elm\n"
+                for n in numbers
+            )
+        )
+        return str(path)
+
+    land = ["land", "service_requests"]
+    assert run(main, [*land, requests("1.csv", range(200))]).exit_code == 0
+    fewer = run(main, [*land, requests("2.csv", range(9, 200)), "--as-of", "2025-01-05"])
+    assert "; of those held before 8 withdrawn, 1 aged out" in fewer.output
+    archive = requests("3.csv", range(200), 2023)
+    as_of = ["--as-of", "2025-02-01"]
+    held = run(main, [*land, archive, *as_of])
+    assert held.exit_code == 3
+    assert "--covers 2023-01-01 2023-12-31" in held.output
+    covers = ["--covers", "2023-01-01", "2023-12-31"]
+    shown = run(main, ["diff", *land[1:], archive, *as_of, *covers])
+    assert (shown.exit_code, "would be landed" in shown.output) == (0, True)
+    landed = run(main, [*land, archive, *as_of, *covers])
+    assert (landed.exit_code, "withdrawn" in landed.output) == (0, False)
+    assert run(main, ["land", *covers]).exit_code == 2
+    backwards = run(main, [*land, archive, "--covers", "2023-12-31", "2023-01-01"])
+    assert (backwards.exit_code, "comes after" in backwards.output) == (2, True)
