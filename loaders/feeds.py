@@ -162,6 +162,7 @@ class Feed(Settings):
     window: Window | None = None
     layouts: tuple[Layout, ...] = Field(min_length=1)
     volatile: tuple[Name, ...] = ()
+    identity: tuple[Name, ...] = ()
     columns: dict[Name, Column] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -170,12 +171,14 @@ class Feed(Settings):
             raise ValueError(f"raw.{self.name} is a table of the loader's own")
         if "rowid" in self.columns:
             raise ValueError("rowid is how DuckDB numbers rows; no column can be called so")
-        mentioned = {*self.volatile, *self.as_of.newest}
+        mentioned = {*self.volatile, *self.identity, *self.as_of.newest}
         mentioned |= {c for layout in self.layouts for c in layout.has + layout.lacks}
         if self.window:
             mentioned.add(self.window.column)
         if unknown := sorted(mentioned - set(self.columns)):
             raise ValueError(f"not among its columns: {', '.join(unknown)}")
+        if unstable := sorted(set(self.identity) & set(self.volatile)):
+            raise ValueError(f"identity: cannot be volatile: {', '.join(unstable)}")
         if (self.mode == "window") != (self.window is not None):
             raise ValueError("a feed has a window if, and only if, its mode is window")
         if (self.as_of.newest or self.window) and not self.as_of.formats:
