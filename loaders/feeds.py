@@ -48,11 +48,13 @@ class Column(Settings):
     """One column of a feed: other headers it has had, and whether it must be there.
 
     A column of long random text, such as hashes, is `incompressible`: trying to compress
-    it would cost a quarter of the landing, and gain nothing.
+    it would cost a quarter of the landing, and gain nothing. One of `ids` holds the ids
+    of something, which a spreadsheet may have damaged.
     """
 
     required: bool = False
     aliases: tuple[str, ...] = ()
+    ids: bool = False
     incompressible: bool = False
 
 
@@ -163,6 +165,7 @@ class Feed(Settings):
     layouts: tuple[Layout, ...] = Field(min_length=1)
     volatile: tuple[Name, ...] = ()
     identity: tuple[Name, ...] = ()
+    max_damaged_share: float = Field(default=0.05, ge=0, le=1)
     columns: dict[Name, Column] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -204,6 +207,12 @@ class Feed(Settings):
         if query.cursor in self.volatile:
             # Rows that differ only by it would count as one.
             raise ValueError(f"query: its cursor {query.cursor} cannot be volatile")
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """Columns of ids: of its own events first, then of what they are about."""
+        others = [name for name, column in self.columns.items() if column.ids]
+        return tuple(dict.fromkeys([*self.identity, *others]))
 
     @property
     def inbox_globs(self) -> tuple[str, ...]:

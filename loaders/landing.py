@@ -23,6 +23,7 @@ from loaders.doubt import hold_if_suspicious
 from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
+from loaders.ids import judge_ids
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parse
 from loaders.paths import Paths
@@ -163,6 +164,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
 
     Raises:
         DeliveryError: if it cannot be read.
+        DeliveryHeldError: if its ids are damaged.
     """
     landing = warehouse.landing
     if ledger.copy_if_seen(landing, entry):
@@ -179,6 +181,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
     if entry.as_of is None:
         entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
+    judge_ids(landing, feed, entry, parsed)
     return parsed
 
 

@@ -18,6 +18,7 @@ import duckdb
 
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
+from loaders.ids import DEFINITION
 from loaders.paths import sync
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.
@@ -39,6 +40,7 @@ alter table raw.deliveries add column if not exists n_withdrawn bigint default 0
 alter table raw.deliveries add column if not exists n_aged_out bigint default 0;
 alter table raw.deliveries add column if not exists n_untyped bigint default 0;
 alter table raw.deliveries add column if not exists n_padded bigint default 0;
+alter table raw.deliveries add column if not exists n_damaged bigint default 0;
 """
 _LEDGER = """
 create schema if not exists raw;
@@ -157,8 +159,9 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
             "in its drops/"
         )
     connection.execute(_LEDGER)
-    if "n_padded" not in _columns(connection, "deliveries"):
+    if "n_damaged" not in _columns(connection, "deliveries"):
         connection.execute(_LEDGER_COLUMNS_SINCE)
+    connection.execute(DEFINITION)
     if is_new:
         connection.execute("insert into raw.format values (?)", [FORMAT])
     for feed in feeds.values():

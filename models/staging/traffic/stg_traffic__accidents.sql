@@ -6,7 +6,7 @@ with source as (
 cleaned as (
     select
         {% for column in [
-            'incident_id', 'offense_id', 'offense_code', 'offense_code_extension',
+            'offense_id', 'offense_code', 'offense_code_extension',
             'district_id', 'precinct_id', 'bicycle_ind', 'pedestrian_ind',
             'seriously_injured', 'fatalities',
         ] %}
@@ -21,6 +21,12 @@ cleaned as (
         ] %}
             {{ clean_text(column) }} as {{ column }},
         {% endfor %}
+        -- One event is the same without it, so that it goes and the row stays.
+        case
+            when not {{ is_damaged_id('incident_id') }}
+                then {{ id_text('incident_id') }}
+        end as incident_id,
+        {{ is_damaged_id('offense_id') }} as has_damaged_id,
         _row_hash,
         _copy,
         _delivery_seq,
@@ -89,6 +95,7 @@ renamed as (
         case
             when first_occurrence_date is null then 'no_occurrence_time'
             when occurred_at is null then 'untyped_occurrence_time'
+            when has_damaged_id then 'damaged_id'
         end as set_aside_reason,
 
         -- numbers
