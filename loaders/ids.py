@@ -110,8 +110,8 @@ def _hold_if_shared(
     if n >= MIN_SHARING and n > feed.max_damaged_share * n_rows:
         values = _examples(landing, shared, feed.identity[0])
         raise _damaged(
-            f"{n:,} of {n_rows:,} rows share their {', '.join(feed.identity)} with a row that "
-            f"differs: {values}; one id, one event",
+            f"{n:,} of {n_rows:,} rows share their {', '.join(feed.identity)} with a row "
+            f"that differs: {values}; one id, one event",
             "they are kept apart where they disagree in what must agree",
         )
 
