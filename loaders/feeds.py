@@ -210,9 +210,8 @@ class Feed(Settings):
 
     @property
     def id_columns(self) -> tuple[str, ...]:
-        """Columns of ids: of its own events first, then of what they are about."""
-        others = [name for name, column in self.columns.items() if column.ids]
-        return tuple(dict.fromkeys([*self.identity, *others]))
+        """Columns of ids, of its own events or of what they are about."""
+        return tuple(name for name, column in self.columns.items() if column.ids)
 
     @property
     def inbox_globs(self) -> tuple[str, ...]:

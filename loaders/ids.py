@@ -96,7 +96,10 @@ def _hold_if_shared(
     n_rows: int,
     columns: list[str],
 ) -> None:
-    """Raise `DeliveryHeldError` if many rows that differ have one identity."""
+    """Raise `DeliveryHeldError` if many rows that differ have one id.
+
+    Asked where ids alone identify an event: other columns may be equal by chance.
+    """
     if not feed.identity or not {*feed.identity} <= {*columns}:
         return
     names = ", ".join(f'"{name}"' for name in feed.identity)
