@@ -7,11 +7,11 @@ from pathlib import Path
 
 import duckdb
 
-from loaders.as_of import moment
 from loaders.errors import DeliveryHeldError, UsageError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
+from loaders.times import clock_time
 
 Dates = tuple[date, date]
 
@@ -81,6 +81,18 @@ def find_coverage(
     entry.window_start = entry.covers_from or feed.window.start(entry.as_of)
 
 
+def event_date(feed: Feed) -> str:
+    """The date that a feed's windows go by, an SQL expression over its columns.
+
+    Where a layout lacks the window's column, the other times of the event stand for it.
+    """
+    if feed.window is None:
+        return "cast(null as date)"
+    columns = dict.fromkeys((feed.window.column, *feed.as_of.newest))
+    times = ", ".join(clock_time(feed, f'"{column}"') for column in columns)
+    return f"cast(coalesce({times}) as date)"
+
+
 def event_dates(
     landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed
 ) -> tuple[date | None, date | None]:
@@ -91,7 +103,7 @@ def event_dates(
         f"""
         select min(event_date), max(event_date)
         from (
-            select cast({moment(feed.window.column, feed)} as date) as event_date
+            select {event_date(feed)} as event_date
             from {parsed_rows(feed, parsed)}
         )
         """  # noqa: S608

@@ -7,8 +7,7 @@ from statistics import median
 import duckdb
 
 from loaders import ledger
-from loaders.as_of import moment
-from loaders.coverage import event_dates
+from loaders.coverage import event_date, event_dates
 from loaders.errors import DeliveryHeldError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
@@ -106,7 +105,7 @@ def _hold_if_elsewhere(
             min(event_date),
             max(event_date)
         from (
-            select cast({moment(feed.window.column, feed)} as date) as event_date
+            select {event_date(feed)} as event_date
             from {parsed_rows(feed, parsed)}
         )
         """,  # noqa: S608
@@ -141,7 +140,6 @@ def _hold_if_window_goes_back(
         return
     if entry.covers_from or neighbors.after or entry.as_of <= before.as_of:
         return
-    event_date = f"cast({moment(feed.window.column, feed)} as date)"
     found = landing.execute(
         f"""
         select
@@ -150,12 +148,12 @@ def _hold_if_window_goes_back(
             (select count(*) from incoming),
             any_value(reached)
         from (
-            select {event_date} as event_date
+            select {event_date(feed)} as event_date
             from incoming_rows
             semi join new_rows using (_place)
         ), (
             -- Less one row in a thousand, whose date may be a slip.
-            select quantile_disc({event_date}, 0.001) as reached
+            select quantile_disc({event_date(feed)}, 0.001) as reached
             from raw.{feed.name}
             semi join {before.rows} using (_row_hash, _copy)
         )

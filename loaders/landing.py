@@ -23,6 +23,7 @@ from loaders.doubt import judge
 from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
+from loaders.ids import judge_ids
 from loaders.ledger import Entry
 from loaders.neighbors import Neighbors, write_deltas
 from loaders.parse import Parsed, parse
@@ -173,6 +174,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
 
     Raises:
         DeliveryError: if it cannot be read.
+        DeliveryHeldError: if its ids are damaged.
     """
     landing = warehouse.landing
     if ledger.copy_if_seen(landing, entry):
@@ -189,6 +191,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
     if entry.as_of is None:
         entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
     find_coverage(landing, feed, entry, parsed)
+    judge_ids(landing, feed, entry, parsed)
     return parsed
 
 

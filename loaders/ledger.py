@@ -34,6 +34,7 @@ class Entry:
         n_aged_out: of its absent rows, those before the window that it covers.
         n_untyped: rows in which a required typed column cannot be typed.
         n_padded: rows that ended early and were padded with nulls.
+        n_damaged: rows with an id that is none, such as a spreadsheet makes.
     """
 
     feed: str
@@ -63,6 +64,7 @@ class Entry:
     n_aged_out: int = 0
     n_untyped: int = 0
     n_padded: int = 0
+    n_damaged: int = 0
     status: str = "failed"
     reason: str | None = None
     detail: str | None = None
@@ -168,7 +170,7 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
             series, as_of, as_of_source, window_start, layout, encoding, header,
             n_records, n_new, n_known, n_absent, n_rejected, n_blank, n_header_lines,
             covers_from, covers_to, covers_source,
-            n_withdrawn, n_aged_out, n_untyped, n_padded,
+            n_withdrawn, n_aged_out, n_untyped, n_padded, n_damaged,
             delivery_seq as parent_seq
         from raw.deliveries
         where feed = ? and sha256 = ? and status = 'landed'

@@ -11,9 +11,10 @@ from datetime import date, datetime
 
 import duckdb
 
-from loaders.as_of import moment
+from loaders.coverage import event_date
 from loaders.feeds import Feed
 from loaders.ledger import Entry
+from loaders.times import clock_time
 
 _SAME_CHAIN = (
     "covers_from is not distinct from cast($covers_from as date) "
@@ -335,9 +336,6 @@ def _describe(
 
     Rows that have not landed yet stand in `incoming_rows`, others in raw.
     """
-    date_of = "null"
-    if feed.window:
-        date_of = moment(feed.window.column, feed)
     parts = [_identity_part(feed, column) for column in feed.identity]
     identity = "null"
     if parts:
@@ -349,7 +347,7 @@ def _describe(
         f"""
         create or replace temporary table {table} as
         select
-            cast({date_of} as date) as event_date,
+            {event_date(feed)} as event_date,
             cast({identity} as varchar) as identity
         from (
             select * from raw.{feed.name}
@@ -365,10 +363,10 @@ def _describe(
 
 def _identity_part(feed: Feed, column: str) -> str:
     """A column of the identity, so that layouts which write it otherwise agree."""
-    text = f"nullif(regexp_replace(lower(trim(\"{column}\")), '\\.0+$', ''), '')"
-    times = {*feed.as_of.newest, feed.window.column if feed.window else None}
-    if column in times:
-        return f"coalesce(cast({moment(column, feed)} as varchar), {text})"
+    quoted = f'"{column}"'
+    text = f"nullif(regexp_replace(lower(trim({quoted})), '\\.0+$', ''), '')"
+    if column in feed.time_columns:
+        return f"coalesce(cast({clock_time(feed, quoted)} as varchar), {text})"
     return text
 
 

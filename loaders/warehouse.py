@@ -16,8 +16,10 @@ from pathlib import Path
 
 import duckdb
 
+from loaders import times
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
+from loaders.ids import DEFINITION
 from loaders.paths import sync
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.
@@ -39,6 +41,7 @@ alter table raw.deliveries add column if not exists n_withdrawn bigint default 0
 alter table raw.deliveries add column if not exists n_aged_out bigint default 0;
 alter table raw.deliveries add column if not exists n_untyped bigint default 0;
 alter table raw.deliveries add column if not exists n_padded bigint default 0;
+alter table raw.deliveries add column if not exists n_damaged bigint default 0;
 """
 _LEDGER = """
 create schema if not exists raw;
@@ -129,6 +132,14 @@ create table if not exists raw.known_lines (
     _row_hash uuid not null using compression uncompressed
 );
 
+-- Of each feed the zone of its clocks, and a hash of how its text becomes time: of the
+-- macros raw.<feed>_time and others, see times.py.
+create table if not exists raw.feed_times (
+    feed varchar not null,
+    zone varchar not null,
+    fingerprint varchar not null
+);
+
 -- What was dealt with, by what tells it unread from what comes later: settled, or refused
 -- on grounds that are still the same. A cache: without it, more is read, and known.
 create table if not exists raw.file_stamps (
@@ -157,8 +168,9 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
             "in its drops/"
         )
     connection.execute(_LEDGER)
-    if "n_padded" not in _columns(connection, "deliveries"):
+    if "n_damaged" not in _columns(connection, "deliveries"):
         connection.execute(_LEDGER_COLUMNS_SINCE)
+    connection.execute(DEFINITION)
     if is_new:
         connection.execute("insert into raw.format values (?)", [FORMAT])
     for feed in feeds.values():
@@ -177,6 +189,26 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
         for name in feed.columns:
             if name not in known:
                 _promote(connection, feed.name, name)
+    _define_times(connection, feeds)
+
+
+def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Define the macros by which text of the feeds becomes time, where they changed."""
+    rows = connection.execute("select feed, fingerprint from raw.feed_times").fetchall()
+    held = dict(rows)
+    for feed in feeds.values():
+        fingerprint = times.fingerprint(feed)
+        if held.get(feed.name) == fingerprint:
+            continue
+        connection.execute("begin")
+        for name, value in times.macros(feed).items():
+            connection.execute(f"create or replace macro raw.{name}(text) as {value}")
+        connection.execute("delete from raw.feed_times where feed = ?", [feed.name])
+        connection.execute(
+            "insert into raw.feed_times values (?, ?, ?)",
+            [feed.name, feed.zone, fingerprint],
+        )
+        connection.execute("commit")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:

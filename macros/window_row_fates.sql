@@ -1,14 +1,18 @@
 {#-
     The CTEs that give each raw row of a window feed its one fate. They read what
     window_spells() reads, and of `versions` is_identified too: the source itself tells
-    the identity, so that a second row of it is a duplicate; else equal identities all
-    count.
+    the identity, so that a second row of it is a duplicate, if it agrees in the columns
+    `agreeing`; rows that do not are not one event, whatever their ids say, and all count,
+    as equal identities do that the source does not tell.
     The current version of an identity are its rows in the last delivery that held any.
     A row set aside supersedes nothing: the last readable version stands.
     Usage: with versions as (...), presences as (...), deliveries as (...),
     {{ window_row_fates() }} select * from fates
 -#}
-{% macro window_row_fates() -%}
+{% macro window_row_fates(agreeing=[]) -%}
+{%- set alike = (
+    ['identity_key', 'set_aside_reason is null', 'left_place'] + agreeing
+) | join(', ') -%}
 {{ window_spells() }},
 
 last_spells as (
@@ -28,6 +32,9 @@ departures as (
         versions.identity_key,
         versions.is_identified,
         versions.set_aside_reason,
+        {% for column in agreeing %}
+            versions.{{ column }},
+        {% endfor %}
         spells.series,
         spells.left_place,
         spells.left_at,
@@ -63,6 +70,11 @@ ranked as (
         count(*) over (
             partition by identity_key, set_aside_reason is null, left_place
         ) as n_rows_at_once,
+        row_number() over (
+            partition by {{ alike }}
+            order by _row_hash, _copy
+        ) as alike_rank,
+        count(*) over (partition by {{ alike }}) as n_rows_alike,
         max(n_reinstatements) over (
             partition by identity_key, set_aside_reason is null
         ) > 0 as was_reinstated,
@@ -79,12 +91,18 @@ decided as (
         case
             when set_aside_reason is not null then 'set_aside'
             when recency_rank > 1 then 'superseded'
-            when is_identified and row_rank > 1 then 'duplicate'
+            when is_identified and alike_rank > 1 then 'duplicate'
             else 'current_version'
         end as fate,
         case when is_identity_held then 'current' else row_state end as record_state,
         cast(row_rank as integer) as row_rank,
         cast(n_rows_at_once as integer) as n_rows_at_once,
+        cast(n_rows_alike as integer) as n_rows_alike,
+        cast(
+            count(case when not is_identified or alike_rank = 1 then 1 end) over (
+                partition by identity_key, set_aside_reason is null, left_place
+            ) as integer
+        ) as n_events_at_once,
         was_reinstated,
         last_held_at
     from ranked
@@ -97,6 +115,8 @@ fates as (
         decided.record_state,
         decided.row_rank,
         decided.n_rows_at_once,
+        decided.n_rows_alike,
+        decided.n_events_at_once,
         decided.was_reinstated,
         decided.last_held_at
     from versions

@@ -4,7 +4,8 @@
     - version_number, from 1 for each identity. Rows that follow upon one another and
       differ in none of the `columns` are one version: a new layout says the same in
       other words. Of `optional_columns`, which a layout may lack, only values that both
-      rows give can differ. Rows of identities that cannot be told apart are one each;
+      rows give can differ; nor does what says nothing in words, `untold`, such as
+      'Unknown' where a layout leaves a column empty. Rows of identities that cannot be told apart are one each;
     - arrived_as, ended_as: as in window_spells(), `changed` where the next version
       followed; null while it is held. Where identities cannot be told apart, only how
       the last of them went is told;
@@ -13,7 +14,7 @@
     Usage: with versions as (...), presences as (...), deliveries as (...),
     {{ window_versions(['status', 'closed_at']) }} select * from said
 -#}
-{% macro window_versions(columns, optional_columns=[]) -%}
+{% macro window_versions(columns, optional_columns=[], untold={}) -%}
 {{ window_spells() }},
 
 spelled as (
@@ -31,11 +32,16 @@ spelled as (
         concat_ws(
             ', '
             {%- for column in columns + optional_columns %}
-            {%- set operator = '<>' if column in optional_columns else 'is distinct from' %},
+            {%- set is_optional = column in optional_columns or column in untold %}
+            {%- set operator = '<>' if is_optional else 'is distinct from' %}
+            {%- set value = 'versions.' ~ column %}
+            {%- if column in untold %}
+            {%- set value = 'nullif(' ~ value ~ ", '" ~ untold[column] ~ "')" %}
+            {%- endif %},
             case
                 when
-                    versions.{{ column }} {{ operator }}
-                    lag(versions.{{ column }}) over identity_history
+                    {{ value }} {{ operator }}
+                    lag({{ value }}) over identity_history
                     then '{{ column }}'
             end
             {%- endfor %}

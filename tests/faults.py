@@ -75,6 +75,11 @@ FAULTS = {
         "null_markers": "words that may mean nothing, by column",
         "delimiter_inside": "delimiters inside quoted values",
     },
+    "identity": {
+        "damaged_ids": "ids that a spreadsheet made: 2.01310E+15, #####, #N/A, lost digits",
+        "shared_ids": "one id for many rows: a constant, ids cut short",
+        "conflicting_ids": "rows of one id that disagree in what one event cannot",
+    },
     "hostile": {
         "sql": "SQL in names, headers and values",
         "glob": "wildcards in file names",

@@ -1,4 +1,4 @@
-"""Traffic accidents, re-delivered whole four times, in four layouts, restated."""
+"""Traffic accidents, re-delivered whole five times, in five layouts, restated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ _HEAD_45 = (
     *("SERIOUSLY_INJURED", "FATALITIES", "FATALITY_MODE_1", "FATALITY_MODE_2"),
     *("SERIOUSLY_INJURED_MODE_1", "SERIOUSLY_INJURED_MODE_2"),
 )
-# The newest layout writes its first columns in lower case.
+# The newest layouts write their first columns in lower case.
 _HEAD_47 = (*(name.lower() for name in _HEAD_45[:22]), *_HEAD_45[22:], "POINT_X", "POINT_Y")
 
 
@@ -104,6 +104,15 @@ VINTAGES = (
     ),
 )
 LAST = VINTAGES[-1]
+# The layout of the latest years, as it is exported a month before the last delivery.
+NEWEST = Vintage(
+    "traffic_accidents_2016-09-20.csv.gz",
+    "offenses_47",
+    ("object_id", *_HEAD_47[1:]),
+    datetime(2016, 9, 20, 23, 0),
+)
+# Each file with the bits of the deliveries that hold what it holds.
+FILES = (*((vintage, 1 << i) for i, vintage in enumerate(VINTAGES)), (NEWEST, 0b1100))
 _OLDER_YEARS = (2009, 2010)
 _OLDER = 0.3  # records of those years for one in the last delivery
 # Precincts of each district beside the ten of the published list.
@@ -394,7 +403,7 @@ def _correct(rng: np.random.Generator, made: Arrays) -> None:
 def _with_duplicates(made: Arrays, share: float) -> Arrays:
     """Repeat a few records of the last delivery: word for word, or re-addressed."""
     n_each = max(2, round(15 * share))
-    inside = np.flatnonzero(_inside(made, 3))
+    inside = np.flatnonzero(_inside(made, *FILES[3]))
     picked = inside[:: max(1, inside.size // (2 * n_each))][: 2 * n_each]
     grown = {name: np.concatenate([v, v[picked]]) for name, v in made.items()}
     n = made["held"].size
@@ -404,10 +413,9 @@ def _with_duplicates(made: Arrays, share: float) -> Arrays:
     return grown
 
 
-def _inside(made: Arrays, number: int) -> Bools:
-    vintage = VINTAGES[number]
+def _inside(made: Arrays, vintage: Vintage, bits: int) -> Bools:
     inside = (made["reported"] >= vintage.first) & (made["reported"] <= vintage.last)
-    there: Bools = inside & ((made["held"] >> number & 1) == 1)
+    there: Bools = inside & ((made["held"] & bits) == bits)
     return there
 
 
@@ -470,6 +478,7 @@ def _unit(number: int) -> dict[str, str]:
 
 _COLUMNS = {
     "OBJECTID_1": "record + 1",
+    "OBJECT_ID": "record + 3",
     "INCIDENT_ID": "incident_id || '.0'",
     "OFFENSE_ID": "printf('%s%d%02d', incident_id, code, extension)",
     "OFFENSE_CODE": "code",
@@ -546,6 +555,9 @@ def _columns(number: int) -> dict[str, str]:
                 "NEIGHBORHOOD_ID": nowhere.format(value=name),
             }
         )
+    name = "$names[place + 1]"
+    if number == len(VINTAGES):
+        name = "replace($names[place_before + 1], 'Stapleton', 'Central Park')"
     calmer = {
         n: f"case when noise % 2 = 0 then {_COLUMNS[n]} else {_initcap(n)} end"
         for n in ("ROAD_CONDITION", "LIGHT_CONDITION")
@@ -560,7 +572,7 @@ def _columns(number: int) -> dict[str, str]:
                 '' || district, case when noise % 50 = 0 then 6 else 1 end, ' '
             )""",
             "PRECINCT_ID": "precinct",
-            "NEIGHBORHOOD_ID": "$names[place + 1]",
+            "NEIGHBORHOOD_ID": name,
             "POINT_X": _PLACE["GEO_X"],
             "POINT_Y": _PLACE["GEO_Y"],
         }
@@ -591,13 +603,13 @@ _SELECT = """
             3140234 + round((longitude_e7 / 1e7 + 105.0012677) * 279700) as geo_x,
             1698428 + round((latitude_e7 / 1e7 - 39.749933) * 364500) as geo_y
         from accidents
-        where reported between $first and $last and (held & $bit) > 0
+        where reported between $first and $last and (held & $bits) = $bits
     )
 """
 
 
 def write_accidents(out: Path, work: Path, truth: Truth, tiles: list[float]) -> None:
-    """Write the four deliveries, and say in the truth what they hold."""
+    """Write the five deliveries, and say in the truth what they hold."""
     files = [
         DeliveryFile(
             out / "accidents" / v.name,
@@ -605,20 +617,24 @@ def write_accidents(out: Path, work: Path, truth: Truth, tiles: list[float]) -> 
             encoding=v.encoding,
             member="traffic_accidents.csv",
         )
-        for v in VINTAGES
+        for v, _ in FILES
     ]
+    newest = 0
     for tile, share in enumerate(tiles):
         made = make_accidents(np.random.default_rng((truth.seed, 4, tile)), share, tile)
         with duckdb.connect() as warehouse:
             load(warehouse, "accidents", made)
-            for number, (vintage, file) in enumerate(zip(VINTAGES, files, strict=True)):
+            for number, ((vintage, _), file) in enumerate(zip(FILES, files, strict=True)):
                 n = copy_out(warehouse, *_query(number, work))
                 file.add(work / "part", n, () if tile else _extras(vintage))
         _add_truth(truth, made)
-    for vintage, file in zip(VINTAGES, files, strict=True):
-        as_of = (
-            vintage.end if vintage.layout != "offenses_19" else vintage.end.replace(hour=0)
-        )
+        newest = max(newest, made["reported"][_inside(made, *FILES[-1])].max())
+    for (vintage, _), file in zip(FILES, files, strict=True):
+        as_of = vintage.end
+        if vintage.layout == "offenses_19":
+            as_of = vintage.end.replace(hour=0)
+        if vintage is NEWEST:
+            as_of = datetime.fromtimestamp(newest, UTC).replace(tzinfo=None)
         truth.deliveries.append(
             file.close(out, "accidents", vintage.layout, as_of.isoformat())
         )
@@ -627,7 +643,7 @@ def write_accidents(out: Path, work: Path, truth: Truth, tiles: list[float]) -> 
 
 def _query(number: int, work: Path) -> tuple[str, Path, dict[str, object]]:
     """The rows of one delivery: query, target, parameters that the query names."""
-    vintage, known = VINTAGES[number], neighborhoods()
+    (vintage, bits), known = FILES[number], neighborhoods()
     expressions = _columns(number)
     columns = ",\n".join(expressions[name.upper()] for name in vintage.header)
     query = _SELECT.format(columns=columns)
@@ -639,7 +655,7 @@ def _query(number: int, work: Path) -> tuple[str, Path, dict[str, object]]:
         "names": known.names,
         "first": vintage.first,
         "last": vintage.last,
-        "bit": 1 << number,
+        "bits": bits,
     }
     used = {name: value for name, value in parameters.items() if f"${name}" in query}
     return query, work / "part", used
@@ -662,6 +678,8 @@ def _extras(vintage: Vintage) -> tuple[Extra, ...]:
         return ",".join(known.get(name.upper(), value) for name, value in values.items())
 
     unreadable = (Extra(line("not known"), "set_aside", "unreadable_time"),)
+    if vintage is NEWEST:
+        return ()
     if vintage is LAST:
         return unreadable
     return (
@@ -679,7 +697,7 @@ def _extras(vintage: Vintage) -> tuple[Extra, ...]:
 def _add_truth(truth: Truth, made: Arrays) -> None:
     """Count what the deliveries hold, how they differ, and what is wrong with them."""
     original = made["held"] != REPEATED
-    seen = [_inside(made, number) & original for number in range(len(VINTAGES))]
+    seen = [_inside(made, *file) & original for file in FILES[: len(VINTAGES)]]
     gone = np.any(seen, axis=0) & ~seen[-1]
     withdrawn = gone & (made["reported"] >= LAST.first)
     early = made["reported"] <= VINTAGES[0].last
@@ -695,8 +713,8 @@ def _add_truth(truth: Truth, made: Arrays) -> None:
     truth.accidents.setdefault(
         "withdrawn_examples", _examples(made, np.flatnonzero(withdrawn))
     )
-    for number, vintage in enumerate(VINTAGES):
-        there = _inside(made, number)
+    for number, (vintage, bits) in enumerate(FILES):
+        there = _inside(made, vintage, bits)
         inside = {name: values[there] for name, values in made.items()}
         faults = {
             kind: (int(wrong.sum()), what) for kind, wrong, what in _faults(number, inside)
@@ -737,7 +755,10 @@ def _faults(number: int, made: Arrays) -> Iterator[tuple[str, Bools, str]]:
         yield "padded_district", everything, "district padded to six characters"
         renamed = made["place_before"] == neighborhoods().slugs.index("stapleton")
         yield "renamed_place", renamed & (noise % 100 >= 24), "Central Park for Stapleton"
-    if number == 3:
+    if number == len(VINTAGES):
+        wrong = made["place"] != made["place_before"]
+        yield "wrong_place", wrong, "a neighborhood that the last delivery corrects"
+    if number >= 3:
         yield "padded_district", noise % 50 == 0, "district padded to six characters"
         yield "label_case", noise % 2 == 1, "road and light condition as Dry, not DRY"
         repeated = made["held"] == REPEATED

@@ -1,4 +1,4 @@
-"""Denver service requests, as four whole windows of a year that overlap."""
+"""Denver service requests, as five whole windows of a year that overlap."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -49,6 +49,7 @@ class Window:
     null: str = ""
     has_object_id: bool = False
     older_labels: bool = False
+    is_newest_layout: bool = False
 
     @property
     def end(self) -> int:
@@ -58,6 +59,8 @@ class Window:
     @property
     def start(self) -> int:
         """The first second that the window covers."""
+        if self.is_newest_layout:
+            return LAST.start
         return _seconds(self.last_day - timedelta(days=WINDOW_DAYS))
 
     @property
@@ -102,6 +105,18 @@ WINDOWS = (
     ),
 )
 LAST = WINDOWS[-1]
+# The layout of later years, as it is exported the day before the last window: it tells
+# the same requests as those about it, but neither their type nor their neighborhood.
+NEWEST = Window(
+    "311_service_requests_2016-10-11.csv.gz",
+    date(2016, 10, 11),
+    "utf-8",
+    lambda name: name.replace(" ", "_"),
+    has_object_id=True,
+    is_newest_layout=True,
+)
+# Each file with the bits of the windows that hold what it holds.
+FILES = (*((window, 1 << i) for i, window in enumerate(WINDOWS)), (NEWEST, 0b1100))
 _FIRST_DAY = date(2015, 9, 14)
 _OLDER = 0.068  # requests before the last window, for one inside it
 _OPEN = {
@@ -552,18 +567,18 @@ _SELECT = """
         {agency},
         null,
         null,
-        type,
+        {type},
         null,
         council_district,
         police_district,
-        neighborhood
+        {neighborhood}
     from (
         select
             *,
             settled <= $end as is_settled,
             has_close = 1 and settled <= $end as is_closed
         from texts
-        where created between $start and $end and (held & $bit) > 0
+        where created between $start and $end and (held & $bits) = $bits
     )
 """
 _STATUS = "case when is_settled then status else earlier_status end"
@@ -585,34 +600,41 @@ def _query(window: Window) -> str:
             created="created_text",
             closed="settled_text",
             agency=_OLDER_AGENCY if window.older_labels else "agency",
+            type="type",
+            neighborhood="neighborhood",
         )
     return _SELECT.format(
-        object_id="(request * 7919 + 13) % 10000000,",
+        object_id=f"(request * {7919 + 2 * window.is_newest_layout} + 13) % 10000000,",
         status=f"replace({_STATUS}, 'Transfered', 'Transferred')",
         created=_MILLISECONDS.format(moment="created"),
         closed=_MILLISECONDS.format(moment="settled"),
         agency="agency",
+        type="null" if window.is_newest_layout else "type",
+        neighborhood="null" if window.is_newest_layout else "neighborhood",
     )
 
 
 def write_service_requests(out: Path, work: Path, truth: Truth, tiles: list[float]) -> None:
-    """Write the four windows, and say in the truth what they hold."""
-    files = [_open(out, window) for window in WINDOWS]
+    """Write the five windows, and say in the truth what they hold."""
+    files = [_open(out, window) for window, _ in FILES]
+    newest = 0
     for tile, share in enumerate(tiles):
         rng = np.random.default_rng((truth.seed, 3, tile))
         made = make_requests(rng, share, special=share == 1 or not tile)
         with duckdb.connect() as warehouse:
             load(warehouse, "requests", made)
             warehouse.execute(_TEXTS, _texts())
-            for number, (window, file) in enumerate(zip(WINDOWS, files, strict=True)):
-                bounds = {"start": window.start, "end": window.end, "bit": 1 << number}
+            for (window, bits), file in zip(FILES, files, strict=True):
+                bounds = {"start": window.start, "end": window.end, "bits": bits}
                 n = copy_out(
                     warehouse, _query(window), work / "part", bounds, _options(window)
                 )
                 file.add(work / "part", n, () if tile else _extras(window))
         _add_truth(truth, made)
-    for window, file in zip(WINDOWS, files, strict=True):
-        end = window.end + (6 * 3600 if window.has_object_id else 0)
+        newest = max(newest, _newest_event(made))
+    for (window, _), file in zip(FILES, files, strict=True):
+        end = newest if window is NEWEST else window.end
+        end += 6 * 3600 if window.has_object_id else 0
         as_of = datetime.fromtimestamp(end, UTC).replace(tzinfo=None).isoformat()
         truth.deliveries.append(file.close(out, "service_requests", window.layout, as_of))
         truth.faults.extend(file.faults(out))
@@ -665,6 +687,8 @@ def _extras(window: Window) -> tuple[Extra, ...]:
         Extra(line("13/45/2016 25:61:00 PM"), "set_aside", "unreadable_time"),
         Extra(line(""), "set_aside", "missing_time"),
     )
+    if window is NEWEST:
+        return ()
     if window is LAST:
         return unreadable
     return (
@@ -685,7 +709,7 @@ def _extras(window: Window) -> tuple[Extra, ...]:
 
 def _add_truth(truth: Truth, made: Arrays) -> None:
     """Count what the windows hold, how they differ, and what is wrong with them."""
-    seen = [_inside(made, number) for number in range(len(WINDOWS))]
+    seen = [_inside(made, window, bits) for window, bits in FILES[: len(WINDOWS)]]
     gone = np.any(seen, axis=0) & ~seen[-1]
     withdrawn = gone & (made["created"] >= LAST.start)
     counts = {
@@ -701,8 +725,9 @@ def _add_truth(truth: Truth, made: Arrays) -> None:
     truth.service_requests.setdefault(
         "withdrawn_examples", _examples(made, np.flatnonzero(withdrawn))
     )
-    for number, window in enumerate(WINDOWS):
-        inside = {name: values[seen[number]] for name, values in made.items()}
+    for window, bits in FILES:
+        there = _inside(made, window, bits)
+        inside = {name: values[there] for name, values in made.items()}
         faults = {
             kind: (int(wrong.sum()), what) for kind, wrong, what in _faults(window, inside)
         }
@@ -720,11 +745,17 @@ def _examples(made: Arrays, requests: Ints) -> list[dict[str, str]]:
     ]
 
 
-def _inside(made: Arrays, number: int) -> Bools:
-    window = WINDOWS[number]
+def _inside(made: Arrays, window: Window, bits: int) -> Bools:
     inside = (made["created"] >= window.start) & (made["created"] <= window.end)
-    there: Bools = inside & ((made["held"] >> number & 1) == 1)
+    there: Bools = inside & ((made["held"] & bits) == bits)
     return there
+
+
+def _newest_event(made: Arrays) -> int:
+    """The last second of which the newest layout tells: in no window of its own."""
+    there = _inside(made, *FILES[-1])
+    closed = there & (made["has_close"] == 1) & (made["settled"] <= NEWEST.end)
+    return int(max(made["created"][there].max(), made["settled"][closed].max()))
 
 
 def _changed(made: Arrays, seen: list[Bools], number: int) -> Bools:
@@ -769,6 +800,9 @@ def _faults(window: Window, made: Arrays) -> Iterator[tuple[str, Bools, str]]:
     yield "line_break", line_break, "a line break within the summary"
     no_break = made["case_number"] == NO_BREAK_CASE
     yield "no_break_space", no_break, "a no-break space within the summary"
+    if window.is_newest_layout:
+        everything = np.ones(took.size, dtype=bool)
+        yield "untold_type", everything, "neither type nor neighborhood throughout"
     if window.older_labels:
         renamed = np.isin(agency, _RENAMED)
         yield "older_agency", renamed, "Environmental Health, Parks & Rec, Tech Services"

@@ -8,7 +8,7 @@
 {% macro get_where_subquery(relation) -%}
     {%- set per_row = [
         'unique', 'not_null', 'accepted_values', 'accepted_range', 'not_blank',
-        'unique_combination',
+        'unique_combination', 'agrees_within',
     ] -%}
     {%- set where = config.get('where', '') -%}
     {%- set name = (model.get('test_metadata') or {}).get('name') -%}

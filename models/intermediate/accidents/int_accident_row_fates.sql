@@ -28,7 +28,10 @@ deliveries as (
     where feed = 'accidents'
 ),
 
-{{ window_row_fates() }},
+-- The same offense of the same incident on the same day, or the id is not one event's.
+{{ window_row_fates(agreeing=[
+    'incident_id', 'offense_code', 'offense_code_extension', 'occurred_date',
+]) }},
 
 -- In the last delivery that held the row, a blank count is none if that file counts,
 -- and a blank factor is one not stated if that file tells of factors.

@@ -17,6 +17,8 @@ chained as (
 ordered as (
     select
         *,
+        -- What it lacks may stand in a row that was not read, or has lost its id.
+        not coalesce(n_open_rejects > 0 or n_damaged_ids > 0, false) as is_clean,
         coalesce(lower(header) like '%bicycle_ind%', false) as has_road_user_counts,
         coalesce(lower(header) like '%contrib%factor%', false) as has_driver_factors,
         cast(row_number() over (
@@ -41,18 +43,17 @@ compared as (
             chain <> lag(chain) over (partition by feed, series order by place), true
         ) as is_run_start,
         lag(as_of) over (partition by feed, series order by place) as previous_as_of,
-        n_open_rejects > 0 as has_rejects,
+        not is_clean as has_rejects,
         cast(coalesce(
-            count(case when n_open_rejects = 0 then 1 end) over (
+            count(case when is_clean then 1 end) over (
                 partition by feed, series, chain
                 order by place
                 rows between unbounded preceding and 1 preceding
             ),
             0
         ) as integer) as n_clean_before,
-        -- Rows missing here may be among the rejects, and nothing without rejects has
-        -- followed yet.
-        count(case when n_open_rejects = 0 then 1 end) over (
+        -- Rows missing here may be among those, and nothing clean has followed yet.
+        count(case when is_clean then 1 end) over (
             partition by feed, series, chain
             order by place
             rows between current row and unbounded following

@@ -17,15 +17,21 @@ ordered as (
     select
         delivery_seq,
         n_open_rejects,
+        n_damaged_ids,
         row_number() over (order by as_of, delivery_seq) as place
     from deliveries
 ),
 
--- A list with rejects proves no absence, so only clean ones end a listing.
+-- A list with rejects or damaged ids proves no absence: only clean ones end a listing.
 ends as (
     select
         max(place) as last_place,
-        max(place) filter (where n_open_rejects = 0) as last_clean_place
+        max(
+            case
+                when not coalesce(n_open_rejects > 0 or n_damaged_ids > 0, false)
+                    then place
+            end
+        ) as last_clean_place
     from ordered
 ),
 
@@ -67,8 +73,12 @@ ranked as (
         row_number() over (
             partition by product_id
             order by last_held_place desc, _row_hash asc, _copy asc
-        ) as version_rank
+        ) as version_rank,
+        coalesce(
+            min(product_name) over same_list <> max(product_name) over same_list, false
+        ) as has_conflicting_names
     from held
+    window same_list as (partition by product_id, last_held_place)
 ),
 
 latest_versions as (

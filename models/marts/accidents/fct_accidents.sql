@@ -93,11 +93,9 @@ accidents as (
         keyed.n_seriously_injured,
         keyed.n_fatalities,
         case
-            when keyed.is_identified then keyed.n_rows_at_once - 1 else 0
+            when keyed.is_identified then keyed.n_rows_alike - 1 else 0
         end as n_duplicate_rows,
-        case
-            when keyed.is_identified then 1 else keyed.n_rows_at_once
-        end as n_equal_identities,
+        keyed.n_events_at_once as n_equal_identities,
         offenses.is_hit_and_run,
         offenses.is_impaired,
         (

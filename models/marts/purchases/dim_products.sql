@@ -31,6 +31,7 @@ joined as (
         listed.cost_usd,
         listed.margin_share,
         coalesce(listed.has_untyped_values, false) as has_untyped_values,
+        coalesce(listed.has_conflicting_names, false) as has_conflicting_names,
         sold.first_purchase_date,
         sold.last_purchase_date
     from listed
@@ -49,6 +50,7 @@ keyed as (
         cost_usd,
         margin_share,
         has_untyped_values,
+        has_conflicting_names,
         first_purchase_date,
         last_purchase_date
     from joined

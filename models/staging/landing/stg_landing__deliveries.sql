@@ -65,6 +65,7 @@ renamed as (
             else 0
         end as n_open_rejects,
         n_blank,
+        n_damaged as n_damaged_ids,
         n_header_lines,
 
         -- dates

@@ -6,7 +6,7 @@ with source as (
 cleaned as (
     select
         {% for column in [
-            'incident_id', 'offense_id', 'offense_code', 'offense_code_extension',
+            'offense_id', 'offense_code', 'offense_code_extension',
             'district_id', 'precinct_id', 'bicycle_ind', 'pedestrian_ind',
             'seriously_injured', 'fatalities',
         ] %}
@@ -21,6 +21,12 @@ cleaned as (
         ] %}
             {{ clean_text(column) }} as {{ column }},
         {% endfor %}
+        -- One event is the same without it, so that it goes and the row stays.
+        case
+            when not {{ is_damaged_id('incident_id') }}
+                then {{ id_text('incident_id') }}
+        end as incident_id,
+        {{ is_damaged_id('offense_id') }} as has_damaged_id,
         _row_hash,
         _copy,
         _delivery_seq,
@@ -32,17 +38,20 @@ cleaned as (
 typed as (
     select
         *,
-        {{ city_timestamp('first_occurrence_date') }} as occurred_at_as_sent,
-        {{ city_timestamp('last_occurrence_date') }} as last_occurred_at_as_sent,
-        {{ city_timestamp('reported_date') }} as reported_at_as_sent,
+        {{ feed_time('accidents', 'first_occurrence_date') }}
+            as occurred_at_as_sent,
+        {{ feed_time('accidents', 'last_occurrence_date') }}
+            as last_occurred_at_as_sent,
+        {{ feed_time('accidents', 'reported_date') }} as reported_at_as_sent,
         {{ round_trip_cast('geo_lon', 'double') }} as longitude,
         {{ round_trip_cast('geo_lat', 'double') }} as latitude,
         {{ round_trip_cast('bicycle_ind', 'integer') }} as n_bicycles,
         {{ round_trip_cast('pedestrian_ind', 'integer') }} as n_pedestrians,
         {{ round_trip_cast('seriously_injured', 'integer') }} as n_seriously_injured,
         {{ round_trip_cast('fatalities', 'integer') }} as n_fatalities,
-        -- Ten characters hold a date, not a time of day.
-        length(first_occurrence_date) <= 10 as has_date_only
+        {{ feed_instant('accidents', 'first_occurrence_date') }} as instant_as_sent,
+        {{ feed_time_with_offset('accidents', 'first_occurrence_date') }} is not null
+            as has_offset
     from cleaned
 ),
 
@@ -50,6 +59,7 @@ mended as (
     select
         *,
         {{ whole_minute('occurred_at_as_sent') }} as occurred_at,
+        {{ whole_minute('instant_as_sent') }} as occurred_at_utc,
         {{ whole_minute('last_occurred_at_as_sent') }} as last_occurred_at,
         {{ whole_minute('reported_at_as_sent') }} as reported_at
     from typed
@@ -85,10 +95,14 @@ renamed as (
         -- The coordinates as sent tell accidents apart where no id does.
         geo_lon as longitude_label,
         geo_lat as latitude_label,
-        {{ time_quality('occurred_at', city_zone(), 'has_date_only') }} as time_quality,
+        {{ time_quality(
+            'occurred_at', feed_zone('accidents'),
+            has_date_only('first_occurrence_date', 'occurred_at_as_sent'), 'has_offset'
+        ) }} as time_quality,
         case
             when first_occurrence_date is null then 'no_occurrence_time'
             when occurred_at is null then 'untyped_occurrence_time'
+            when has_damaged_id then 'damaged_id'
         end as set_aside_reason,
 
         -- numbers
@@ -120,7 +134,7 @@ renamed as (
 
         -- timestamps
         occurred_at,
-        {{ utc_instant('occurred_at', city_zone()) }} as occurred_at_utc,
+        occurred_at_utc,
         last_occurred_at,
         reported_at,
 

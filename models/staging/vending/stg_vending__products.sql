@@ -32,6 +32,7 @@ renamed as (
         fc_number_text as fc_number,
         case
             when {{ id_text('product_id') }} is null then 'no_product_id'
+            when {{ is_damaged_id('product_id') }} then 'damaged_id'
         end as set_aside_reason,
 
         -- numbers

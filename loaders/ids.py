@@ -1,0 +1,144 @@
+"""Ids that are none: what spreadsheets make of them, and one id for many rows.
+
+What is damaged is defined here once, as a macro of the landing database, by which the
+loader judges deliveries and staging judges rows. Digits that are lost cannot be restored,
+and are never guessed.
+"""
+
+import duckdb
+
+from loaders.errors import DeliveryHeldError
+from loaders.feeds import Feed
+from loaders.ledger import Entry
+from loaders.parse import Parsed
+
+# Fewer rows that share ids are set apart later; they say nothing of the whole.
+MIN_SHARING = 10
+MAX_EXAMPLES = 5
+_BLANK = r"[\s\x{a0}]*"
+_DAMAGED = "|".join(
+    (
+        # 2.0131E+15, 2,0131e15, 2E+15; 12E4 may be an id.
+        r"[+-]?\s*\d+[.,]\d*\s*[eE]\s*[+-]?\s*\d+",
+        r"[+-]?\s*\d+\s*[eE]\s*[+-]\s*\d+",
+        # A column that was too narrow; #N/A, #NV, #VALUE!, #NAME?, in any language.
+        r"#+",
+        r"#N/?[A-Z]+",
+        r"#[\p{Lu}/0_]+[!?]",
+        # Nothing, in other words.
+        r"[+-]?0+(?:[.,]0*)?",
+        r"[-\x{2013}\x{2014}_.?*]+",
+        r"(?i:nan)",
+        # Longer than a spreadsheet can hold, and rounded to what it had shown.
+        r"[+-]?\d{7,}0{9,}(?:[.,]0*)?",
+    )
+)
+# What is long, such as a hash, is looked at no further: that saves much of the time.
+DEFINITION = f"""
+create or replace macro raw.is_damaged_id(id) as coalesce(
+    case
+        when strlen(id) > 40 and not starts_with(id, '#') then false
+        else regexp_full_match(id, '{_BLANK}(?:{_DAMAGED}){_BLANK}')
+    end,
+    false
+)
+"""
+
+
+def judge_ids(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> None:
+    """Note how many rows of a delivery have damaged ids.
+
+    Raises:
+        DeliveryHeldError: if they are more than the feed's share, or if so many rows
+            share their ids with others, and nobody has accepted that.
+    """
+    columns = [name for name in feed.id_columns if name in parsed.columns]
+    if not columns:
+        return
+    rows = _rows(feed, parsed, columns)
+    tests = {name: f'raw.is_damaged_id("{name}")' for name in columns}
+    counts = ", ".join(
+        f"count(*) filter (where {test})"
+        for test in (" or ".join(tests.values()), *tests.values())
+    )
+    counted = landing.execute(f"select count(*), {counts} from {rows}").fetchone()  # noqa: S608
+    n_rows, entry.n_damaged, *n_damaged = counted or (0, 0)
+    for (name, test), n in zip(tests.items(), n_damaged, strict=False):
+        if n:
+            values = _examples(landing, rows, name, test)
+            found = f"{n:,} of {n_rows:,} rows have a damaged {name}: {values}"
+            if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
+                raise _damaged(f"{found}; the digits are lost", "such rows are set aside")
+            entry.detail = "; ".join(filter(None, (entry.detail, f"{found}: no id")))
+    if not entry.accepted_by and entry.mode != "increment":
+        _hold_if_shared(landing, feed, rows, n_rows, columns)
+
+
+def _rows(feed: Feed, parsed: Parsed, columns: list[str]) -> str:
+    """The rows of a delivery with their lines: of lines that are known, as they landed."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    if not parsed.is_picked:
+        return f"(select _line, _row_hash, {names} from incoming_rows)"  # noqa: S608
+    return (
+        f"(select _line, _row_hash, {names} from incoming_rows union all "  # noqa: S608
+        f"select incoming._line, _row_hash, {names} from incoming "
+        f"anti join incoming_rows using (_place) "
+        f"inner join raw.{feed.name} using (_row_hash, _copy))"
+    )
+
+
+def _hold_if_shared(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    rows: str,
+    n_rows: int,
+    columns: list[str],
+) -> None:
+    """Raise `DeliveryHeldError` if many rows that differ have one id.
+
+    Asked where ids alone identify an event: other columns may be equal by chance.
+    """
+    if not feed.identity or not {*feed.identity} <= {*columns}:
+        return
+    names = ", ".join(f'"{name}"' for name in feed.identity)
+    given = f"{rows} where " + " and ".join(f"{n} is not null" for n in names.split(", "))
+    shared = (
+        f"(from {given} and ({names}) in (select ({names}) from {given} "  # noqa: S608
+        f"group by {names} having count(distinct _row_hash) > 1))"
+    )
+    counted = landing.execute(f"select count(*) from {shared}").fetchone()  # noqa: S608
+    n = counted[0] if counted else 0
+    if n >= MIN_SHARING and n > feed.max_damaged_share * n_rows:
+        values = _examples(landing, shared, feed.identity[0])
+        raise _damaged(
+            f"{n:,} of {n_rows:,} rows share their {', '.join(feed.identity)} with a row "
+            f"that differs: {values}; one id, one event",
+            "they are kept apart where they disagree in what must agree",
+        )
+
+
+def _examples(
+    landing: duckdb.DuckDBPyConnection, rows: str, column: str, condition: str = "true"
+) -> str:
+    """The first values of a column, each with the first line that it stands on."""
+    found = landing.execute(
+        f"""
+        select "{column}", min(_line) as line
+        from {rows}
+        where {condition}
+        group by "{column}"
+        order by line
+        limit {MAX_EXAMPLES}
+        """  # noqa: S608
+    ).fetchall()
+    return ", ".join(f"{value[:40]!r} (line {line})" for value, line in found)
+
+
+def _damaged(found: str, if_accepted: str) -> DeliveryHeldError:
+    return DeliveryHeldError(
+        "ids_damaged",
+        f"{found}; nothing has landed; export it again from its source, ids as text and "
+        f"not through a spreadsheet; or accept it (eventmart accept): {if_accepted}",
+    )

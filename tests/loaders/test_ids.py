@@ -1,0 +1,125 @@
+"""Ids that are none are never taken for what they stand for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import Lab
+
+from loaders.errors import UsageError
+from loaders.landing import accept
+
+Labs = Callable[..., Lab]
+IDS = {"columns": {"a": {"required": True, "ids": True}, "b": {}, "c": {}}}
+LIST: dict[str, Any] = {"mode": "snapshot", "identity": ["a"], **IDS}
+DAMAGED = (
+    *("2.01310E+15", "2.0131e+15", "2,0131E+15", "2.01E15", " 2.01E+15 ", "-2.0E+15"),
+    *("2E+15", "2.01310 E+15", "\u00a02.01E+15", "4.06E+03", "#######", "#N/A", "#NV"),
+    *("#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#ÜBERLAUF!", "0", "0.0", "-", "--", "NaN"),
+    *("2013101000000000", "2013100000000000.0"),
+)
+SOUND = (
+    *("2013100000544100", "20148031043544100", "201411917.0", "12E4", "5E1", "0001"),
+    *("1000000000", "1704067200000000", "A-0", "#12", "", "4061", "x/" * 44),
+)
+
+
+def rows(*ids: str) -> str:
+    return "a,b\n" + "".join(f'"{value}",{number}\n' for number, value in enumerate(ids))
+
+
+@pytest.mark.fault("identity.damaged_ids")
+@pytest.mark.parametrize("value", DAMAGED)
+def test_what_a_spreadsheet_makes_of_ids_holds_a_delivery(lab: Labs, value: str) -> None:
+    things = lab(**LIST)
+    entry = things.land(rows("2013100000544100", value, "2013100001544100"))
+    assert (entry.status, entry.reason) == ("held", "ids_damaged")
+    assert f"1 of 3 rows have a damaged a: {value!r} (line 3)" in (entry.detail or "")
+    assert "export it again" in (entry.detail or "")
+    assert things.counts() == (0, 0, 0)
+
+
+@pytest.mark.parametrize("value", SOUND)
+def test_an_id_that_only_looks_like_it_lands(lab: Labs, value: str) -> None:
+    entry = lab(**LIST).land(rows("2013100000544100", value))
+    assert (entry.status, entry.n_damaged, entry.detail) == ("landed", 0, None)
+
+
+@pytest.mark.fault("identity.damaged_ids")
+def test_a_few_damaged_ids_are_counted_and_named(lab: Labs) -> None:
+    things = lab(columns={"a": {}, "b": {"ids": True}})
+    ids = [f"4.06E+03,{number}" for number in range(1, 20)]
+    last = "x,4.06E+03"
+    entry = things.land("\n".join(["a,b", *ids, last, ""]))
+    assert (entry.status, entry.n_new, entry.n_damaged) == ("landed", 20, 1)
+    noted = "1 of 20 rows have a damaged b: '4.06E+03' (line 21): no id"
+    assert entry.detail == noted
+
+
+def test_the_share_is_a_setting_of_the_feed(lab: Labs) -> None:
+    things = lab(**LIST, max_damaged_share=0.5)
+    assert things.land(rows("1", "#N/A")).status == "landed"
+    assert things.land(rows("1", "#N/A", "#REF!")).reason == "ids_damaged"
+
+
+@pytest.mark.fault("identity.shared_ids")
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["999999"] * 40,
+        [f"{n // 2}" for n in range(2, 40)],
+        [*map(str, range(1, 99)), *"7" * 9],
+    ],
+    ids=["one for all", "cut short", "one for some"],
+)
+def test_one_id_for_many_rows_that_differ_holds_a_delivery(
+    lab: Labs, ids: list[str]
+) -> None:
+    things = lab(**LIST)
+    entry = things.land(rows(*ids))
+    assert (entry.status, entry.reason) == ("held", "ids_damaged")
+    assert "share their a with a row that differs" in (entry.detail or "")
+
+
+def test_rows_that_repeat_word_for_word_share_no_id(lab: Labs) -> None:
+    assert lab(**LIST).land("a,b\n" + "1,x\n" * 40).status == "landed"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [IDS, {**IDS, "identity": ["a"]}, {"mode": "snapshot", "identity": ["a"]}],
+    ids=["no identity", "increment", "no ids"],
+)
+def test_what_is_no_list_of_its_own_events_may_share_ids(
+    lab: Labs, settings: dict[str, Any]
+) -> None:
+    assert lab(**settings).land(rows(*["7"] * 40)).status == "landed"
+
+
+def test_rows_known_by_their_lines_are_judged_with_the_new_ones(lab: Labs) -> None:
+    things = lab(**LIST)
+    known = rows(*map(str, range(1, 40)))
+    things.land(known, as_of="2024-01-01")
+    entry = things.land(known + '"2.0E+15",x\n', as_of="2024-01-02")
+    assert (entry.status, entry.n_known, entry.n_damaged) == ("landed", 39, 1)
+    entry = things.land(known + "7,other\n" * 3, as_of="2024-01-03")
+    assert (entry.status, entry.n_damaged) == ("landed", 0)
+    shared = "".join(f"{n},other\n" for n in range(1, 9))
+    assert things.land(known + shared, as_of="2024-01-04").reason == "ids_damaged"
+
+
+def test_damaged_ids_land_by_somebodys_word(lab: Labs) -> None:
+    things = lab(**LIST)
+    held = things.land(rows("1", "2.0E+15"))
+    feeds = {things.feed.name: things.feed}
+    entry = accept(things.warehouse, feeds, held.delivery_seq, "me", "no other file")
+    assert (entry.status, entry.n_new, entry.n_damaged) == ("landed", 2, 1)
+    with pytest.raises(UsageError):
+        accept(things.warehouse, feeds, held.delivery_seq, "me", "again")
+
+
+def test_seen_again_says_how_many_were_damaged(lab: Labs) -> None:
+    things: Lab = lab(**LIST, max_damaged_share=1)
+    things.land(rows("#N/A"), "a.csv", as_of="2024-01-01")
+    again = things.land(rows("#N/A"), "b.csv", as_of="2024-01-01")
+    assert (again.status, again.n_damaged) == ("seen_again", 1)
