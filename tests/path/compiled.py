@@ -23,10 +23,10 @@ class Compiled:
     models: tuple[ModelNode, ...]
     seeds: Path
 
-    def build(self, landing: Path, only: str | None = None) -> duckdb.DuckDBPyConnection:
+    def build(self, landing: Path, *only: str) -> duckdb.DuckDBPyConnection:
         """Build everything anew, in memory, as `dbt run --full-refresh` would.
 
-        Or `only` one model, and what it is built from.
+        Or `only` some models, and what they are built from.
         """
         connection = duckdb.connect()
         # Of tables so small a second thread costs more than it helps.
@@ -47,10 +47,10 @@ class Compiled:
             )
         return connection
 
-    def _ancestry(self, name: str) -> list[ModelNode]:
-        """A model and what it is built from, in order."""
+    def _ancestry(self, names: tuple[str, ...]) -> list[ModelNode]:
+        """Models and what they are built from, in order."""
         by_id = {model.unique_id: model for model in self.models}
-        found = {model.unique_id for model in self.models if model.name == name}
+        found = {model.unique_id for model in self.models if model.name in names}
         for model in reversed(self.models):
             if model.unique_id in found:
                 found.update(model.depends_on.nodes)

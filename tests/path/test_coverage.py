@@ -19,6 +19,7 @@ from loaders.feeds import FEEDS_FILE
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project, new_project
 from tests.path.simulated_city import FORM
+from tests.path.test_incremental import contents, contents_of
 
 pytestmark = pytest.mark.xdist_group("compiled")
 HEADER = (
@@ -131,7 +132,7 @@ def states(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.fault("delivery.part_of_a_window")
 @pytest.mark.parametrize(
-    "seeds", [range(8), pytest.param(range(8, 120), marks=pytest.mark.full)]
+    "seeds", [range(6), pytest.param(range(6, 120), marks=pytest.mark.full)]
 )
 def test_wholes_and_parts_say_together_what_the_sentence_says(
     compiled: Compiled, feeds: Path, tmp_path: Path, seeds: range
@@ -161,3 +162,24 @@ def test_wholes_and_parts_say_together_what_the_sentence_says(
         for state, _ in expected.values():
             n_states[state] = n_states.get(state, 0) + 1
     assert min(n_states[state] for state in ("current", "withdrawn", "aged_out")) > 5
+
+
+@pytest.mark.parametrize(
+    "seed", [3, *(pytest.param(n, marks=pytest.mark.full) for n in (5, 6, 7))]
+)
+def test_parts_by_and_by_equal_a_full_rebuild(
+    compiled: Compiled, feeds: Path, tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    created, deliveries = simulate(rng)
+    rng.shuffle(deliveries)
+    project = new_project(tmp_path)
+    facts = ("fct_service_requests", "fct_service_request_versions")
+    for one in deliveries[:5]:
+        land(project, feeds, created, one)
+        project.run("--select", *(f"+{fact}" for fact in facts))
+        with compiled.build(project.paths.landing, *facts) as connection:
+            rebuilt = contents_of(connection)
+        found = contents(project)
+        tables = [f"marts.{fact}" for fact in facts]
+        assert {t: found[t] for t in tables} == {t: rebuilt[t] for t in tables}
