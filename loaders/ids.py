@@ -104,20 +104,10 @@ def _hold_if_rounded(
     A spreadsheet holds no more. A single id may end so; that all do must be beyond chance,
     by those that landed before, or by three digits where none did.
     """
-    counts = f"""
-        select
-            count(*),
-            count(*) filter (where not regexp_full_match("{column}", '{_ROUNDED}')),
-            min(strlen("{column}"))
-        from {{rows}}
-        where regexp_full_match("{column}", '{_LONG}')
-    """  # noqa: S608
-    n_long, n_exact, shortest = landing.execute(counts.format(rows=rows)).fetchone() or (0,)
+    n_long, n_exact, shortest = _count_long(landing, rows, column)
     if n_long < MIN_EXPECTED or n_exact:
         return
-    n_before, n_exact, _ = landing.execute(
-        counts.format(rows=f"raw.{feed.name}")
-    ).fetchone() or (0, 0, 0)
+    n_before, n_exact, _ = _count_long(landing, f"raw.{feed.name}", column)
     share = n_exact / n_before if n_before else 0.9 if shortest >= 18 else 0
     if n_long * share >= MIN_EXPECTED:
         raise _damaged(
@@ -125,6 +115,23 @@ def _hold_if_rounded(
             f"after them, such as {_examples(landing, rows, column)}: they were rounded",
             "they land as they are",
         )
+
+
+def _count_long(
+    landing: duckdb.DuckDBPyConnection, rows: str, column: str
+) -> tuple[int, int, int]:
+    """How many ids are longer than 15 digits, how many of them exact; the shortest."""
+    found = landing.execute(
+        f"""
+        select
+            count(*),
+            count(*) filter (where not regexp_full_match("{column}", '{_ROUNDED}')),
+            coalesce(min(strlen("{column}")), 0)
+        from {rows}
+        where regexp_full_match("{column}", '{_LONG}')
+        """  # noqa: S608
+    ).fetchone()
+    return found or (0, 0, 0)
 
 
 def _hold_if_shared(
