@@ -12,6 +12,7 @@ from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
 from loaders.times import clock_time
+from loaders.unread import known_formats, unread_times
 
 
 def stated_as_of(
@@ -40,11 +41,16 @@ def found_as_of(
         return max(moments), "newest"
     if feed.as_of.arrival:
         return ledger.arrival(landing, entry), "arrival"
-    raise DeliveryError(
-        "no_as_of",
-        "no date to place it by: none given, none in the file's name, none readable in "
-        f"{', '.join(feed.as_of.newest) or 'its columns'}; give one with --as-of",
-    )
+    where = ", ".join(feed.as_of.newest) or "its columns"
+    start = f"no date to place it by: none given, none in the file's name, none in {where}"
+    if unread := unread_times(landing, feed, parsed):
+        found = "; ".join(map(str, unread))
+        raise DeliveryError(
+            "no_as_of",
+            f"{start} that is readable: {found}; {known_formats(feed)}, as --as-of does "
+            "not make these readable",
+        )
+    raise DeliveryError("no_as_of", f"{start}; give one with --as-of")
 
 
 def _newest(

@@ -15,6 +15,9 @@ from loaders.parse import Parsed
 # Fewer rows that share ids are set apart later; they say nothing of the whole.
 MIN_SHARING = 10
 MAX_EXAMPLES = 5
+# So many would be other than they are, if it were chance: once in a thousand deliveries.
+MIN_EXPECTED = 7
+_LONG, _ROUNDED = r"\d{16,40}", r"\d{15}0+"
 _BLANK = r"[\s\x{a0}]*"
 _DAMAGED = "|".join(
     (
@@ -72,7 +75,11 @@ def judge_ids(
             if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
                 raise _damaged(f"{found}; the digits are lost", "such rows are set aside")
             entry.detail = "; ".join(filter(None, (entry.detail, f"{found}: no id")))
-    if not entry.accepted_by and entry.mode != "increment":
+    if entry.accepted_by:
+        return
+    for name in columns:
+        _hold_if_rounded(landing, feed, rows, name)
+    if entry.mode != "increment":
         _hold_if_shared(landing, feed, rows, n_rows, columns)
 
 
@@ -87,6 +94,44 @@ def _rows(feed: Feed, parsed: Parsed, columns: list[str]) -> str:
         f"anti join incoming_rows using (_place) "
         f"inner join raw.{feed.name} using (_row_hash, _copy))"
     )
+
+
+def _hold_if_rounded(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, column: str
+) -> None:
+    """Raise `DeliveryHeldError` if long ids have nothing but zeros after 15 digits.
+
+    A spreadsheet holds no more. A single id may end so; that all do must be beyond chance,
+    by those that landed before, or by three digits where none did.
+    """
+    n_long, n_exact, shortest = _count_long(landing, rows, column)
+    if n_long < MIN_EXPECTED or n_exact:
+        return
+    n_before, n_exact, _ = _count_long(landing, f"raw.{feed.name}", column)
+    share = n_exact / n_before if n_before else 0.9 if shortest >= 18 else 0
+    if n_long * share >= MIN_EXPECTED:
+        raise _damaged(
+            f"none of {n_long:,} {column}s of more than 15 digits has another digit than 0 "
+            f"after them, such as {_examples(landing, rows, column)}: they were rounded",
+            "they land as they are",
+        )
+
+
+def _count_long(
+    landing: duckdb.DuckDBPyConnection, rows: str, column: str
+) -> tuple[int, int, int]:
+    """How many ids are longer than 15 digits, how many of them exact; the shortest."""
+    found = landing.execute(
+        f"""
+        select
+            count(*),
+            count(*) filter (where not regexp_full_match("{column}", '{_ROUNDED}')),
+            coalesce(min(strlen("{column}")), 0)
+        from {rows}
+        where regexp_full_match("{column}", '{_LONG}')
+        """  # noqa: S608
+    ).fetchone()
+    return found or (0, 0, 0)
 
 
 def _hold_if_shared(

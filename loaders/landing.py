@@ -29,8 +29,10 @@ from loaders.neighbors import Neighbors, write_deltas
 from loaders.parse import Parsed, parse
 from loaders.paths import Paths
 from loaders.records import Body
+from loaders.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of
 from loaders.unpack import Member, members
+from loaders.unread import judge_rejects, judge_times
 from loaders.warehouse import check_space
 
 
@@ -174,7 +176,8 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
 
     Raises:
         DeliveryError: if it cannot be read.
-        DeliveryHeldError: if its ids are damaged.
+        DeliveryHeldError: if too little of it can, or its ids are damaged, and nobody has
+            accepted that.
     """
     landing = warehouse.landing
     if ledger.copy_if_seen(landing, entry):
@@ -188,6 +191,8 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
     if parsed.body.n_records == parsed.body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"
         return None
+    judge_rejects(landing, entry, parsed.body)
+    judge_times(landing, feed, entry, parsed)
     if entry.as_of is None:
         entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
     find_coverage(landing, feed, entry, parsed)
@@ -282,13 +287,7 @@ def insert_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body)
         f"""
         insert into raw.rejects
         select ?, ?, line, byte_offset, unhex(raw), reason, detail
-        from read_csv(
-            ?, auto_detect = false, header = false, columns = {{
-                'line': 'BIGINT', 'byte_offset': 'BIGINT', 'raw': 'VARCHAR',
-                'reason': 'VARCHAR', 'detail': 'VARCHAR'
-            }}, delim = ',', quote = '"',
-            max_line_size = {2 * body.longest_reject + 1000}
-        )
+        from {rejects_of(body)}
         """,  # noqa: S608
         [entry.delivery_seq, entry.feed, str(body.rejects)],
     )

@@ -66,10 +66,9 @@ def clock_time(feed: Feed, text: str) -> str:
     return _first(feed, text, lambda reading: _local(reading, feed.zone))
 
 
-def is_readable(feed: Feed, text: str) -> str:
-    """Whether a text can be read as time; in less time than reading it takes."""
-    found = _first(feed, text, lambda reading: reading.clock or reading.value)
-    return f"{found} is not null"
+def any_time(feed: Feed, text: str) -> str:
+    """The time as a text has it, in whatever zone; sooner found than `clock_time`."""
+    return _first(feed, text, lambda reading: reading.clock or reading.value)
 
 
 def macros(feed: Feed) -> dict[str, str]:

@@ -81,6 +81,27 @@ def test_one_id_for_many_rows_that_differ_holds_a_delivery(
     assert "share their a with a row that differs" in (entry.detail or "")
 
 
+@pytest.mark.fault("identity.damaged_ids")
+def test_long_ids_rounded_to_fifteen_digits_hold_a_delivery(lab: Labs) -> None:
+    things = lab(**LIST)
+    exact = [f"20131000{n:04}544{n % 3:03}" for n in range(30)]
+    rounded = [f"{value[:15]}000" for value in exact]
+    assert things.land(rows(*rounded)).reason == "ids_damaged"
+    assert things.land(rows(*exact), as_of="2024-01-01").status == "landed"
+
+
+@pytest.mark.parametrize(("n", "reason"), [(30, "ids_damaged"), (9, None)])
+def test_rounding_is_told_from_chance_by_what_landed_before(
+    lab: Labs, n: int, reason: str | None
+) -> None:
+    things = lab(**LIST)
+    # Two of three end in zero by themselves.
+    exact = [f"20131000{n:04}544{n % 3 // 2}" for n in range(60)]
+    things.land(rows(*exact), as_of="2024-01-01")
+    rounded = [f"{value[:15]}0" for value in exact]
+    assert things.land(rows(*rounded[:n]), as_of="2024-01-02").reason == reason
+
+
 def test_rows_that_repeat_word_for_word_share_no_id(lab: Labs) -> None:
     assert lab(**LIST).land("a,b\n" + "1,x\n" * 40).status == "landed"
 

@@ -63,6 +63,7 @@ class Delivery:
         sound: how many rows it has of each event, by name, that can be read.
         damaged: how many rows it has of which nothing can be known.
         must_be_held: whether so much of it is damaged that nothing may land.
+        as_of: what it speaks for, if that is stated: a part does not say.
     """
 
     feed: str
@@ -70,6 +71,7 @@ class Delivery:
     sound: Counter[str] = field(default_factory=Counter)
     damaged: int = 0
     must_be_held: bool = False
+    as_of: str | None = None
 
 
 def events_of(rng: random.Random, days: int, n: int) -> list[Event]:
@@ -159,6 +161,7 @@ def requests(
             for e in held
         ]
         delivery = Delivery("service_requests", folder / f"requests_{number}.csv")
+        delivery.as_of = None if kind in PARTS else as_of.isoformat()
         damage(rows, [layout("Case Created dttm")], ["not known"], kind, rng)
         _account(delivery, [request_name(e) for e in held], rows)
         delivery.path = write(delivery.path, [layout(n) for n in names], rows, rng)
@@ -198,6 +201,7 @@ def accidents_of(
             # Two offenses of two incidents under one id.
             rows[3]["OFFENSE_ID"] = rows[4]["OFFENSE_ID"]
         delivery = Delivery("accidents", folder / f"accidents_{number}.csv")
+        delivery.as_of = None if kind in PARTS else as_of.isoformat()
         damage(rows, ["OFFENSE_ID"], DAMAGED_IDS, kind, rng)
         _account(delivery, [event.incident for event in held], rows)
         upper = {name.upper(): name for name in header}
@@ -242,6 +246,7 @@ def purchases(folder: Path, rng: random.Random, kinds: list[str]) -> list[Delive
 
 # ---------------------------------------------------------------- what is wrong
 
+PARTS = ("half", "filtered", "archive")
 DAMAGED_IDS = ["2.01310E+15", "2,0E+15", "4.06E+03", "#######", "#N/A", "#REF!", "0", "-"]
 
 
@@ -254,7 +259,8 @@ def part_of(events: list[Event], kind: str, rng: random.Random) -> list[Event]:
         case "filtered":
             return [event for event in events if event.number % 3 == 0]
         case "archive":
-            return [event for event in events if event.at.year == TODAY.year - 1]
+            archived = [event for event in events if event.at.year == TODAY.year - 1]
+            return archived or events
     return events
 
 
