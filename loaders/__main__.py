@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,7 @@ from loaders.tell import (
     tell_versions,
 )
 from loaders.trace import trace as trace_key
+from loaders.untaken import Untaken, untaken, untaken_lines
 from loaders.warehouse import create_tables, open_landing
 from loaders.watch import repeat
 
@@ -176,6 +177,8 @@ def land(
             raise UsageError("--as-of goes with the SOURCEs that it is about")
         if "-" in sources and not as_of and not chosen[0].as_of.newest:
             raise UsageError("standard input has no name to date it by; give --as-of")
+        if not sources:
+            _tell_untaken(untaken(warehouse.paths, feeds.values(), chosen))
         taken = []
         for feed, offer in _progress(_offers(warehouse.paths, chosen, sources)):
             # Who names a file wants it read; what is far away only if it is news.
@@ -218,11 +221,16 @@ def watch(
         raise UsageError("standard input comes once; use: eventmart land FEED -")
     is_built = not builds
     seen: dict[str, str | None] = {}
+    told: set[Untaken] = set()
 
     def poll() -> None:
-        nonlocal is_built, seen
+        nonlocal is_built, seen, told
         with _writing(settings) as (warehouse, feeds):
             chosen = _chosen(feeds, feed_name)
+            if not sources:
+                found = untaken(paths, feeds.values(), chosen)
+                _tell_untaken(one for one in found if one not in told)
+                told = set(found)
             offers = _offers(paths, chosen, sources, may_be_missing=True)
             # A file that was another at the poll before may still be written to.
             taken = [
@@ -551,6 +559,11 @@ def _tell(taken: Taken) -> None:
             line if taken.is_new else f"still {line}",
             err=entry.status not in ledger.SETTLED,
         )
+
+
+def _tell_untaken(found: Iterable[Untaken]) -> None:
+    for line in untaken_lines(found):
+        click.echo(printable(line))
 
 
 def _end_of(moment: str) -> datetime:

@@ -27,7 +27,7 @@ from loaders.ledger import Entry
 from loaders.parse import Parsed, parse
 from loaders.paths import Paths
 from loaders.records import Body
-from loaders.sources.local import is_as_stamped, stamp_of
+from loaders.sources.local import is_as_stamped, stamp_of, uri_of
 from loaders.unpack import Member, members
 from loaders.warehouse import check_space
 
@@ -61,7 +61,7 @@ def land_file(
         The ledger's entries, landed or not. A file that cannot be opened as what it
         says it is gets an entry of its own.
     """
-    uri = uri or str(path)
+    uri = uri or uri_of(path)
     entry = Entry(feed.name, feed.mode, uri)
     try:
         stamp, found = stamp_of(path), members(path, feed.member, feed.limits)

@@ -178,7 +178,8 @@ def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
 
 def _is_wanted(entry: zipfile.ZipInfo, pattern: str) -> bool:
     name = PurePosixPath(entry.filename).name.lower()
-    return _is_file(entry) and not _is_fork(entry.filename) and fnmatch(name, pattern)
+    is_like = fnmatch(name, pattern.lower())
+    return is_like and _is_file(entry) and not _is_fork(entry.filename)
 
 
 def _is_file(entry: zipfile.ZipInfo) -> bool:

@@ -353,7 +353,7 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
             connection.execute("set TimeZone = 'UTC'")
             return connection
         except duckdb.IOException as error:
-            if _is_full(error):
+            if is_full(error):
                 raise
             if "could not set lock" not in str(error).lower():
                 message = f"{path}: cannot be opened: {error}"
@@ -373,7 +373,7 @@ def _full_disk_named(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error) as error:
-        if not _is_full(error):
+        if not is_full(error):
             raise
         raise EventmartError(
             f"{folder}: the disk is full ({error}); what had not landed has left no "
@@ -381,7 +381,8 @@ def _full_disk_named(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _is_full(error: Exception) -> bool:
+def is_full(error: Exception) -> bool:
+    """Whether an error says that a disk is full."""
     full = {errno.ENOSPC, errno.EDQUOT}
     if isinstance(error, OSError):
         return error.errno in full

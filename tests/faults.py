@@ -36,6 +36,9 @@ FAULTS = {
         "shrunk_or_exploded": "a delivery far smaller or larger than its neighbours",
         "earlier_window": "a newer delivery whose window starts earlier",
         "future": "an as-of in the future",
+        "odd_name": "names that are no text, that climb lines or fill 255 bytes",
+        "unforeseen": "a file that makes the loader fail in a way nobody foresaw",
+        "not_taken": "files in the inbox that no feed takes",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {
