@@ -1,6 +1,7 @@
 """Feed settings: `feeds.yml`, validated."""
 
 import re
+import unicodedata
 from collections.abc import Hashable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -33,9 +34,16 @@ RESERVED = (
 def canonical(header: str) -> str:
     """A header as a column name: its letters and digits in lower case, joined by `_`.
 
-    `Case Summary`, `CASE_SUMMARY` and ` case-summary ` are one column.
+    `Case Summary`, `CASE_SUMMARY` and ` case-summary ` are one column. Letters of any
+    script are kept, with the marks that tell some apart; one letter written in two ways
+    is one. A header without any is ''.
     """
-    return re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_")
+    folded = unicodedata.normalize("NFKC", header).casefold()
+    text = "".join(
+        char if unicodedata.category(char)[0] in "LNM" else " "
+        for char in unicodedata.normalize("NFKC", folded)
+    )
+    return "_".join(word for word in text.split() if any(map(str.isalnum, word)))
 
 
 class Settings(BaseModel):
@@ -187,11 +195,18 @@ class Feed(Settings):
                 raise ValueError(f"sources: {error}") from error
         if self.query:
             self._check_query(self.query)
-        headers = [canonical(h) for c in self.columns.values() for h in c.aliases]
-        headers += self.columns
-        if twice := sorted({h for h in headers if headers.count(h) > 1}):
-            raise ValueError(f"headers of more than one column: {', '.join(twice)}")
+        self._check_headers()
         return self
+
+    def _check_headers(self) -> None:
+        owner = {name: name for name in self.columns}
+        for name, column in self.columns.items():
+            for alias in column.aliases:
+                header = canonical(alias)
+                if not header:
+                    raise ValueError(f"alias {alias!r} of {name} has no letter or digit")
+                if owner.setdefault(header, name) != name:
+                    raise ValueError(f"headers of more than one column: {header}")
 
     def _check_query(self, query: Query) -> None:
         if self.mode != "increment":

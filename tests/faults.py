@@ -57,6 +57,7 @@ FAULTS = {
         "added_column": "a column added",
         "removed_column": "a column missing",
         "renamed_column": "a column renamed, re-cased or re-spaced",
+        "other_scripts": "headers in other scripts, or without any letter",
         "duplicate_column": "a column twice",
         "two_headers": "a header row again further down",
         "preamble": "lines before the header",
