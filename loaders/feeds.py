@@ -27,7 +27,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length
 # Tables of the loader's own, beside those of the feeds.
 RESERVED = (
     *("deliveries", "presence", "rejects", "open_rejects"),
-    *("file_stamps", "known_lines", "format"),
+    *("file_stamps", "known_lines", "format", "feed_settings"),
+)
+# What databases, Python, spreadsheets and Esri write for nothing, and hardly anybody for
+# something. `NA`, `None` and `-` may be names, so that feeds name them themselves.
+_NULL_WORDS = (
+    *("\\N", "NULL", "Null", "null", "<NULL>", "<Null>", "<null>"),
+    *("NaN", "NAN", "nan", "N/A", "n/a", "#N/A"),
 )
 
 
@@ -166,6 +172,7 @@ class Feed(Settings):
     max_preamble_lines: int = Field(default=0, ge=0, le=1000)
     limits: Limits = Limits()
     null_markers: tuple[str, ...] = ()
+    default_null_markers: bool = True
     as_of: AsOf
     window: Window | None = None
     layouts: tuple[Layout, ...] = Field(min_length=1)
@@ -226,6 +233,15 @@ class Feed(Settings):
     def remote_sources(self) -> tuple[str, ...]:
         """Those of its sources that are URLs."""
         return tuple(source for source in self.sources if address.scheme(source))
+
+    @property
+    def null_words(self) -> tuple[str, ...]:
+        """What means nothing, in each spelling; '' always does."""
+        words = [word for word in _NULL_WORDS if self.delimiter not in word]
+        cases = (str, str.lower, str.upper, str.capitalize, str.title)
+        spelled = [case(marker) for marker in self.null_markers for case in cases]
+        defaults = words if self.default_null_markers else []
+        return tuple(dict.fromkeys(("", *defaults, *spelled)))
 
     @property
     def by_header(self) -> dict[str, str]:

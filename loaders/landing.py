@@ -8,8 +8,7 @@ An increment has only `+`, for rows that were known already: it holds these, and
 rows that were first read in it.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +28,7 @@ from loaders.paths import Paths
 from loaders.records import Body
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
 from loaders.unpack import Member, members
-from loaders.warehouse import check_space
+from loaders.warehouse import check_space, transaction
 
 
 @dataclass(frozen=True)
@@ -180,20 +179,6 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
         entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
     return parsed
-
-
-@contextmanager
-def transaction(landing: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All that the block writes, or nothing of it."""
-    landing.execute("begin")
-    try:
-        yield
-        landing.execute("commit")
-    except BaseException:
-        # After a failed commit there is no transaction left to roll back.
-        with suppress(duckdb.Error):
-            landing.execute("rollback")
-        raise
 
 
 def _refuse(landing: duckdb.DuckDBPyConnection, entry: Entry, error: DeliveryError) -> None:

@@ -17,6 +17,7 @@ from loaders import lines
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
+from loaders.odd_words import odd_words
 from loaders.read import read_csv, read_geojson
 from loaders.records import (
     HEADER_PADDING,
@@ -119,9 +120,13 @@ def _parse(
         notes.append(f"lines before the header: {head.preamble[:1000]!r}")
     entry.detail = "; ".join(notes) or None
     try:
-        return _read(landing, feed, entry, head, body, columns)
+        parsed = _read(landing, feed, entry, head, body, columns)
     except duckdb.InvalidInputException as error:
         raise ParseError("not_parsed", f"DuckDB refuses it: {str(error)[:300]}") from error
+    if odd := odd_words(landing, feed):
+        notes.append(odd)
+    entry.detail = "; ".join(notes) or None
+    return parsed
 
 
 def _read(
@@ -371,7 +376,7 @@ def _load(
     if body.numbered:
         fields.insert(0, "line")
     declared = ", ".join(f"'{field}': 'VARCHAR'" for field in fields)
-    nulls = ", ".join(literal(marker) for marker in ("", *feed.null_markers))
+    nulls = ", ".join(map(literal, feed.null_words))
     hashed = sorted(name for name in columns if name not in feed.volatile)
     parts = ", ".join(
         f"case when c{columns[name]} is not null then ? end, c{columns[name]}"

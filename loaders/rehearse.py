@@ -11,10 +11,11 @@ from loaders.doubt import hold_if_suspicious
 from loaders.drops import receive, scratch
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed
-from loaders.landing import Warehouse, prepare, transaction, write
+from loaders.landing import Warehouse, prepare, write
 from loaders.ledger import Entry
 from loaders.sources.offer import Offer
 from loaders.unpack import Member, members
+from loaders.warehouse import transaction
 
 N_EXAMPLES = 5
 

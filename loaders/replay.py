@@ -17,11 +17,11 @@ from loaders.landing import (
     hold_rows,
     insert_new,
     insert_rejects,
-    transaction,
     write_deltas,
 )
 from loaders.ledger import Entry
 from loaders.parse import parse
+from loaders.warehouse import transaction
 
 
 def replay(

@@ -19,6 +19,7 @@ import duckdb
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.paths import sync
+from loaders.reread import reread
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -137,14 +138,21 @@ create table if not exists raw.file_stamps (
     stamp varchar not null,
     refused_by varchar
 );
+
+-- By what settings the rows of a feed are read, and how often they were read again by
+-- others: see reread.py.
+create table if not exists raw.feed_settings (
+    feed varchar not null,
+    settings varchar not null,
+    n_rereads bigint not null
+);
 """
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
     """Create the ledger and a raw table per feed where they are missing.
 
-    A column that a feed has gained since is added and filled from `_extra`, where
-    earlier deliveries' values of it were kept.
+    What has landed follows the settings: see reread.py.
 
     Raises:
         UsageError: if what is there was written by a version that hashed otherwise.
@@ -176,7 +184,11 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
         known = _columns(connection, feed.name)
         for name in feed.columns:
             if name not in known:
-                _promote(connection, feed.name, name)
+                connection.execute(
+                    f'alter table raw.{feed.name} add column "{name}" varchar'
+                )
+        with transaction(connection):
+            reread(connection, feed)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
@@ -189,18 +201,18 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     return {str(name) for (name,) in rows}
 
 
-def _promote(connection: duckdb.DuckDBPyConnection, feed: str, column: str) -> None:
-    connection.execute(f'alter table raw.{feed} add column "{column}" varchar')
-    connection.execute(
-        f"""
-        update raw.{feed} set
-            "{column}" = json_extract_string(_extra, '$.{column}'),
-            _extra = nullif(
-                cast(json_merge_patch(_extra, '{{"{column}": null}}') as varchar), '{{}}'
-            )
-        where json_exists(_extra, '$.{column}')
-        """  # noqa: S608
-    )
+@contextmanager
+def transaction(landing: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All that the block writes, or nothing of it."""
+    landing.execute("begin")
+    try:
+        yield
+        landing.execute("commit")
+    except BaseException:
+        # After a failed commit there is no transaction left to roll back.
+        with suppress(duckdb.Error):
+            landing.execute("rollback")
+        raise
 
 
 @contextmanager

@@ -39,6 +39,7 @@ FAULTS = {
         "odd_name": "names that are no text, that climb lines or fill 255 bytes",
         "unforeseen": "a file that makes the loader fail in a way nobody foresaw",
         "not_taken": "files in the inbox that no feed takes",
+        "later_settings": "an alias, a column or a null marker added after the rows landed",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {

@@ -24,7 +24,10 @@
 
             ledger as (
                 select
-                    cast(min(started_at) as varchar) as definition,
+                    concat(
+                        min(started_at), ' ',
+                        (select sum(n_rereads) from landing.raw.feed_settings)
+                    ) as definition,
                     max(delivery_seq) as delivery_seq,
                     coalesce(max(change_seq), 0) as change_seq,
                     json_group_object(feed, change_seq) as feeds
@@ -71,8 +74,9 @@
 {#-
     The states of sources, by what the ledger has. Tables of the ledger itself change
     with every attempt to land, others with what was landed of their feed. The definition
-    of a source is which landing it is: sequences of another landing start again, so
-    everything incremental must too.
+    of a source is which landing it is, and how often its rows were read again by other
+    settings: sequences of another landing start again, and rows that are read again keep
+    theirs, so everything incremental must be built in full.
 -#}
 {% macro source_states(ledger) -%}
     {%- set states = {} -%}
