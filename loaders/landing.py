@@ -23,7 +23,7 @@ from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.parse import Parsed, parse
+from loaders.parse import Parsed, header_of, parse
 from loaders.paths import Paths
 from loaders.records import Body
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
@@ -63,7 +63,7 @@ def land_file(
     uri = uri or uri_of(path)
     entry = Entry(feed.name, feed.mode, uri)
     try:
-        stamp, found = stamp_of(path), members(path, feed.member, feed.limits)
+        stamp, found = stamp_of(path), members_of(feed, path)
     except OSError as error:
         unreadable = DeliveryError("unreadable", f"{path}: {error.strerror}")
         _refuse(warehouse.landing, entry, unreadable)
@@ -79,11 +79,18 @@ def land_file(
     entries = []
     for member in found:
         entry = Entry(feed.name, feed.mode, uri, member.name)
-        entry.detail = f"not read: {member.beside}" if member.beside else None
+        entry.detail = member.notice
         entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
         _land(warehouse, feed, entry, member, stamp)
         entries.append(entry)
     return entries
+
+
+def members_of(feed: Feed, path: Path) -> list[Member]:
+    """The members of a delivered file that are the feed's: see `members`."""
+    is_csv = feed.format == "csv"
+    header = (lambda opening: header_of(feed, opening)) if is_csv else None
+    return members(path, feed.member, feed.limits, header)
 
 
 def accept(

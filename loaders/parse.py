@@ -14,6 +14,7 @@ from uuid import UUID
 import duckdb
 
 from loaders import lines
+from loaders.encodings import wide_encoding
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
@@ -295,6 +296,35 @@ def _fits(feed: Feed, names: list[str]) -> bool:
     except DeliveryHeldError:
         return False
     return not _missing(feed, columns) and feed.layout_of(list(columns)) is not None
+
+
+def header_of(feed: Feed, opening: bytes) -> tuple[int, int]:
+    """What the header may be at the beginning of a file, in whatever dialect.
+
+    It is the first record, unless one of the next lines is a whole header of the feed.
+
+    Returns:
+        How many columns of the feed it has, and how many columns in all.
+    """
+    text = opening.decode(wide_encoding(opening) or "utf-8", "replace").lstrip("\ufeff")
+    lines = text.splitlines(keepends=True)[:50]
+    found = [(0, 0)]
+    for number in range(len(lines)):
+        for delimiter in {feed.delimiter, *",;\t|"}:
+            # A quoted name may hold line breaks.
+            names = _first_record(lines[number:], delimiter)
+            known = {feed.by_header.get(canonical(name)) for name in names} - {None}
+            is_whole = 2 * len(known) > len(names) and _fits(feed, names)
+            if number == 0 or is_whole:
+                found.append((len(known), len(names)))
+    return max(found, key=lambda header: (header[0] / max(header[1], 1), header[1]))
+
+
+def _first_record(lines: list[str], delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(lines, delimiter=delimiter), [])
+    except csv.Error:
+        return []
 
 
 def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
