@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,6 +51,7 @@ from loaders.tell import (
     tell_versions,
 )
 from loaders.trace import trace as trace_key
+from loaders.untaken import Untaken, untaken, untaken_lines
 from loaders.warehouse import create_tables, open_landing
 from loaders.watch import repeat
 
@@ -192,6 +193,8 @@ def land(
             raise UsageError("--covers goes with the SOURCEs that it is about")
         if "-" in sources and not as_of and not chosen[0].as_of.newest:
             raise UsageError("standard input has no name to date it by; give --as-of")
+        if not sources:
+            _tell_untaken(untaken(warehouse.paths, feeds.values(), chosen))
         taken = []
         for feed, offer in _progress(_offers(warehouse.paths, chosen, sources)):
             # Who names a file wants it read; what is far away only if it is news.
@@ -236,11 +239,16 @@ def watch(
         raise UsageError("standard input comes once; use: eventmart land FEED -")
     is_built = not builds
     seen: dict[str, str | None] = {}
+    told: set[Untaken] = set()
 
     def poll() -> None:
-        nonlocal is_built, seen
+        nonlocal is_built, seen, told
         with _writing(settings) as (warehouse, feeds):
             chosen = _chosen(feeds, feed_name)
+            if not sources:
+                found = untaken(paths, feeds.values(), chosen)
+                _tell_untaken(one for one in found if one not in told)
+                told = set(found)
             offers = _offers(paths, chosen, sources, may_be_missing=True)
             # A file that was another at the poll before may still be written to.
             taken = [
@@ -595,6 +603,11 @@ def _dates_covered(given: tuple[datetime, datetime] | None) -> Dates | None:
     if first > last:
         raise click.BadParameter(f"{first} comes after {last}; the first date comes first")
     return first, last
+
+
+def _tell_untaken(found: Iterable[Untaken]) -> None:
+    for line in untaken_lines(found):
+        click.echo(printable(line))
 
 
 def _end_of(moment: str) -> datetime:

@@ -101,7 +101,7 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> Text:
         DeliveryHeldError: for UTF-16 or UTF-32 that the feed does not expect.
     """
     with path.open("rb") as stream:
-        wide = _wide_encoding(stream.read(512))
+        wide = wide_encoding(stream.read(512))
     expected = ", ".join(candidates)
     if wide:
         if wide.startswith("utf-16") and "utf-16" in candidates:
@@ -132,7 +132,7 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> Text:
     return Text(narrow[0], is_whole=False, is_doubtful=is_mixed and narrow[0] != "utf-8")
 
 
-def _wide_encoding(opening: bytes) -> str | None:
+def wide_encoding(opening: bytes) -> str | None:
     """UTF-16 or UTF-32, if a file that begins like this is in it."""
     for mark, encoding in _MARKS.items():
         if opening.startswith(mark):

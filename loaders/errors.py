@@ -20,12 +20,15 @@ class BusyError(EventmartError):
 
 
 class DeliveryError(EventmartError):
-    """A delivery cannot be read at all; the ledger says `failed`."""
+    """A delivery cannot be read at all; the ledger says `failed`.
+
+    Names of files may hold bytes that are no text: the detail has them escaped.
+    """
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
-        self.detail = detail
+        self.detail = detail.encode("utf-8", "backslashreplace").decode()
 
 
 class DeliveryHeldError(DeliveryError):

@@ -1,6 +1,7 @@
 """Feed settings: `feeds.yml`, validated."""
 
 import re
+import unicodedata
 from collections.abc import Hashable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -30,16 +31,29 @@ NAMED_FORMATS = ("iso", "us", "excel_serial", "epoch_s", "epoch_ms", "epoch_us")
 # Tables of the loader's own, beside those of the feeds.
 RESERVED = (
     *("deliveries", "presence", "rejects", "open_rejects"),
-    *("file_stamps", "known_lines", "format", "feed_times"),
+    *("file_stamps", "known_lines", "format", "feed_times", "feed_settings"),
+)
+# What databases, Python, spreadsheets and Esri write for nothing, and hardly anybody for
+# something. `NA`, `None` and `-` may be names, so that feeds name them themselves.
+_NULL_WORDS = (
+    *("\\N", "NULL", "Null", "null", "<NULL>", "<Null>", "<null>"),
+    *("NaN", "NAN", "nan", "N/A", "n/a", "#N/A"),
 )
 
 
 def canonical(header: str) -> str:
     """A header as a column name: its letters and digits in lower case, joined by `_`.
 
-    `Case Summary`, `CASE_SUMMARY` and ` case-summary ` are one column.
+    `Case Summary`, `CASE_SUMMARY` and ` case-summary ` are one column. Letters of any
+    script are kept, with the marks that tell some apart; one letter written in two ways
+    is one. A header without any is ''.
     """
-    return re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_")
+    folded = unicodedata.normalize("NFKC", header).casefold()
+    text = "".join(
+        char if unicodedata.category(char)[0] in "LNM" else " "
+        for char in unicodedata.normalize("NFKC", folded)
+    )
+    return "_".join(word for word in text.split() if any(map(str.isalnum, word)))
 
 
 class Settings(BaseModel):
@@ -216,6 +230,7 @@ class Feed(Settings):
     formats: Formats = ()
     times: tuple[Name, ...] = ()
     max_untyped_share: float = Field(default=0.05, ge=0, le=1)
+    default_null_markers: bool = True
     as_of: AsOf
     window: Window | None = None
     covers: Covers = Covers()
@@ -264,11 +279,18 @@ class Feed(Settings):
                 raise ValueError(f"sources: {error}") from error
         if self.query:
             self._check_query(self.query)
-        headers = [canonical(h) for c in self.columns.values() for h in c.aliases]
-        headers += self.columns
-        if twice := sorted({h for h in headers if headers.count(h) > 1}):
-            raise ValueError(f"headers of more than one column: {', '.join(twice)}")
+        self._check_headers()
         return self
+
+    def _check_headers(self) -> None:
+        owner = {name: name for name in self.columns}
+        for name, column in self.columns.items():
+            for alias in column.aliases:
+                header = canonical(alias)
+                if not header:
+                    raise ValueError(f"alias {alias!r} of {name} has no letter or digit")
+                if owner.setdefault(header, name) != name:
+                    raise ValueError(f"headers of more than one column: {header}")
 
     def _check_query(self, query: Query) -> None:
         if self.mode != "increment":
@@ -310,6 +332,15 @@ class Feed(Settings):
             name: name in self.times or self.columns[name].required
             for name in (*self.as_of.newest, *window, *self.times)
         }
+
+    @property
+    def null_words(self) -> tuple[str, ...]:
+        """What means nothing, in each spelling; '' always does."""
+        words = [word for word in _NULL_WORDS if self.delimiter not in word]
+        cases = (str, str.lower, str.upper, str.capitalize, str.title)
+        spelled = [case(marker) for marker in self.null_markers for case in cases]
+        defaults = words if self.default_null_markers else []
+        return tuple(dict.fromkeys(("", *defaults, *spelled)))
 
     @property
     def by_header(self) -> dict[str, str]:

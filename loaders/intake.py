@@ -1,20 +1,35 @@
 """Take what sources offer: fetch what is new, land it, remember that it is done."""
 
 import hashlib
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+
 from loaders import __version__, ledger
 from loaders.coverage import Dates
 from loaders.drops import scratch
-from loaders.errors import DeliveryError
+from loaders.errors import DeliveryError, EventmartError
 from loaders.feeds import Feed
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.sources import address, http, local, postgres, s3
 from loaders.sources.offer import Fetched, Offer
+from loaders.warehouse import is_full
+
+# After these no other offer would fare better.
+_OF_ALL = (
+    EventmartError,
+    MemoryError,
+    duckdb.FatalException,
+    duckdb.InternalException,
+    duckdb.InterruptException,
+    duckdb.IOException,
+    duckdb.OutOfMemoryException,
+)
 
 
 def named(
@@ -94,7 +109,8 @@ def take(
     """Fetch and land an offer, unless it is as it was when it was dealt with.
 
     What was refused is tried again when it has changed, when it might be judged in
-    another way, and on another day; not at every poll.
+    another way, and on another day; not at every poll. Whatever goes wrong with one
+    offer keeps no other out: it is an entry of its own.
 
     Args:
         warehouse: where to.
@@ -104,6 +120,47 @@ def take(
         covers: the dates that it covers by the caller's word.
         anew: whether to land it even if it was dealt with before.
     """
+    try:
+        return _take(warehouse, feed, offer, given, covers, anew=anew)
+    except DeliveryError as error:
+        return _fail(warehouse, feed, offer, error)
+    except Exception as error:
+        if _concerns_all(warehouse, error):
+            raise
+        return _fail(warehouse, feed, offer, _unexpected(error))
+
+
+def _concerns_all(warehouse: Warehouse, error: Exception) -> bool:
+    """Whether a failure is of the warehouse, its disk or its user, not of one offer."""
+    if isinstance(error, OSError) and error.filename:
+        place = Path(str(error.filename))
+        is_delivered = place.is_relative_to(warehouse.paths.inbox)
+        is_ours = place.is_relative_to(warehouse.paths.data) and not is_delivered
+        return is_ours or is_full(error)
+    is_interrupt = isinstance(error.__cause__, KeyboardInterrupt)
+    return is_interrupt or is_full(error) or isinstance(error, _OF_ALL)
+
+
+def _unexpected(error: Exception) -> DeliveryError:
+    """A failure that nobody foresaw, with what a report of it needs."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return DeliveryError(
+        "unexpected_error",
+        f"{type(error).__name__}: {error} ({Path(place.filename).name}, line "
+        f"{place.lineno}); nothing else is affected; look at the file, and report this "
+        "with it",
+    )
+
+
+def _take(
+    warehouse: Warehouse,
+    feed: Feed,
+    offer: Offer,
+    given: datetime | None,
+    covers: Dates | None,
+    *,
+    anew: bool,
+) -> Taken:
     landing = warehouse.landing
     judged_by = _judged_by(warehouse, feed)
     settled, refused = (
@@ -115,10 +172,7 @@ def take(
     if still and offer.stamp == refused:
         return Taken(still, is_new=False)
     with scratch(warehouse.paths.fetched) as folder:
-        try:
-            fetched = offer.fetch(folder, settled)
-        except DeliveryError as error:
-            return _fail(warehouse, feed, offer, error)
+        fetched = offer.fetch(folder, settled)
         if fetched is None:
             return _well_again(warehouse, feed, offer)
         if still and fetched.stamp == refused:

@@ -8,8 +8,6 @@ An increment has only `+`, for rows that were known already: it holds these, and
 rows that were first read in it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,14 +24,14 @@ from loaders.feeds import Feed
 from loaders.ids import judge_ids
 from loaders.ledger import Entry
 from loaders.neighbors import Neighbors, write_deltas
-from loaders.parse import Parsed, parse
+from loaders.parse import Parsed, header_of, parse
 from loaders.paths import Paths
 from loaders.records import Body
 from loaders.rejects import rejects_of
-from loaders.sources.local import is_as_stamped, stamp_of
+from loaders.sources.local import is_as_stamped, stamp_of, uri_of
 from loaders.unpack import Member, members
 from loaders.unread import judge_rejects, judge_times
-from loaders.warehouse import check_space
+from loaders.warehouse import check_space, transaction
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,10 @@ def land_file(
         The ledger's entries, landed or not. A file that cannot be opened as what it
         says it is gets an entry of its own.
     """
-    uri = uri or str(path)
+    uri = uri or uri_of(path)
     entry = Entry(feed.name, feed.mode, uri)
     try:
-        stamp, found = stamp_of(path), members(path, feed.member, feed.limits)
+        stamp, found = stamp_of(path), members_of(feed, path)
     except OSError as error:
         unreadable = DeliveryError("unreadable", f"{path}: {error.strerror}")
         _refuse(warehouse.landing, entry, unreadable)
@@ -86,12 +84,19 @@ def land_file(
     entries = []
     for member in found:
         entry = Entry(feed.name, feed.mode, uri, member.name)
-        entry.detail = f"not read: {member.beside}" if member.beside else None
+        entry.detail = member.notice
         entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
         state_coverage(feed, entry, covers)
         _land(warehouse, feed, entry, member, stamp)
         entries.append(entry)
     return entries
+
+
+def members_of(feed: Feed, path: Path) -> list[Member]:
+    """The members of a delivered file that are the feed's: see `members`."""
+    is_csv = feed.format == "csv"
+    header = (lambda opening: header_of(feed, opening)) if is_csv else None
+    return members(path, feed.member, feed.limits, header)
 
 
 def accept(
@@ -198,20 +203,6 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
     find_coverage(landing, feed, entry, parsed)
     judge_ids(landing, feed, entry, parsed)
     return parsed
-
-
-@contextmanager
-def transaction(landing: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All that the block writes, or nothing of it."""
-    landing.execute("begin")
-    try:
-        yield
-        landing.execute("commit")
-    except BaseException:
-        # After a failed commit there is no transaction left to roll back.
-        with suppress(duckdb.Error):
-            landing.execute("rollback")
-        raise
 
 
 def _refuse(landing: duckdb.DuckDBPyConnection, entry: Entry, error: DeliveryError) -> None:

@@ -27,7 +27,7 @@ def reading_of(feed: Feed, head: Head, columns: dict[str, int]) -> UUID:
     """
     names = sorted(columns, key=columns.__getitem__)
     hashed = [name not in feed.volatile for name in names]
-    settings = [feed.name, head.names, names, hashed, feed.null_markers, feed.delimiter]
+    settings = [feed.name, head.names, names, hashed, feed.null_words, feed.delimiter]
     return UUID(md5(json.dumps(settings).encode(), usedforsecurity=False).hexdigest())
 
 

@@ -14,9 +14,11 @@ from uuid import UUID
 import duckdb
 
 from loaders import lines
+from loaders.encodings import wide_encoding
 from loaders.errors import DeliveryError, DeliveryHeldError
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
+from loaders.odd_words import odd_words
 from loaders.read import read_csv, read_geojson
 from loaders.records import (
     HEADER_PADDING,
@@ -130,9 +132,13 @@ def _parse(
         notes.append(f"lines before the header: {head.preamble[:1000]!r}")
     entry.detail = "; ".join(notes) or None
     try:
-        return _read(landing, feed, entry, head, body, columns)
+        parsed = _read(landing, feed, entry, head, body, columns)
     except duckdb.InvalidInputException as error:
         raise ParseError("not_parsed", f"DuckDB refuses it: {str(error)[:300]}") from error
+    if odd := odd_words(landing, feed):
+        notes.append(odd)
+    entry.detail = "; ".join(notes) or None
+    return parsed
 
 
 def _read(
@@ -322,6 +328,35 @@ def _fits(feed: Feed, names: list[str]) -> bool:
     return not _missing(feed, columns) and feed.layout_of(list(columns)) is not None
 
 
+def header_of(feed: Feed, opening: bytes) -> tuple[int, int]:
+    """What the header may be at the beginning of a file, in whatever dialect.
+
+    It is the first record, unless one of the next lines is a whole header of the feed.
+
+    Returns:
+        How many columns of the feed it has, and how many columns in all.
+    """
+    text = opening.decode(wide_encoding(opening) or "utf-8", "replace").lstrip("\ufeff")
+    lines = text.splitlines(keepends=True)[:50]
+    found = [(0, 0)]
+    for number in range(len(lines)):
+        for delimiter in {feed.delimiter, *",;\t|"}:
+            # A quoted name may hold line breaks.
+            names = _first_record(lines[number:], delimiter)
+            known = {feed.by_header.get(canonical(name)) for name in names} - {None}
+            is_whole = 2 * len(known) > len(names) and _fits(feed, names)
+            if number == 0 or is_whole:
+                found.append((len(known), len(names)))
+    return max(found, key=lambda header: (header[0] / max(header[1], 1), header[1]))
+
+
+def _first_record(lines: list[str], delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(lines, delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
 def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
     """What a header that is none might be, by the first lines of its file."""
     lines = re.split(r"\r\n|\r|\n", opening)[:50]
@@ -401,7 +436,7 @@ def _load(
     if body.numbered:
         fields.insert(0, "line")
     declared = ", ".join(f"'{field}': 'VARCHAR'" for field in fields)
-    nulls = ", ".join(literal(marker) for marker in ("", *feed.null_markers))
+    nulls = ", ".join(map(literal, feed.null_words))
     hashed = sorted(name for name in columns if name not in feed.volatile)
     parts = ", ".join(
         f"case when c{columns[name]} is not null then ? end, c{columns[name]}"

@@ -12,10 +12,11 @@ from loaders.doubt import judge
 from loaders.drops import receive, scratch
 from loaders.errors import DeliveryError
 from loaders.feeds import Feed
-from loaders.landing import Warehouse, prepare, transaction, write
+from loaders.landing import Warehouse, members_of, prepare, write
 from loaders.ledger import Entry
 from loaders.sources.offer import Offer
-from loaders.unpack import Member, members
+from loaders.unpack import Member
+from loaders.warehouse import transaction
 
 N_EXAMPLES = 5
 
@@ -73,7 +74,7 @@ def rehearse(
     with scratch(warehouse.paths.fetched) as folder:
         # Without a stamp of what was dealt with before, there is always something.
         fetched = offer.fetch(folder, None)
-        for member in members(fetched.path, feed.member, feed.limits) if fetched else ():
+        for member in members_of(feed, fetched.path) if fetched else ():
             rehearsal = Rehearsal(Entry(feed.name, feed.mode, offer.uri, member.name))
             entry = rehearsal.entry
             entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)

@@ -12,10 +12,11 @@ from loaders import ledger
 from loaders.drops import kept, restore, scratch
 from loaders.errors import EventmartError, UsageError
 from loaders.feeds import Feed
-from loaders.landing import Warehouse, insert_new, insert_rejects, transaction
+from loaders.landing import Warehouse, insert_new, insert_rejects
 from loaders.ledger import Entry
 from loaders.neighbors import hold_rows, look_around, write_deltas
 from loaders.parse import parse
+from loaders.warehouse import transaction
 
 
 def replay(

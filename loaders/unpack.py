@@ -1,4 +1,4 @@
-"""Open what was delivered: a plain file, a gzip, or the members of a zip.
+"""Open what was delivered: a plain file, a gzip, or the members of a zip, gzip or not.
 
 Members are streamed, never extracted by their names. What a file is, is decided by its
 first bytes and not by its name; a name that promises an archive must keep its word. An
@@ -15,9 +15,9 @@ import sys
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, cast
@@ -72,13 +72,18 @@ class Member:
         path: the delivered file.
         name: the member's own; None where it is the file itself.
         limits: what it may unpack to; None for what we packed ourselves.
-        beside: what else the archive holds that is not read.
+        beside: the names of what else the archive holds that is not read.
     """
 
     path: Path
     name: str | None
     limits: Limits | None = None
-    beside: str | None = None
+    beside: tuple[str, ...] = ()
+
+    @property
+    def notice(self) -> str | None:
+        """What to say of all that is not read."""
+        return f"not read: {_listed(self.beside)}" if self.beside else None
 
     @property
     def label(self) -> str:
@@ -97,15 +102,23 @@ class Member:
             yield stream
 
 
-def members(path: Path, pattern: str, limits: Limits) -> list[Member]:
+def members(
+    path: Path,
+    pattern: str,
+    limits: Limits,
+    header_of: Callable[[bytes], tuple[int, int]] | None = None,
+) -> list[Member]:
     """The members of a delivered file that match the feed's pattern.
 
-    Of several, each has been read to its end once: their checksums are right.
+    Of several, each has been read to its end once: their checksums are right. Those that
+    are something else than the others, such as a list of columns, are left beside.
 
     Args:
         path: the file as delivered.
         pattern: the feed's `member` glob, matched against a zip member's base name.
         limits: what the file may unpack to.
+        header_of: tells, by how a member begins, how many columns of the feed its header
+            has, and how many columns in all.
 
     Raises:
         DeliveryError: for an unreadable or encrypted zip, one without such a member or
@@ -123,13 +136,48 @@ def members(path: Path, pattern: str, limits: Limits) -> list[Member]:
         )
     else:
         found = [Member(path, None, limits)]
-    n_bytes = 0
+    n_bytes, openings = 0, []
     for member in found:
         with member.open() as stream:
-            while len(found) > 1 and (chunk := stream.read(CHUNK)):
+            chunk = stream.read(CHUNK) if len(found) > 1 else b""
+            openings.append(chunk)
+            while chunk:
                 n_bytes += len(chunk)
                 _check_size(path, n_bytes, limits)
-    return found
+                chunk = stream.read(CHUNK)
+    if len(found) == 1 or header_of is None:
+        return found
+    return _of_feed(path, found, [header_of(opening) for opening in openings])
+
+
+def _of_feed(
+    path: Path, found: list[Member], headers: list[tuple[int, int]]
+) -> list[Member]:
+    """Those members that may be the feed's, by how many of their columns are.
+
+    One of as many columns as those may have lost its header: it is no other thing.
+    """
+    widths = {width for n_known, width in headers if n_known and 2 * n_known >= width}
+    ours = [
+        member
+        for member, (_, width) in zip(found, headers, strict=True)
+        if width in {*widths, 0}
+    ]
+    if not widths and any(width for _, width in headers):
+        names = _listed([str(member.name) for member in found])
+        raise DeliveryError(
+            "archive_without_member",
+            f"{path.name}: no member has a header of the feed: {names}; if one of them is "
+            "to be read, add its headers to the aliases in feeds.yml",
+        )
+    others = [str(member.name) for member in found if member not in ours]
+    return [replace(member, beside=(*others, *member.beside)) for member in ours]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
 
 
 def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
@@ -150,11 +198,17 @@ def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
             wanted.append(entry)
         elif not _is_fork(entry.filename):
             others.append(_named(entry))
-    beside = ", ".join(others[:5]) + (f" and {len(others) - 5} more" * (len(others) > 5))
     if not wanted:
+        endings = sorted({PurePosixPath(name).suffix for name in others} - {"", ".zip"})
+        hint = (
+            "if one of them holds the rows, name it in feeds.yml, such as by "
+            f"member: '*{endings[0]}'"
+            if endings
+            else "ask for the file itself, or one archive of it"
+        )
         raise DeliveryError(
             "archive_without_member",
-            f"{path.name}: no {pattern} inside, but {beside or 'nothing'}",
+            f"{path.name}: no {pattern} inside, but {_listed(others) or 'nothing'}; {hint}",
         )
     for entry in wanted:
         if names[entry.filename] > 1:
@@ -173,12 +227,13 @@ def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
                 f"{entry.compress_type}; ask for deflate, as zip programs do by default",
             )
     wanted.sort(key=lambda entry: entry.filename)
-    return [Member(path, e.filename, limits, beside or None) for e in wanted]
+    return [Member(path, e.filename, limits, tuple(others)) for e in wanted]
 
 
 def _is_wanted(entry: zipfile.ZipInfo, pattern: str) -> bool:
-    name = PurePosixPath(entry.filename).name.lower()
-    return _is_file(entry) and not _is_fork(entry.filename) and fnmatch(name, pattern)
+    name = PurePosixPath(entry.filename).name.lower().removesuffix(".gz")
+    is_like = fnmatch(name, pattern.lower())
+    return is_like and _is_file(entry) and not _is_fork(entry.filename)
 
 
 def _is_file(entry: zipfile.ZipInfo) -> bool:
@@ -250,7 +305,12 @@ def _plain(member: Member) -> Iterator[IO[bytes]]:
             # Read what there is, and not what the archive says there is.
             declared, entry.file_size = entry.file_size, sys.maxsize
             with archive.open(entry) as stream:
-                yield cast(IO[bytes], _Unpacked(stream, member, declared))
+                unpacked = _Unpacked(stream, member, declared, may_be_gzip=True)
+                if unpacked.is_gzip:
+                    with igzip.IGzipFile(fileobj=cast(IO[bytes], unpacked)) as inner:
+                        yield cast(IO[bytes], _Unpacked(cast(IO[bytes], inner), member))
+                else:
+                    yield cast(IO[bytes], unpacked)
         return
     with member.path.open("rb") as raw:
         opening = raw.read(_OPENING)
@@ -312,15 +372,26 @@ class _Unpacked(io.RawIOBase):
     """What comes out of an archive, checked while it is read."""
 
     def __init__(
-        self, stream: IO[bytes], member: Member, declared: int | None = None
+        self,
+        stream: IO[bytes],
+        member: Member,
+        declared: int | None = None,
+        may_be_gzip: bool = False,
     ) -> None:
         self._stream, self._member, self._declared = stream, member, declared
         self._n_bytes = 0
         self._opening = stream.read(_OPENING)
+        self.is_gzip = may_be_gzip and self._opening[:2] == _GZIP
+        if self.is_gzip:
+            return
         if self._opening[:2] == _GZIP or self._opening[:4] in _ZIPS:
             raise DeliveryError(
                 "archive_nested",
                 f"{member.label}: is an archive inside an archive; ask for one of them",
+            )
+        if may_be_gzip and member.label.lower().endswith(".gz"):
+            raise DeliveryError(
+                "archive_broken", f"{member.label}: is called .gz but is no gzip file"
             )
         _check_is_text(self._opening, member.label)
 

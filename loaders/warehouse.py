@@ -21,6 +21,7 @@ from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.ids import DEFINITION
 from loaders.paths import sync
+from loaders.reread import reread
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -148,14 +149,21 @@ create table if not exists raw.file_stamps (
     stamp varchar not null,
     refused_by varchar
 );
+
+-- By what settings the rows of a feed are read, and how often they were read again by
+-- others: see reread.py.
+create table if not exists raw.feed_settings (
+    feed varchar not null,
+    settings varchar not null,
+    n_rereads bigint not null
+);
 """
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
     """Create the ledger and a raw table per feed where they are missing.
 
-    A column that a feed has gained since is added and filled from `_extra`, where
-    earlier deliveries' values of it were kept.
+    What has landed follows the settings: see reread.py.
 
     Raises:
         UsageError: if what is there was written by a version that hashed otherwise.
@@ -188,7 +196,11 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
         known = _columns(connection, feed.name)
         for name in feed.columns:
             if name not in known:
-                _promote(connection, feed.name, name)
+                connection.execute(
+                    f'alter table raw.{feed.name} add column "{name}" varchar'
+                )
+        with transaction(connection):
+            reread(connection, feed)
     _define_times(connection, feeds)
 
 
@@ -200,15 +212,14 @@ def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
         fingerprint = times.fingerprint(feed)
         if held.get(feed.name) == fingerprint:
             continue
-        connection.execute("begin")
-        for name, value in times.macros(feed).items():
-            connection.execute(f"create or replace macro raw.{name}(text) as {value}")
-        connection.execute("delete from raw.feed_times where feed = ?", [feed.name])
-        connection.execute(
-            "insert into raw.feed_times values (?, ?, ?)",
-            [feed.name, feed.zone, fingerprint],
-        )
-        connection.execute("commit")
+        with transaction(connection):
+            for name, value in times.macros(feed).items():
+                connection.execute(f"create or replace macro raw.{name}(text) as {value}")
+            connection.execute("delete from raw.feed_times where feed = ?", [feed.name])
+            connection.execute(
+                "insert into raw.feed_times values (?, ?, ?)",
+                [feed.name, feed.zone, fingerprint],
+            )
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
@@ -221,18 +232,18 @@ def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     return {str(name) for (name,) in rows}
 
 
-def _promote(connection: duckdb.DuckDBPyConnection, feed: str, column: str) -> None:
-    connection.execute(f'alter table raw.{feed} add column "{column}" varchar')
-    connection.execute(
-        f"""
-        update raw.{feed} set
-            "{column}" = json_extract_string(_extra, '$.{column}'),
-            _extra = nullif(
-                cast(json_merge_patch(_extra, '{{"{column}": null}}') as varchar), '{{}}'
-            )
-        where json_exists(_extra, '$.{column}')
-        """  # noqa: S608
-    )
+@contextmanager
+def transaction(landing: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All that the block writes, or nothing of it."""
+    landing.execute("begin")
+    try:
+        yield
+        landing.execute("commit")
+    except BaseException:
+        # After a failed commit there is no transaction left to roll back.
+        with suppress(duckdb.Error):
+            landing.execute("rollback")
+        raise
 
 
 @contextmanager
@@ -385,7 +396,7 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
             connection.execute("set TimeZone = 'UTC'")
             return connection
         except duckdb.IOException as error:
-            if _is_full(error):
+            if is_full(error):
                 raise
             if "could not set lock" not in str(error).lower():
                 message = f"{path}: cannot be opened: {error}"
@@ -405,7 +416,7 @@ def _full_disk_named(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error) as error:
-        if not _is_full(error):
+        if not is_full(error):
             raise
         raise EventmartError(
             f"{folder}: the disk is full ({error}); what had not landed has left no "
@@ -413,7 +424,8 @@ def _full_disk_named(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _is_full(error: Exception) -> bool:
+def is_full(error: Exception) -> bool:
+    """Whether an error says that a disk is full."""
     full = {errno.ENOSPC, errno.EDQUOT}
     if isinstance(error, OSError):
         return error.errno in full

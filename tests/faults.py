@@ -38,6 +38,10 @@ FAULTS = {
         "part_of_a_window": "a half, a month, an archive beside a rolling window",
         "taken_for_whole": "an archive, a filtered file, a short list as the whole",
         "future": "an as-of in the future",
+        "odd_name": "names that are no text, that climb lines or fill 255 bytes",
+        "unforeseen": "a file that makes the loader fail in a way nobody foresaw",
+        "not_taken": "files in the inbox that no feed takes",
+        "later_settings": "an alias, a column or a null marker added after the rows landed",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {
@@ -56,6 +60,7 @@ FAULTS = {
         "added_column": "a column added",
         "removed_column": "a column missing",
         "renamed_column": "a column renamed, re-cased or re-spaced",
+        "other_scripts": "headers in other scripts, or without any letter",
         "duplicate_column": "a column twice",
         "two_headers": "a header row again further down",
         "preamble": "lines before the header",

@@ -1,16 +1,21 @@
 """Files on a disk of ours, and standard input."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from glob import glob, has_magic
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
 from loaders.errors import UsageError
 from loaders.feeds import Feed
 from loaders.sources.offer import Fetched, Offer
+
+# How names end while a browser, an upload or an editor writes the file.
+_UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".crdownload", ".download", "~")
 
 
 class NothingThereError(UsageError):
@@ -24,6 +29,17 @@ def stamp_of(path: Path) -> str:
     """
     stat = path.stat()
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}"
+
+
+def uri_of(path: Path) -> str:
+    """What the ledger calls a file: its path, if that is text.
+
+    Other names become a `file://` URI, which no path is, with their bytes as `%E9`.
+    """
+    name = str(path)
+    if not any("\ud800" <= char <= "\udfff" for char in name):
+        return name
+    return "file://" + quote(os.fsencode(path.absolute()), safe="/ ")
 
 
 def is_as_stamped(path: Path, stamp: str) -> bool:
@@ -69,9 +85,31 @@ def named(source: str, feed: Feed) -> list[Offer]:
 
 def inbox(folder: Path, feed: Feed) -> Iterator[Offer]:
     """The feed's files in the inbox, by name."""
+    yield from map(_offer, inbox_files(folder, feed))
+
+
+def inbox_files(folder: Path, feed: Feed) -> Iterator[Path]:
+    """The paths of the feed's files in the inbox, by name; `X.CSV` is like `x.csv`."""
     for pattern in feed.inbox_globs:
-        for path in sorted(p for p in folder.glob(pattern) if p.is_file()):
-            yield _offer(path)
+        for path in sorted(p for p in folder.glob(_in_any_case(pattern)) if p.is_file()):
+            if not is_unfinished(path.relative_to(folder)):
+                yield path
+
+
+def is_unfinished(name: Path) -> bool:
+    """Whether a name is hidden, or of a kind that programs give while they write."""
+    is_hidden = any(part.startswith(".") for part in name.parts)
+    return is_hidden or name.name.lower().endswith(_UNFINISHED)
+
+
+def _in_any_case(pattern: str) -> str:
+    """A glob that matches names whatever the case of their letters."""
+
+    def both_cases(found: re.Match[str]) -> str:
+        letters = found[2] or found[3]
+        return f"[{found[1] or ''}{letters.lower()}{letters.upper()}]"
+
+    return re.sub(r"\[(!?)([^]]+)\]|([^\W\d_])", both_cases, pattern)
 
 
 def standard_input() -> Offer:
@@ -91,13 +129,14 @@ def _offer(path: Path) -> Offer:
         stamp = stamp_of(path)
     except OSError:
         # Gone since it was listed: the landing will say so.
-        return Offer(str(path), None, lambda *_: Fetched(path, None), is_local=True)
-    return Offer(str(path), stamp, lambda *_: Fetched(path, stamp), is_local=True)
+        return Offer(uri_of(path), None, lambda *_: Fetched(path, None), is_local=True)
+    return Offer(uri_of(path), stamp, lambda *_: Fetched(path, stamp), is_local=True)
 
 
 def _matches(path: Path, feed: Feed) -> bool:
     names = {Path(pattern).name for pattern in feed.inbox_globs} | {feed.member}
-    return path.is_file() and any(path.match(name) for name in names)
+    is_like = any(path.match(_in_any_case(name)) for name in names)
+    return is_like and path.is_file() and not is_unfinished(Path(path.name))
 
 
 def _patterns(feed: Feed) -> str:

@@ -24,7 +24,10 @@
 
             ledger as (
                 select
-                    cast(min(started_at) as varchar) as definition,
+                    concat(
+                        min(started_at), ' ',
+                        (select sum(n_rereads) from landing.raw.feed_settings)
+                    ) as definition,
                     max(delivery_seq) as delivery_seq,
                     coalesce(max(change_seq), 0) as change_seq,
                     json_group_object(feed, change_seq) as feeds,
@@ -75,9 +78,10 @@
 {#-
     The states of sources, by what the ledger has. Tables of the ledger itself change
     with every attempt to land, others with what was landed of their feed. The definition
-    of a source is which landing it is, and how text of the feed becomes time: sequences
-    of another landing start again, and times may be others, so everything incremental
-    must be built again too.
+    of a source is which landing it is, how often its rows were read again by other
+    settings, and how text of the feed becomes time: sequences of another landing start
+    again, rows that are read again keep theirs, and times may be others, so everything
+    incremental must be built in full.
 -#}
 {% macro source_states(ledger) -%}
     {%- set states = {} -%}

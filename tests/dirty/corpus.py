@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.dirty.strict import MARKS, Reading
+from tests.dirty.strict import MARKS, NULLS, Reading
 
 NAMES = ["id", "name", "amount", "happened on", "note"]
 MAX_RECORD_BYTES = 100_000
@@ -172,6 +172,15 @@ def column_added(draft: Draft) -> None:
         row.insert(at, draft.rng.choice(["", f"v{number}", "1,5", "é"]))
 
 
+@fault(TABLE, "text.other_scripts", combines=True)
+def columns_of_alike_letters_added(draft: Draft) -> None:
+    pair = draft.rng.choice([("Höhe", "Hähe"), ("Año", "Ano"), ("Å", "Ä"), ("ñ-1", "é-1")])
+    for name in pair:
+        draft.names.append(name)
+        for number, row in enumerate(draft.rows):
+            row.append(draft.rng.choice(["", f"{name} {number}"]))
+
+
 def drop_column(draft: Draft, name: str) -> None:
     at = draft.names.index(name)
     del draft.names[at]
@@ -235,13 +244,15 @@ def leading_zeros(draft: Draft) -> None:
 
 @fault(TABLE, "text.null_markers", combines=True)
 def words_that_may_mean_nothing(draft: Draft) -> None:
-    odd = ["NA", "N/A", "NULL", "null", "nan", "None", "-", "--", "\\N", "(null)", " "]
+    odd = ["NA", "na", "NULL", "null", "nan", "None", "NONE", "-", "\\N", "(null)", " "]
     for row in draft.rows:
         row[draft.rng.randrange(1, 5)] = draft.rng.choice(odd)
     if draft.rng.random() < 0.5:
         nulls = tuple(draft.rng.sample(odd, 2))
         draft.settings["null_markers"] = nulls
-        draft.reading = replace(draft.reading, nulls=nulls)
+        cases = (str, str.upper, str.lower, str.title)
+        spelled = {case(word) for word in nulls for case in cases}
+        draft.reading = replace(draft.reading, nulls=(*NULLS, *spelled))
 
 
 @fault(TABLE, "text.delimiter_inside", combines=True)

@@ -20,6 +20,13 @@ MARKS = {
 }
 
 
+# What always means nothing, beside an empty field.
+NULLS = (
+    *("\\N", "NULL", "Null", "null", "<NULL>", "<Null>", "<null>"),
+    *("NaN", "NAN", "nan", "N/A", "n/a", "#N/A"),
+)
+
+
 @dataclass(frozen=True)
 class Reading:
     """How a file is truly to be read."""
@@ -30,7 +37,7 @@ class Reading:
     has_header: bool = True
     # Records that read in UTF-8 are no part of a file in another encoding.
     is_doubtful: bool = False
-    nulls: tuple[str, ...] = ()
+    nulls: tuple[str, ...] = NULLS
     max_bytes: int = 16 << 20
     allows_nul: bool = False
 

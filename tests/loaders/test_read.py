@@ -337,7 +337,7 @@ def test_another_delimiter_divides(lab: Callable[..., Lab]) -> None:
 def test_null_markers_are_nulls_and_nothing_else_is(lab: Callable[..., Lab]) -> None:
     things = lab(null_markers=["null", " ", "it's"])
     things.land('a,b,c\nnull, ,it\'s\nNULL,  ,its\n"null","",\n')
-    assert things.rows() == [(None, None, None), ("NULL", "  ", "its"), (None, None, None)]
+    assert things.rows() == [(None, None, None), (None, "  ", "its"), (None, None, None)]
 
 
 PEAK = """

@@ -29,7 +29,7 @@ def sent_rows(data: bytes, feed: Feed) -> Counter[tuple[str | None, ...]]:
     """The rows of a file by Python's csv module, in the feed's columns."""
     header, *rows = csv.reader(io.StringIO(data.decode(), newline=""))
     names = [feed.by_header.get(canonical(sent), sent) for sent in header]
-    nulls = {"", *feed.null_markers}
+    nulls = {*feed.null_words}
     found = Counter[tuple[str | None, ...]]()
     for row in rows:
         values = dict(zip(names, row, strict=True))

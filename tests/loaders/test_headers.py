@@ -1,0 +1,108 @@
+"""Headers of any script: told apart by their letters, found by aliases, kept as sent."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from conftest import Lab, make_feed
+
+from loaders.feeds import canonical
+
+Labs = Callable[..., Lab]
+HEADERS = [
+    *("Höhe", "Hähe", "番号", "植物名", "Größe", "Год", "Года", "Όνομα", "السنة", "שם"),
+    *("कि", "की", "ชื่อ", "ชื้อ", "Año", "Ano", "Øl", "Ål", "年", "월", "x", "1", "x 1"),
+]
+
+
+def as_columns(**aliases: str) -> dict[str, dict[str, list[str]]]:
+    return {name: {"aliases": [alias]} for name, alias in aliases.items()}
+
+
+@pytest.mark.fault("text.other_scripts")
+def test_letters_of_any_script_tell_headers_apart() -> None:
+    names = [canonical(header) for header in HEADERS]
+    assert len({*names}) == len(HEADERS)
+    assert "" not in names
+
+
+@pytest.mark.fault("text.other_scripts", "text.renamed_column")
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        *(("Höhe", "höhe"), ("HO\u0308HE", "höhe"), (" höhe\u00a0", "höhe")),
+        *(("STRASSE", "strasse"), ("Straße", "strasse"), ("Étage-No", "étage_no")),
+        *(("ＩＤ", "id"), ("ﬁle", "file"), ("ΟΔΌΣ", "οδόσ"), ("番号（主）", "番号_主")),
+        *(("Temp. °C", "temp_c"), ("🏷️ Tag", "tag"), ("Name\ufeff", "name")),
+    ],
+)
+def test_one_name_in_several_spellings_is_one(header: str, name: str) -> None:
+    assert canonical(header) == name
+    assert canonical(name) == name
+
+
+@pytest.mark.parametrize("header", ["", " ", "—", "?!", "📦", "\u200b", "\ufe0f", "___"])
+def test_a_header_without_letters_is_none(header: str) -> None:
+    assert canonical(header) == ""
+
+
+def test_ascii_headers_are_what_they_were() -> None:
+    assert canonical("2ND_VEHICLE_TYPE") == "2nd_vehicle_type"
+    assert canonical("__Case  Created.dttm--(UTC) ") == "case_created_dttm_utc"
+
+
+@pytest.mark.fault("text.other_scripts", "text.added_column")
+def test_unknown_columns_of_any_script_are_kept_apart(lab: Labs) -> None:
+    things = lab()
+    entry = things.land("a,Höhe,Hähe,番号,—,b\n1,x,y,z,v,2\n")
+    assert entry.detail == "unknown columns kept: hähe, höhe, unnamed_5, 番号"
+    ((extra,),) = things.all("select _extra from raw.things")
+    assert json.loads(extra) == {"höhe": "x", "hähe": "y", "番号": "z", "unnamed_5": "v"}
+    # In another order and spelling they are the same row.
+    again = things.land("b,番号,hähe,a,HÖHE, - \n2,z,y,1,x,v\n")
+    assert (again.n_new, again.n_known) == (1, 0)  # but for unnamed_6
+    again = things.land("b,番号,hähe,a,—,HÖHE\n2,z,y,1,v,x\n")
+    assert (again.n_new, again.n_known) == (0, 1)
+
+
+@pytest.mark.fault("text.other_scripts", "text.renamed_column")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+def test_aliases_of_any_script_lead_to_their_column(lab: Labs, encoding: str) -> None:
+    columns = as_columns(a="Größe", strasse="Straße", hoehe="Höhe") | {"b": {}}
+    things = lab(columns=columns, encodings=["utf-8", "utf-16", "latin-1"])
+    data = "Größe,Straße,Hähe,Höhe\n1,A,2,3\n"
+    assert things.land(data.encode(encoding)).status == "landed"
+    assert things.rows() == [("1", "A", "3", None)]
+    assert things.all("select _extra from raw.things") == [('{"hähe":"2"}',)]
+
+
+@pytest.mark.fault("text.other_scripts", "text.two_headers")
+def test_a_header_of_another_script_again_is_rejected(lab: Labs) -> None:
+    things = lab(columns=as_columns(a="番号", b="植物名"))
+    entry = things.land("番号,植物名,备注\n1,x,\n番号,植物名,备注\n2,y,\n")
+    assert (entry.n_records, entry.n_rejected) == (3, 1)
+    entry = things.land("备注,番号,植物名\n,3,x\n备注,番号,植物名\n,4,y\n")
+    assert (entry.n_records, entry.n_rejected) == (2 + 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"a": {"aliases": ["—"]}}, "alias '—' of a has no letter or digit"),
+        (
+            {"a": {"aliases": ["番号"]}, "b": {"aliases": ["番号"]}},
+            "more than one column: 番号",
+        ),
+        ({"a": {"aliases": ["B"]}, "b": {}}, "headers of more than one column: b"),
+    ],
+)
+def test_aliases_that_lead_nowhere_are_refused(
+    columns: dict[str, dict[str, list[str]]], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_feed(columns=columns)
+
+
+def test_one_alias_may_stand_twice() -> None:
+    feed = make_feed(columns={"a": {"aliases": ["A", "Ä", "ä"]}})
+    assert feed.by_header == {"a": "a", "ä": "a"}
