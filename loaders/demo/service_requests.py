@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -117,6 +118,7 @@ NEWEST = Window(
 )
 # Each file with the bits of the windows that hold what it holds.
 FILES = (*((window, 1 << i) for i, window in enumerate(WINDOWS)), (NEWEST, 0b1100))
+_IN_ORDER = (*FILES[:3], FILES[4], FILES[3])
 _FIRST_DAY = date(2015, 9, 14)
 _OLDER = 0.068  # requests before the last window, for one inside it
 _OPEN = {
@@ -717,7 +719,9 @@ def _add_truth(truth: Truth, made: Arrays) -> None:
         "withdrawn": withdrawn.sum(),
         "aged_out": (gone & ~withdrawn).sum(),
         "reinstated": (seen[0] & ~seen[1] & seen[2]).sum(),
-        "changed": sum(_changed(made, seen, i).sum() for i in range(1, len(WINDOWS))),
+        "changed": sum(
+            _changed(made, before, after).sum() for before, after in pairwise(_IN_ORDER)
+        ),
         "exact_duplicate_pairs": (made["pair"] == EXACT).sum(),
         "equal_identity_pairs": (made["pair"] == SAME_IDENTITY).sum(),
     }
@@ -758,12 +762,11 @@ def _newest_event(made: Arrays) -> int:
     return int(max(made["created"][there].max(), made["settled"][closed].max()))
 
 
-def _changed(made: Arrays, seen: list[Bools], number: int) -> Bools:
-    """Requests whose status or closing differs from the window before."""
-    before, now = WINDOWS[number - 1].end, WINDOWS[number].end
-    settles = (made["settled"] > before) & (made["settled"] <= now)
+def _changed(made: Arrays, before: tuple[Window, int], after: tuple[Window, int]) -> Bools:
+    """Requests whose status or closing differs between two windows."""
+    settles = (made["settled"] > before[0].end) & (made["settled"] <= after[0].end)
     differs = (made["has_close"] == 1) | (made["status"] != made["earlier"])
-    changed: Bools = seen[number - 1] & seen[number] & settles & differs
+    changed: Bools = _inside(made, *before) & _inside(made, *after) & settles & differs
     return changed
 
 
