@@ -16,17 +16,27 @@ _FIRSTS_OF_FOUR = bytes(range(0xF0, 0xF5))
 
 
 def _mended_table() -> dict[int, int]:
-    """Byte -> character of text whose cp1252 punctuation went through cp850."""
+    """Byte -> character of text in cp1252 that was taken for cp850 on its way.
+
+    81, 8D, 8F, 90 and 9D are nothing in cp1252. Characters that became lines and blocks
+    of cp850, such as \u00c9, were lost before the text was written in one byte each.
+    """
     table = {byte: byte for byte in range(128)}
-    for mark in "\u2018\u2019\u201c\u201d\u2013\u2014\u2022\u2026":
-        sent = mark.encode("cp1252").decode("cp850").encode("latin-1")
-        table[sent[0]] = ord(mark)
+    for byte in range(128, 256):
+        mark = bytes([byte]).decode("cp1252", "ignore")
+        sent = mark.encode("cp1252").decode("cp850").encode("cp1252", "ignore")
+        if sent:
+            table[sent[0]] = ord(mark)
     return table
 
 
 _MENDED = _mended_table()
 # An apostrophe within an English word, mangled: what tells this text from plain latin-1.
 _MANGLED_WORD = re.compile(rb"[A-Za-z]\xc6(?:s|t|re|ll|ve|d|m)(?=\W)")
+# A letter that mended would be a mark where none stands: \u00e9 in `caf\u00e9` a low quote.
+_WHOLE_WORD = re.compile(
+    rb"[A-Za-z][\xe2\xe4\xe7-\xeb\xee\xef\xf8\xff]|[A-Za-z][\xf4\xf6][a-z]"
+)
 # A character of several bytes in UTF-8.
 CHARACTER = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]"
@@ -91,7 +101,8 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> Text:
 
     UTF-16 is taken on evidence only: a byte order mark, or a beginning in which every
     second byte is a NUL. So is `cp1252-via-cp850`: every byte beyond ASCII stands for a
-    mangled punctuation mark, and one of them is an apostrophe within a word.
+    mangled character, one of them is an apostrophe within a word, and none is a letter
+    of a word as it is.
 
     In a file of two encodings, UTF-8 and another, the one with more characters beyond
     ASCII wins, and records of the other are rejected one by one; so are records that do
@@ -157,17 +168,18 @@ class _Survey:
 
 def _survey(path: Path) -> _Survey:
     high: set[int] = set()
-    is_utf8, is_mangled, tail = True, False, b""
+    is_utf8, is_mangled, is_whole, tail = True, False, False, b""
     decoder = codecs.getincrementaldecoder("utf-8")()
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             if not chunk.isascii():
                 high.update(chunk.translate(None, _ASCII))
             is_mangled = is_mangled or bool(high and _MANGLED_WORD.search(tail + chunk))
+            is_whole = is_whole or bool(high and _WHOLE_WORD.search(tail + chunk))
             tail = chunk[-8:]
             is_utf8 = is_utf8 and _continues(decoder, chunk)
     is_utf8 = is_utf8 and _continues(decoder, b"", final=True)
-    return _Survey(bytes(sorted(high)), is_utf8, is_mangled)
+    return _Survey(bytes(sorted(high)), is_utf8, is_mangled and not is_whole)
 
 
 def _count_characters(path: Path) -> tuple[int, int]:

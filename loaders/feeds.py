@@ -224,6 +224,7 @@ class Feed(Settings):
     delimiter: str = Field(default=",", pattern=r"^[\t !#-~]$")
     encodings: tuple[Encoding, ...] = Field(default=("utf-8",), min_length=1)
     max_preamble_lines: int = Field(default=0, ge=0, le=1000)
+    pad_short_rows: bool = False
     limits: Limits = Limits()
     null_markers: tuple[str, ...] = ()
     zone: str = "UTC"

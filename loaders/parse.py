@@ -96,6 +96,7 @@ def parse(
                 strict,
                 lambda names: _fits(feed, names),
                 feed.max_preamble_lines,
+                feed.pad_short_rows,
             )
         except HeaderError as error:
             raise _hint(feed, error.opening) or error from error
@@ -122,12 +123,15 @@ def _parse(
     entry.encoding, entry.header = encoding, csv_record(head.names)
     entry.n_header_lines, entry.n_records = head.n_lines, body.n_records
     entry.n_rejected, entry.n_blank = body.n_rejected, body.n_blank
+    entry.n_padded = body.n_padded
     columns, layout = map_header(feed, head.names, head.opening)
     entry.layout, entry.series = layout.name, layout.series
     unknown = sorted(set(columns) - set(feed.columns))
     notes = [notice] if notice else []
     if unknown:
         notes.append(f"unknown columns kept: {', '.join(unknown)}")
+    if body.n_padded:
+        notes.append(f"{body.n_padded:,} records that ended early are padded with nulls")
     if head.preamble:
         notes.append(f"lines before the header: {head.preamble[:1000]!r}")
     entry.detail = "; ".join(notes) or None

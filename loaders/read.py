@@ -9,6 +9,9 @@ word, with their line in front; the others are rejected with their raw bytes.
 import csv
 import json
 import mmap
+import os
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +38,9 @@ from loaders.records import (
 
 # GeoJSON is read whole, which takes some ten times its size in memory.
 MAX_GEOJSON_BYTES = 256 << 20
+# Control-Z behind all records, or on last lines of its own.
+_END = re.compile(rb"(?:(?:\A|(?<=[\r\n]))\x1a[\x1a\r\n]*|\x1a+)\Z")
+_LONGEST_END = 4096
 
 
 def read_csv(
@@ -45,6 +51,7 @@ def read_csv(
     strict: bool,
     fits: Callable[[list[str]], bool] | None = None,
     max_preamble_lines: int = 0,
+    pads: bool = False,
 ) -> tuple[Head, str, Body]:
     """Prepare a CSV file: its header, the encoding chosen, and its body for DuckDB.
 
@@ -56,6 +63,7 @@ def read_csv(
         strict: judge every record here, plain or not.
         fits: whether names may be a header of the feed.
         max_preamble_lines: how many lines may stand before the header.
+        pads: whether records that end early are padded with nulls.
 
     Raises:
         HeaderError: if the header cannot be read.
@@ -69,7 +77,7 @@ def read_csv(
         is_plain = text.is_whole and not text.is_doubtful and not strict
         plain = count_plain_lines(data, head, grammar) if is_plain else None
         if plain is None:
-            body = split_strictly(sent, data, head, grammar, text, spool)
+            body = split_strictly(sent, data, head, grammar, text, spool, pads)
         elif text.codec == "utf-8":
             body = Body(in_utf8, plain, skip=head.n_lines)
         else:
@@ -82,15 +90,29 @@ def _text_file(
     path: Path, text: Text, spool: Path
 ) -> Iterator[tuple[mmap.mmap, mmap.mmap, Path]]:
     """A file as delivered, its text in an encoding that keeps ASCII, and where that is."""
-    with path.open("rb") as stream, _mapped(stream.fileno()) as sent:
+    copy = copy_of_utf16(path, text.encoding, spool) if text.is_copied else path
+    size = copy.stat().st_size - _length_of_end(copy)
+    if size == 0:
+        raise HeaderError("is empty, as is the file", "")
+    if size < copy.stat().st_size:
+        # The file as delivered is kept as it is.
+        if copy is path:
+            copy = Path(shutil.copyfile(path, spool / "before_end.csv"))
+        os.truncate(copy, size)
+    with copy.open("rb") as copied, _mapped(copied.fileno()) as data:
         if text.is_copied:
-            copy = copy_of_utf16(path, text.encoding, spool)
-            if copy.stat().st_size == 0:
-                raise HeaderError("is empty, as is the file", "")
-            with copy.open("rb") as copied, _mapped(copied.fileno()) as data:
+            with path.open("rb") as stream, _mapped(stream.fileno()) as sent:
                 yield sent, data, copy
         else:
-            yield sent, sent, path
+            yield data, data, copy
+
+
+def _length_of_end(path: Path) -> int:
+    """Bytes of the marks by which DOS ended a text: one, or a block full of them."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _LONGEST_END))
+        found = _END.search(stream.read())
+    return len(found.group()) if found else 0
 
 
 def read_geojson(path: Path, spool: Path) -> tuple[Head, str, Body]:

@@ -70,6 +70,7 @@ class Body:
         rejects: CSV of line, byte offset, raw bytes in hex, reason, detail.
         longest_reject: bytes of the longest record in it.
         is_cut: the file ends in the middle of a record.
+        n_padded: good records that ended early, and were padded.
     """
 
     path: Path
@@ -81,6 +82,7 @@ class Body:
     rejects: Path | None = None
     longest_reject: int = 0
     is_cut: bool = False
+    n_padded: int = 0
 
 
 class Grammar:
@@ -261,7 +263,13 @@ class Fault(NamedTuple):
 
 
 def split_strictly(
-    sent: mmap.mmap, data: mmap.mmap, head: Head, grammar: Grammar, text: Text, spool: Path
+    sent: mmap.mmap,
+    data: mmap.mmap,
+    head: Head,
+    grammar: Grammar,
+    text: Text,
+    spool: Path,
+    pads: bool = False,
 ) -> Body:
     """Judge every record: good ones to a clean file, the others to the rejects.
 
@@ -272,12 +280,13 @@ def split_strictly(
         grammar: by which to read it.
         text: how it is decoded.
         spool: scratch folder.
+        pads: whether records that end early are padded, and not rejected.
 
     Raises:
         DeliveryHeldError: for a second header other than the first.
     """
     clean, rejects = spool / "clean.csv", spool / "rejects.csv"
-    judge = _Judge(head, grammar, text)
+    judge = _Judge(head, grammar, text, pads)
     n_records = n_blank = n_rejected = longest = 0
     is_cut = False
     offset = head.offset
@@ -311,6 +320,7 @@ def split_strictly(
         rejects=rejects,
         longest_reject=longest,
         is_cut=is_cut,
+        n_padded=judge.n_padded,
     )
 
 
@@ -382,7 +392,8 @@ def _records(
 class _Judge:
     """Says of each record of a text whether it is good."""
 
-    def __init__(self, head: Head, grammar: Grammar, text: Text) -> None:
+    def __init__(self, head: Head, grammar: Grammar, text: Text, pads: bool) -> None:
+        self.pads, self.n_padded = pads, 0
         self.names, self.header_line = head.names, head.n_lines
         self.grammar, self.text, self.codec = grammar, text, text.codec
         self.words = header_words(head.names)
@@ -407,7 +418,9 @@ class _Judge:
             return fault
         bare = self.grammar.bare(body)
         n_fields, n_expected = bare.count(self.grammar.delimiter) + 1, len(self.names)
-        if n_fields != n_expected:
+        # Without a line end it may be cut, and is none to pad.
+        is_padded = self.pads and n_fields < n_expected and raw[-1:] in b"\r\n"
+        if n_fields != n_expected and not is_padded:
             return Fault(
                 "too_few_fields" if n_fields < n_expected else "too_many_fields",
                 f"{n_fields} fields, the header has {n_expected}",
@@ -420,6 +433,9 @@ class _Judge:
             body = self.grammar.unambiguous(body)
         if self.codec != "utf-8":
             body = decode(body, self.codec).encode()
+        if is_padded:
+            body += self.grammar.delimiter * (n_expected - n_fields)
+            self.n_padded += 1
         return body if len(body) <= MAX_RECORD_BYTES else _too_large(len(body))
 
     def _may_be_header(self, body: bytes) -> bool:

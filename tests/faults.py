@@ -42,6 +42,7 @@ FAULTS = {
         "unforeseen": "a file that makes the loader fail in a way nobody foresaw",
         "not_taken": "files in the inbox that no feed takes",
         "later_settings": "an alias, a column or a null marker added after the rows landed",
+        "dos_end": "Control-Z at the end, by which DOS ended a text, or elsewhere",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {

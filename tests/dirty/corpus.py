@@ -833,9 +833,14 @@ def too_many_entries(rng: random.Random, inside: bytes) -> Packed:
 
 @archive("archive.nested")
 def archive_in_an_archive(rng: random.Random, inside: bytes) -> Packed:
-    inner = rng.choice([gzip.compress(inside), zipped({"x.csv": inside}), zipped({})])
+    packed = gzip.compress(inside)
+    inner = rng.choice([packed, zipped({"x.csv": inside}), zipped({})])
     data, name = rng.choice(
-        [(zipped({"x.csv": inner}), "x.zip"), (gzip.compress(inner), "x.csv.gz")]
+        [
+            (zipped({"x.csv": gzip.compress(packed)}), "x.zip"),
+            (zipped({"x.csv": zipped({"x.csv": inside})}), "x.zip"),
+            (gzip.compress(inner), "x.csv.gz"),
+        ]
     )
     return refused(data, name, inside, "archive_nested")
 
@@ -843,7 +848,7 @@ def archive_in_an_archive(rng: random.Random, inside: bytes) -> Packed:
 @archive("archive.nested")
 def archive_beside_nothing(rng: random.Random, inside: bytes) -> Packed:
     inner = rng.choice(
-        [{"x.csv.gz": gzip.compress(inside)}, {"x.zip": zipped({"x": inside})}]
+        [{"x.txt.gz": gzip.compress(inside)}, {"x.zip": zipped({"x": inside})}]
     )
     return refused(zipped(inner), "x.zip", inside, "archive_without_member")
 

@@ -11,7 +11,7 @@ import string
 import sys
 from dataclasses import dataclass, field
 
-LF, CR, QUOTE = 10, 13, 34
+LF, CR, QUOTE, END = 10, 13, 34, 26
 ALPHANUMERIC = set(string.ascii_lowercase + string.digits)
 MARKS = {
     "utf-8": b"\xef\xbb\xbf",
@@ -82,12 +82,25 @@ class StrictReader:
             if reading.encoding.endswith("be") == (sys.byteorder == "little"):
                 units.byteswap()
             self.units = units
-        self.n_units = len(self.units)
+        self.n_units = self.length_before_end()
         self.newline = LF if LF in self.units else CR
         # A last odd byte is no character. It belongs to the last record if that is open.
         self.n_odd = len(content) % self.width
         self.is_closed = self.n_units > 0 and self.units[-1] == self.newline
         self.delimiter = ord(reading.delimiter)
+
+    def length_before_end(self) -> int:
+        """Units before Control-Z, by which DOS ended a text, or lines of nothing else."""
+        units, size = self.units, len(self.units)
+        at = size
+        while at and units[at - 1] in (LF, CR, END):
+            at -= 1
+        for place in range(at, size):
+            is_first = place == 0 or units[place - 1] in (LF, CR)
+            is_last = all(unit == END for unit in units[place:])
+            if units[place] == END and (is_first or is_last):
+                return place
+        return size
 
     def offset(self, unit: int) -> int:
         """The byte at which a unit stands."""
