@@ -44,7 +44,7 @@ endif
 	$(EVENTMART) land --wait 60 || landed=$$?
 	# 3, 4: a delivery was refused. The good ones are built and published all the same.
 	[[ $$landed =~ ^[034]$$ ]] || exit $$landed
-	$(EVENTMART) build
+	$(EVENTMART) build --wait 60
 	$(EVENTMART) status
 	exit $$landed
 
@@ -75,8 +75,8 @@ demo: setup ## Write demo deliveries anew: make demo SCALE=1
 docs: setup ## Write the docs as one page: target/static_index.html
 	@$(DBT) --quiet docs generate --static
 
-answers: setup ## Write docs/answers.md from what is published: the questions, answered.
-	@$(EVENTMART) answers
+answers: setup ## Write docs/answers.md from the demo that is published.
+	@$(EVENTMART) answers --out docs/answers.md
 
 docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1

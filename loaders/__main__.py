@@ -24,16 +24,16 @@ import duckdb
 from loaders import __version__, intake, ledger
 from loaders import publish as publishing
 from loaders.answers import write_answers
-from loaders.build import RUN_RESULTS, build_as_of, build_redefined
 from loaders.build import build as build_landed
-from loaders.errors import EventmartError, UsageError
+from loaders.build import build_as_of, build_redefined, publish_built
+from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.impact import impact_lines, read_impact
 from loaders.intake import Taken
 from loaders.landing import Warehouse
 from loaders.landing import accept as accept_delivery
-from loaders.paths import Paths
-from loaders.publish import PROJECT
+from loaders.paths import Paths, require_checkout
+from loaders.progress import Progress
 from loaders.rehearse import rehearse
 from loaders.rejects import Reject, open_rejects, spreadsheet_cell
 from loaders.replay import replay as replay_rejects
@@ -82,7 +82,8 @@ class Commands(click.Group):
             context.exit(error.exit_code)
         except duckdb.Error as error:
             click.echo(f"error: the database refused: {printable(str(error))}", err=True)
-            context.exit(EventmartError.exit_code)
+            is_busy = "could not set lock" in str(error).lower()
+            context.exit(BusyError.exit_code if is_busy else EventmartError.exit_code)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -125,13 +126,13 @@ def main(context: click.Context, feeds_file: Path) -> None:
     context.obj = (Paths.from_environment(), feeds_file)
 
 
-# Of the commands that write: how long to wait for another one that does.
+# How long to wait for another command that writes what this one writes or reads.
 waits = click.option(
     "--wait",
     type=click.FloatRange(min=0),
     default=0,
     metavar="SECONDS",
-    help="Wait so long for another process to let go of the warehouse.",
+    help="Wait so long for another process to let go of the data.",
     expose_value=False,
     callback=lambda context, _, seconds: context.meta.update(wait=seconds),
 )
@@ -255,12 +256,18 @@ def watch(
     help="Only if models, seeds or macros changed, and no delivery came, since what is "
     "published: so that what they move stands apart in reports.rpt_metric_changes.",
 )
+@waits
 @click.pass_obj
 def build(settings: Settings, if_redefined: bool) -> None:
     """Build, test and publish what has landed, with its docs."""
+    require_checkout("a build")
     paths, _ = settings
-    published = build_redefined(paths) if if_redefined else build_landed(paths)
+    progress = Progress()
+    builds = build_redefined if if_redefined else build_landed
+    published = builds(paths, progress, patience=_patience())
     if published:
+        for line in progress.lines():
+            click.echo(line, err=True)
         click.echo(publication_line(paths, *published))
         _, is_new = published
         if is_new and not if_redefined:
@@ -271,6 +278,7 @@ def build(settings: Settings, if_redefined: bool) -> None:
 
 @main.command()
 @click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@waits
 @click.pass_obj
 def as_of(settings: Settings, day: datetime) -> None:
     """Build, in a file of its own, what was true at the end of a DAY.
@@ -278,8 +286,9 @@ def as_of(settings: Settings, day: datetime) -> None:
     Every table, from the deliveries that speak for that day or an earlier one, whenever
     they came. What was published on a day is another question: eventmart published DAY.
     """
+    require_checkout("a build")
     paths, _ = settings
-    file = build_as_of(paths, day.date())
+    file = build_as_of(paths, day.date(), patience=_patience())
     click.echo(f"built as of {day:%Y-%m-%d}; open it with: duckdb -readonly {file}")
 
 
@@ -480,29 +489,32 @@ def demo(
 @click.option(
     "--run-results",
     type=click.Path(path_type=Path),
-    default=RUN_RESULTS,
-    help="dbt's record of the build.",
+    help="dbt's record of the build; by default where dbt writes it: build/target/ in the "
+    "data folder, $DBT_TARGET_PATH or target/.",
 )
+@waits
 @click.pass_obj
-def publish_build(settings: Settings, run_results: Path) -> None:
-    """Publish the last `dbt build`, if it was whole and every test passed."""
+def publish_build(settings: Settings, run_results: Path | None) -> None:
+    """Publish the last `dbt build`, if it was whole, passed, and nobody wrote it since."""
+    require_checkout("publishing")
     paths, _ = settings
-    click.echo(publication_line(paths, *publishing.publish(paths, run_results)))
+    published = publish_built(paths, run_results, patience=_patience())
+    click.echo(publication_line(paths, *published))
 
 
 @main.command("answers")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    default=PROJECT / "docs" / "answers.md",
-    show_default=True,
-    help="The file to write.",
+    help="The file to write; by default answers.md in the data folder.",
 )
 @click.option("--about", help="What data it is, unless it is the demo.")
 @click.pass_obj
-def write_all_answers(settings: Settings, out: Path, about: str | None) -> None:
+def write_all_answers(settings: Settings, out: Path | None, about: str | None) -> None:
     """Answer the questions of loaders/answers.yml from what is published."""
+    require_checkout("answering")
     paths, _ = settings
+    out = out or paths.data / "answers.md"
     n_questions = write_answers(paths, out, about)
     click.echo(f"{n_questions} questions answered in {out}")
 
@@ -626,7 +638,7 @@ def _writing(
     feeds = load_feeds(feeds_file)
     context = click.get_current_context()
     with open_landing(
-        paths.landing, patience=context.meta.get("wait", 0), command=context.command_path
+        paths.landing, patience=_patience(), command=context.command_path
     ) as landing:
         # What a killed landing left is of no use, and may be large.
         shutil.rmtree(paths.spool, ignore_errors=True)
@@ -640,6 +652,11 @@ def _reading(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
         raise UsageError(f"{paths.landing}: nothing has landed yet; run: make build")
     with open_landing(paths.landing, read_only=True, patience=PATIENCE) as landing:
         yield landing
+
+
+def _patience() -> float:
+    """How many seconds to wait for another process, by the word of the caller."""
+    return float(click.get_current_context().meta.get("wait", 0))
 
 
 def _chosen(feeds: dict[str, Feed], name: str | None) -> list[Feed]:

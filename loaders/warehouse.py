@@ -289,7 +289,7 @@ def _note(path: Path) -> Path:
     return path.with_name(f"{path.name}.owner")
 
 
-def _holder(path: Path, refusal: str) -> str:
+def holder(path: Path, refusal: str) -> str:
     """Who holds a database, as well as can be known, from DuckDB's refusal to open it."""
     found = re.search(r"held in (?:(.*) )?\(PID (\d+)\)", refusal)
     if not found:
@@ -360,7 +360,7 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
                 raise EventmartError(message) from error
             if time.monotonic() > deadline:
                 raise BusyError(
-                    f"{path} is held by {_holder(path, str(error))}; try again when it is "
+                    f"{path} is held by {holder(path, str(error))}; try again when it is "
                     "done, or let a landing wait with --wait SECONDS"
                 ) from error
         except duckdb.ParserException as error:

@@ -28,7 +28,7 @@ from loaders.paths import Paths
 from loaders.publish import is_up_to_date, publish, repair, rollback
 from loaders.published import current_version, served_damage, served_number, versions
 from loaders.warehouse import create_tables, open_landing
-from tests.manifest import node, write_manifest
+from tests.manifest import RUN, node, note_run, write_manifest, write_record
 
 PASSED = [
     {"unique_id": "model.eventmart.dim_dates", "status": "success"},
@@ -71,6 +71,7 @@ def build(paths: Paths, content: str) -> None:
                 ('model.eventmart.fct_things', 'd', 'f', '{content}', 1, 1);
             """
         )
+    note_run(paths.build)
 
 
 @pytest.fixture
@@ -101,14 +102,8 @@ def results(project: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def write(results: Any = PASSED, **arguments: Any) -> Path:
         path = tmp_path / "run_results.json"
-        record = {
-            "metadata": {"generated_at": datetime.now(UTC).isoformat()},
-            "elapsed_time": 10.0,
-            "args": {"which": "build", "select": [], "exclude": []} | arguments,
-            "results": results,
-        }
-        path.write_text(json.dumps(record))
-        write_manifest(tmp_path / "manifest.json", BUILT)
+        none = {"select": [], "exclude": []}
+        write_record(path, BUILT, results, seconds=10.0, **none | arguments)
         return path
 
     return write
@@ -568,10 +563,10 @@ def test_a_build_begins_with_a_repair(
     three(paths, results())
     flip(served(paths))
 
-    def failing(*_: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise EventmartError("dbt build failed")
 
-    monkeypatch.setattr(building, "_dbt", failing)
+    monkeypatch.setattr(building, "run_dbt", failing)
     with pytest.raises(EventmartError, match="dbt build failed"):
         building.build(paths)
     assert content(served(paths)) == "two"
