@@ -26,6 +26,7 @@ from loaders import publish as publishing
 from loaders.answers import write_answers
 from loaders.build import build as build_landed
 from loaders.build import build_as_of, build_redefined, publish_built
+from loaders.demo_data import check_kind, check_may_hold_demo
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.impact import impact_lines, read_impact
@@ -49,7 +50,7 @@ from loaders.tell import (
     tell_versions,
 )
 from loaders.trace import trace as trace_key
-from loaders.warehouse import create_tables, open_landing
+from loaders.warehouse import create_tables, has_tables, open_landing
 from loaders.watch import repeat
 
 EXIT_HELD, EXIT_FAILED = 3, 4
@@ -178,7 +179,10 @@ def land(
         if "-" in sources and not as_of and not chosen[0].as_of.newest:
             raise UsageError("standard input has no name to date it by; give --as-of")
         taken = []
-        for feed, offer in _progress(_offers(warehouse.paths, chosen, sources)):
+        offers = _offers(warehouse.paths, chosen, sources)
+        if not sources:
+            check_kind(warehouse.paths, warehouse.landing, (of for _, of in offers))
+        for feed, offer in _progress(offers):
             # Who names a file wants it read; what is far away only if it is news.
             anew = bool(sources) and (offer.is_local or as_of is not None)
             taken.append(intake.take(warehouse, feed, offer, as_of, anew=anew))
@@ -217,6 +221,9 @@ def watch(
     _offers(paths, _chosen(feeds, feed_name), sources, may_be_missing=True)
     if "-" in sources:
         raise UsageError("standard input comes once; use: eventmart land FEED -")
+    if builds:
+        require_checkout("a build")
+    command = click.get_current_context().command_path
     is_built = not builds
     seen: dict[str, str | None] = {}
 
@@ -225,6 +232,8 @@ def watch(
         with _writing(settings) as (warehouse, feeds):
             chosen = _chosen(feeds, feed_name)
             offers = _offers(paths, chosen, sources, may_be_missing=True)
+            if not sources:
+                check_kind(paths, warehouse.landing, (of for _, of in offers))
             # A file that was another at the poll before may still be written to.
             taken = [
                 intake.take(warehouse, feed, offer)
@@ -241,7 +250,7 @@ def watch(
         if builds and new:
             is_built = False
         if not is_built:
-            published = build_landed(paths)
+            published = build_landed(paths, command=command)
             is_built = True
             if published:
                 click.echo(publication_line(paths, *published))
@@ -274,6 +283,8 @@ def build(settings: Settings, if_redefined: bool) -> None:
             served = paths.published / paths.build.name
             for line in impact_lines(read_impact(served)):
                 click.echo(printable(line))
+    elif not if_redefined:
+        click.echo("nothing new: what is published is of this very landing and project")
 
 
 @main.command()
@@ -288,7 +299,7 @@ def as_of(settings: Settings, day: datetime) -> None:
     """
     require_checkout("a build")
     paths, _ = settings
-    file = build_as_of(paths, day.date(), patience=_patience())
+    file = build_as_of(paths, day.date(), Progress(), patience=_patience())
     click.echo(f"built as of {day:%Y-%m-%d}; open it with: duckdb -readonly {file}")
 
 
@@ -346,6 +357,7 @@ def diff(
 
 
 @main.command()
+@waits
 @click.pass_obj
 def status(settings: Settings) -> None:
     """Say what has landed, what was refused, and what is published.
@@ -377,6 +389,8 @@ def status(settings: Settings) -> None:
     for feed, landed, seen, rows, rejected, as_of in feeds:
         newest = f"{as_of:%Y-%m-%d %H:%M}" if as_of else "-"
         click.echo(f"{feed:<18}{landed:>8,}{seen:>12,}{rows:>12,}{rejected:>10,}  {newest}")
+    if not feeds:
+        click.echo(f"nothing has come to {paths.data} yet; run: eventmart land")
     for entry in refused:
         label = f"{entry.uri}:{entry.member}" if entry.member else entry.uri
         start = f"{entry.status} {entry.delivery_seq}: {entry.feed} {label}"
@@ -399,6 +413,7 @@ def status(settings: Settings) -> None:
     help="Write all of them with place and reason to a CSV for a spreadsheet; what it "
     "would take for a formula gets a ' in front.",
 )
+@waits
 @click.pass_obj
 def rejects(
     settings: Settings,
@@ -477,7 +492,11 @@ def demo(
     # Numpy is needed here only, and takes a while to import.
     from loaders.demo import generate
 
+    require_checkout("the demo")
     paths, _ = settings
+    if not out and paths.landing.exists():
+        with _reading(paths) as landing:
+            check_may_hold_demo(paths, landing)
     out = out or paths.inbox
     if if_missing and out.exists() and any(out.iterdir()):
         return
@@ -648,9 +667,13 @@ def _writing(
 
 @contextmanager
 def _reading(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
+    nothing = UsageError(f"{paths.landing}: nothing has landed yet; run: make build")
     if not paths.landing.exists():
-        raise UsageError(f"{paths.landing}: nothing has landed yet; run: make build")
-    with open_landing(paths.landing, read_only=True, patience=PATIENCE) as landing:
+        raise nothing
+    patience = max(PATIENCE, _patience())
+    with open_landing(paths.landing, read_only=True, patience=patience) as landing:
+        if not has_tables(landing):
+            raise nothing
         yield landing
 
 

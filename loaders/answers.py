@@ -4,7 +4,6 @@
 is shown as tables, and said in a sentence of which every number is a value of the result.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +15,7 @@ import duckdb
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from loaders.demo_data import truth_beside
 from loaders.errors import EventmartError, UsageError
 from loaders.paths import Paths
 
@@ -167,25 +167,17 @@ def _demo(connection: duckdb.DuckDBPyConnection) -> str | None:
     uris = connection.execute(
         "select distinct uri from marts.fct_deliveries where status = 'landed'"
     ).fetchall()
-    found = {_truth(Path(uri)) for (uri,) in uris}
-    if len(found) != 1 or None in found:
+    truths = [truth_beside(uri) for (uri,) in uris]
+    found = {(truth["scale"], truth["seed"]) for truth in truths if truth}
+    if len(found) != 1 or None in truths:
         return None
-    ((scale, seed),) = [truth for truth in found if truth]
+    ((scale, seed),) = found
     return (
         f"the demo (scale {scale:g}, seed {seed}). It is synthetic: invented rows in the "
         "real formats, whose totals follow published figures. What it says of products, "
         "places and people is no finding; it shows what can be asked, and how the answer "
         "looks."
     )
-
-
-def _truth(uri: Path) -> tuple[float, int] | None:
-    """The scale and seed of the demo that a delivery is of."""
-    file = uri.parent.parent / "truth.json"
-    if not file.is_file():
-        return None
-    truth = json.loads(file.read_text())
-    return (truth["scale"], truth["seed"]) if truth.get("synthetic") else None
 
 
 def _part(

@@ -39,7 +39,7 @@ def build(
 
     Args:
         paths: the data folder.
-        progress: told what is done.
+        progress: told what is done; nobody is, without one.
         patience: seconds to wait for who lands, builds or publishes.
         command: what builds, for others who have to wait.
 
@@ -48,7 +48,7 @@ def build(
         EventmartError: if dbt fails; readers keep the version before.
         UsageError: if nothing has landed.
     """
-    progress = progress or Progress()
+    progress = progress or Progress(is_silent=True)
     with _alone(paths, paths.build_lock, patience, command) as (lock, landing):
         # Before a build that takes its time, and may fail.
         with suppress(DamagedError):
@@ -103,7 +103,7 @@ def build_as_of(
         EventmartError: if dbt fails.
         UsageError: if nothing has landed.
     """
-    progress = progress or Progress()
+    progress = progress or Progress(is_silent=True)
     folder = Paths(paths.data / "as_of" / str(day), paths.inbox)
     own_lock = folder.data.with_name(f"{day}.lock")
     with _alone(paths, own_lock, patience, "eventmart as-of") as (lock, _):

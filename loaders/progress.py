@@ -20,8 +20,9 @@ class Progress:
     many seconds that took.
     """
 
-    def __init__(self) -> None:
-        self.is_watched = sys.stderr.isatty()
+    def __init__(self, *, is_silent: bool = False) -> None:
+        self.is_silent = is_silent
+        self.is_watched = sys.stderr.isatty() and not is_silent
         self.seconds: dict[str, float] = {}
         self._nodes: dict[tuple[str, str], float] = {}
         self._phase, self._began = "", 0.0
@@ -38,7 +39,8 @@ class Progress:
             yield
         finally:
             self.seconds[name] = time.monotonic() - self._began
-            self._write(self._state(), "\n")
+            if not self.is_silent:
+                self._write(self._state(), "\n")
             self._width = 0
 
     def tick(self) -> None:
@@ -49,9 +51,11 @@ class Progress:
     def take(self, event: dict[str, Any]) -> None:
         """Take in what dbt says in its structured log."""
         name, data = event["info"]["name"], event["data"]
-        if "total" not in data or "Hook" in name:
+        # Of tests it says otherwise of how many this is one.
+        n_all = data.get("total") or data.get("num_models")
+        if not n_all or "Hook" in name:
             return
-        self._n_all = data["total"]
+        self._n_all = n_all
         if name != "LogStartLine":
             self._n_done += 1
             self._n_failed += event["info"]["level"] == "error"

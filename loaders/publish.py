@@ -112,7 +112,7 @@ def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, boo
         is_sound = False
     if not paths.build.exists():
         raise UsageError(f"{paths.build}: nothing is built yet; run: make build")
-    with _opened(paths) as build:
+    with _unchanging(paths) as build:
         last = check_unchanged(paths, read_last_run(build))
         record = find_record(paths, last, run_results)
         check_tested(record)
@@ -154,7 +154,7 @@ def last_run(paths: Paths) -> LastRun | None:
     """What dbt noted in the build file of its last run; None before the first."""
     if not paths.build.exists():
         return None
-    with _opened(paths) as build:
+    with _unchanging(paths) as build:
         return read_last_run(build)
 
 
@@ -281,7 +281,7 @@ def _alone(paths: Paths) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
+def _unchanging(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the build file, and let nobody write it meanwhile."""
     build = paths.build
     try:

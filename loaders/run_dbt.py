@@ -1,8 +1,10 @@
 """Run dbt on this project, as a process of its own, and follow its structured log."""
 
+import ctypes
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ from loaders.tell import printable
 
 # So often somebody who watches is told, whether dbt says anything or not.
 _TICK = 0.5
+_PR_SET_PDEATHSIG = 1
 
 
 def run_dbt(
@@ -62,6 +65,7 @@ def run_dbt(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=() if lock is None else (lock,),
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
     except FileNotFoundError as error:
         raise UsageError(f"{dbt}: is not there; install dbt-core and dbt-duckdb") from error
@@ -73,6 +77,11 @@ def run_dbt(
             raise
     if process.returncode:
         _fail(paths, command, process.returncode, errors)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel kill this process when who started it is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _follow(process: "subprocess.Popen[bytes]", progress: Progress) -> Iterator[str]:

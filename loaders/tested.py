@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from loaders.disclosure import read_nodes
 from loaders.errors import EventmartError
 from loaders.fingerprint import n_checkpoints
 from loaders.paths import PROJECT, Paths
@@ -167,13 +168,9 @@ def check_ledger(paths: Paths, last: LastRun, landing: duckdb.DuckDBPyConnection
 
 def _wanted(manifest: Path) -> set[str]:
     """The models, seeds and data tests of a project; what is disabled is not in it."""
-    try:
-        nodes = json.loads(manifest.read_text())["nodes"].values()
-    except (OSError, ValueError, KeyError) as error:
-        raise EventmartError(f"{manifest}: cannot be read: {error}; {_NEXT}") from error
     return {
         node["unique_id"]
-        for node in nodes
+        for node in read_nodes(manifest)
         if node["resource_type"] in ("model", "seed", "test")
         and node.get("config", {}).get("materialized") != "ephemeral"
     }

@@ -179,6 +179,11 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
                 _promote(connection, feed.name, name)
 
 
+def has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is a ledger: not yet, if its making was cut short."""
+    return bool(_columns(connection, "deliveries"))
+
+
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     rows = connection.execute(
         "select column_name from duckdb_columns() "

@@ -28,7 +28,7 @@ from loaders.paths import Paths
 from loaders.publish import is_up_to_date, publish, repair, rollback
 from loaders.published import current_version, served_damage, served_number, versions
 from loaders.warehouse import create_tables, open_landing
-from tests.manifest import RUN, node, note_run, write_manifest, write_record
+from tests.manifest import node, note_run, write_record
 
 PASSED = [
     {"unique_id": "model.eventmart.dim_dates", "status": "success"},

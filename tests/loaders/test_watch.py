@@ -1,11 +1,9 @@
 """Watching: it survives what goes wrong, and builds what has landed."""
 
-import json
 import os
 import shutil
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,12 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders import build as building
-from loaders import watch
+from loaders import run_dbt, watch
 from loaders.__main__ import _seconds, main
 from loaders.build import build
 from loaders.errors import BusyError, EventmartError
 from loaders.paths import Paths
-from tests.manifest import write_manifest
+from tests.manifest import write_record
 
 project = test_publish.project
 
@@ -124,33 +121,29 @@ def dbt(
     project: Path, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., list[list[str]]]:
     """A dbt that notes how it was called, and leaves what a build leaves."""
-    binaries, target = tmp_path / "bin", project / "target"
+    binaries = tmp_path / "bin"
     binaries.mkdir()
-    target.mkdir()
     calls = tmp_path / "calls"
     calls.touch()
+    where = f"{paths.data} {project} {project} {paths.target} {paths.logs} "
+    where += "--no-use-colors --log-format json --log-format-file text "
+    variables = "$EVENTMART_DATA $DBT_PROFILES_DIR $PWD $DBT_TARGET_PATH $DBT_LOG_PATH"
     script = binaries / "dbt"
     script.write_text(
         "#!/bin/sh\n"
-        f'echo "$EVENTMART_DATA $DBT_PROFILES_DIR $PWD $@" >> {calls}\n'
-        f"echo docs > {target}/static_index.html\n"
+        f'echo "{variables} $@" >> {calls}\n'
+        f"echo docs > {paths.target}/static_index.html\n"
+        f"cat {tmp_path}/said\n"
         f"exit $(cat {tmp_path}/code)\n"
     )
     script.chmod(0o755)
     (tmp_path / "code").write_text("0")
+    (tmp_path / "said").touch()
     monkeypatch.setattr("sys.executable", str(binaries / "python"))
-    monkeypatch.setattr(building, "PROJECT", project)
-    monkeypatch.setattr(building, "RUN_RESULTS", target / "run_results.json")
+    monkeypatch.setattr(run_dbt, "PROJECT", project)
     test_publish.build(paths, "built")
-    record: dict[str, Any] = {
-        "metadata": {"generated_at": datetime.now(UTC).isoformat()},
-        "elapsed_time": 0.0,
-        "args": {"which": "build"},
-        "results": test_publish.PASSED,
-    }
-    (target / "run_results.json").write_text(json.dumps(record))
-    write_manifest(target / "manifest.json", test_publish.BUILT)
-    where = f"{paths.data} {project} {project} --quiet --no-use-colors "
+    paths.target.mkdir()
+    write_record(paths.target / "run_results.json", test_publish.BUILT, seconds=0.0)
 
     def called() -> list[list[str]]:
         lines = calls.read_text().splitlines()
@@ -187,7 +180,6 @@ def test_a_build_needs_no_folder_that_others_made(
     with pytest.raises(EventmartError, match="nothing is built yet"):
         build(paths)
     assert dbt() == WHOLE[:1]
-    assert paths.build.parent.is_dir()
 
 
 def test_a_build_that_fails_publishes_nothing(
