@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import click
+
 from loaders.tell import printable
 
 # Of what took longest, so many are named.
@@ -47,6 +49,12 @@ class Progress:
         """Say again how far it is, if somebody watches."""
         if self.is_watched:
             self._write(self._state(), "")
+
+    def say(self, text: str, *, err: bool = False) -> None:
+        """Say something that is to stay, on a line of its own."""
+        if self.is_watched:
+            self._write("", "\r")
+        click.echo(printable(text), err=err)
 
     def take(self, event: dict[str, Any]) -> None:
         """Take in what dbt says in its structured log."""

@@ -12,12 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import click
-
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.paths import PROJECT, Paths
 from loaders.progress import Progress
-from loaders.tell import printable
 
 # So often somebody who watches is told, whether dbt says anything or not.
 _TICK = 0.5
@@ -76,7 +73,7 @@ def run_dbt(
             process.kill()
             raise
     if process.returncode:
-        _fail(paths, command, process.returncode, errors)
+        _fail(paths, progress, command, process.returncode, errors)
 
 
 def _end_with_parent() -> None:
@@ -104,7 +101,7 @@ def _follow(process: "subprocess.Popen[bytes]", progress: Progress) -> Iterator[
         progress.take(event)
         info = event["info"]
         if info["name"] == "PrintEvent":
-            click.echo(printable(info["msg"]))
+            progress.say(info["msg"])
         # Single results are said again at the end, and a stack is for the log.
         elif info["level"] == "error" and not info["name"].startswith(("Log", "MainStack")):
             yield info["msg"]
@@ -126,13 +123,15 @@ def _event(line: bytes) -> dict[str, Any] | None:
     return event if is_event else None
 
 
-def _fail(paths: Paths, command: str, code: int, errors: list[str]) -> None:
+def _fail(
+    paths: Paths, progress: Progress, command: str, code: int, errors: list[str]
+) -> None:
     said = [line for error in errors for line in error.splitlines() if line.strip()]
     for line in said:
         if "could not set lock" in line.lower():
             raise BusyError(f"the database is in use: {line.strip()}; try again later")
     for line in said:
-        click.echo(printable(line), err=True)
+        progress.say(line, err=True)
     how = f"was killed by signal {-code}" if code < 0 else "failed"
     log = paths.logs / "dbt.log"
     raise EventmartError(f"dbt {command} {how}; what it said stands above and in {log}")

@@ -14,9 +14,16 @@ FAULTS = {
         "reader_during_publish": "readers during a publish, killed at any step",
         "damaged": "a published file changed or cut short",
         "clock": "a clock that goes back",
+        "two_builds": "two builds at once, or one that was killed",
         "unwritable": "a read-only disk, no permission, a path with spaces or accents",
         "sigterm": "Ctrl-C or SIGTERM",
         "kept_until_committed": "a crash between commit and clean-up",
+    },
+    "publishing": {
+        "touched": "a build written to after its tests, or broken off",
+        "another_record": "dbt's record of another folder, landing or build",
+        "incomplete": "a build that left out models, seeds or data tests",
+        "killed": "a build killed at any step, and what is published then",
     },
     "delivery": {
         "seen_again": "the same file again: same or new name, touched, re-zipped",
@@ -36,6 +43,7 @@ FAULTS = {
         "shrunk_or_exploded": "a delivery far smaller or larger than its neighbours",
         "earlier_window": "a newer delivery whose window starts earlier",
         "future": "an as-of in the future",
+        "demo": "demo data among one's own, by a setting that was forgotten",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {

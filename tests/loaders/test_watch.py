@@ -133,12 +133,12 @@ def dbt(
         "#!/bin/sh\n"
         f'echo "{variables} $@" >> {calls}\n'
         f"echo docs > {paths.target}/static_index.html\n"
-        f"cat {tmp_path}/said\n"
+        f". {tmp_path}/do\n"
         f"exit $(cat {tmp_path}/code)\n"
     )
     script.chmod(0o755)
     (tmp_path / "code").write_text("0")
-    (tmp_path / "said").touch()
+    (tmp_path / "do").touch()
     monkeypatch.setattr("sys.executable", str(binaries / "python"))
     monkeypatch.setattr(run_dbt, "PROJECT", project)
     test_publish.build(paths, "built")
