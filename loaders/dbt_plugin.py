@@ -36,8 +36,9 @@ class Plugin(BasePlugin):
         """Let SQL ask how often a file was written: `n_checkpoints(path)`."""
         conn.create_function(
             "n_checkpoints",
-            lambda path: n_checkpoints(Path(path)),
+            lambda path: n_checkpoints(Path(path)) if path else None,
             ["varchar"],
             "bigint",
+            null_handling="special",
             side_effects=True,
         )

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from loaders.errors import BusyError
 from loaders.warehouse import Owner
+
+# Seconds to wait at least if the owner is gone.
+_LAST_BREATH = 5
 
 
 @contextmanager
@@ -35,7 +39,7 @@ def locked(
     file.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        _take(handle, file, doing, time.monotonic() + patience)
+        _take(handle, file, doing, patience)
         _note(handle, json.dumps(asdict(Owner.this(command))))
         yield handle
         _note(handle, "")
@@ -43,19 +47,24 @@ def locked(
         os.close(handle)
 
 
-def _take(handle: int, file: Path, doing: str, deadline: float) -> None:
+def _take(handle: int, file: Path, doing: str, patience: float) -> None:
+    began = time.monotonic()
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            if time.monotonic() > deadline:
+            owner = _owner(file)
+            # What a killed one has started ends with it, but not at the same moment.
+            if time.monotonic() - began > (
+                patience if _lives(owner) else max(patience, _LAST_BREATH)
+            ):
                 raise BusyError(
-                    f"{file.parent}: {_owner(file)} {doing}; try again when it is done, "
-                    "or wait for it with --wait SECONDS"
+                    f"{file.parent}: {owner or 'another process'} {doing}; try again when "
+                    "it is done, or wait for it with --wait SECONDS"
                 ) from error
         else:
             return
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def _note(handle: int, text: str) -> None:
@@ -63,8 +72,21 @@ def _note(handle: int, text: str) -> None:
     os.pwrite(handle, text.encode(), 0)
 
 
-def _owner(file: Path) -> str:
+def _owner(file: Path) -> Owner | None:
     try:
-        return str(Owner(**json.loads(file.read_text())))
+        return Owner(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
-        return "another process"
+        return None
+
+
+def _lives(owner: Owner | None) -> bool:
+    """Whether an owner's process is there, as far as can be known."""
+    if owner is None or owner.host != socket.gethostname():
+        return True
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # It is somebody else's.
+    return True

@@ -17,9 +17,11 @@ import pytest
 import test_publish
 import test_watch
 from click.testing import CliRunner, Result
+from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 
 from loaders.__main__ import main
 from loaders.build import build
+from loaders.dbt_plugin import Plugin
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.paths import Paths
 from loaders.progress import Progress
@@ -305,6 +307,31 @@ def test_what_something_else_wrote_to_is_built_anew(
         build(paths)
     assert dbt() == [[*test_watch.WHOLE[0], "--full-refresh"]]
     assert "was written to by something else than dbt: all is built anew" in caplog.text
+
+
+def test_dbt_finds_an_empty_landing_where_there_is_none(tmp_path: Path) -> None:
+    landing = tmp_path / "new" / "landing.duckdb"
+    attached = [
+        Attachment(path=str(landing), alias="landing", read_only=True),
+        Attachment(path=str(tmp_path / "apart" / "x.duckdb"), alias="intermediate"),
+    ]
+    build = tmp_path / "build" / "eventmart.duckdb"
+    credentials = DuckDBCredentials(
+        database="eventmart", schema="main", path=str(build), attach=attached
+    )
+    plugin = Plugin("plugin", {}, credentials)
+    for _ in range(2):
+        plugin.update_connection_config(credentials, {})
+    assert build.parent.is_dir()
+    with duckdb.connect(str(build)) as connection:
+        plugin.configure_connection(connection)
+        for attachment in attached:
+            connection.execute(attachment.to_sql())
+        query = "select count(*) from landing.raw.purchases"
+        assert connection.execute(query).fetchall() == [(0,)]
+        connection.execute("create table one as select 1 as one; checkpoint")
+        query = f"select n_checkpoints('{build}'), n_checkpoints('/no/file')"
+        assert connection.execute(query).fetchall() == [(1, None)]
 
 
 def test_two_data_folders_share_nothing_that_dbt_keeps(tmp_path: Path) -> None:
