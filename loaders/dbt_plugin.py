@@ -10,6 +10,7 @@ from typing import Any
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
+from duckdb.func import FunctionNullHandling
 
 from loaders.feeds import load_feeds
 from loaders.fingerprint import n_checkpoints
@@ -39,6 +40,6 @@ class Plugin(BasePlugin):
             lambda path: n_checkpoints(Path(path)) if path else None,
             ["varchar"],
             "bigint",
-            null_handling="special",
+            null_handling=FunctionNullHandling.SPECIAL,
             side_effects=True,
         )

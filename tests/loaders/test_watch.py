@@ -18,6 +18,7 @@ from loaders import run_dbt, watch
 from loaders.__main__ import _seconds, main
 from loaders.build import build
 from loaders.errors import BusyError, EventmartError
+from loaders.lock import locked
 from loaders.paths import Paths
 from tests.manifest import write_record
 
@@ -239,3 +240,22 @@ def test_what_a_watch_lands_is_built_once(
     landed, held = "1 landed; 1 new rows", "1 held; 0 new rows"
     assert lines == ["published version 1", landed, again, held, again]
     assert result.stderr.startswith("held        things            y.csv  delivery 2: ")
+
+
+@pytest.mark.fault("process.two_builds")
+def test_a_watch_takes_a_busy_build_for_busy_and_builds_at_the_next_poll(
+    paths: Paths,
+    dbt: Callable[..., list[list[str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    paths.inbox.mkdir()
+    lock = locked(paths.build_lock, "builds here", command="a build")
+    lock.__enter__()
+    result = watched(paths, monkeypatch, lambda: lock.__exit__(None, None, None))
+    assert result.exit_code == 0
+    (said,) = caplog.messages
+    assert said.startswith(f"{paths.data}: `a build` (pid {os.getpid()}")
+    assert dbt() == WHOLE
+    assert "published version 1" in result.stdout
