@@ -46,7 +46,7 @@ endif
 	[[ $$landed =~ ^[034]$$ ]] || exit $$landed
 	# 3: what was built and published lacks most rows of something that landed.
 	built=0
-	$(EVENTMART) build || built=$$?
+	$(EVENTMART) build --wait 60 || built=$$?
 	[[ $$built =~ ^[03]$$ ]] || exit $$built
 	$(EVENTMART) status
 	exit $$(( landed ? landed : built ))
@@ -78,8 +78,8 @@ demo: setup ## Write demo deliveries anew: make demo SCALE=1
 docs: setup ## Write the docs as one page: target/static_index.html
 	@$(DBT) --quiet docs generate --static
 
-answers: setup ## Write docs/answers.md from what is published: the questions, answered.
-	@$(EVENTMART) answers
+answers: setup ## Write docs/answers.md from the demo that is published.
+	@$(EVENTMART) answers --out docs/answers.md
 
 docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1

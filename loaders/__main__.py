@@ -24,17 +24,18 @@ import duckdb
 from loaders import __version__, intake, ledger
 from loaders import publish as publishing
 from loaders.answers import write_answers
-from loaders.build import RUN_RESULTS, build_as_of, build_redefined
 from loaders.build import build as build_landed
+from loaders.build import build_as_of, build_redefined, publish_built
 from loaders.coverage import Dates
-from loaders.errors import EventmartError, UsageError
+from loaders.demo_data import check_kind, check_may_hold_demo
+from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.impact import impact_lines, read_impact
 from loaders.intake import Taken
 from loaders.landing import Warehouse
 from loaders.landing import accept as accept_delivery
-from loaders.paths import Paths
-from loaders.publish import PROJECT
+from loaders.paths import Paths, require_checkout
+from loaders.progress import Progress
 from loaders.rehearse import rehearse
 from loaders.rejects import Reject, open_rejects, spreadsheet_cell
 from loaders.replay import replay as replay_rejects
@@ -52,7 +53,7 @@ from loaders.tell import (
 )
 from loaders.trace import trace as trace_key
 from loaders.untaken import Untaken, untaken, untaken_lines
-from loaders.warehouse import create_tables, open_landing
+from loaders.warehouse import create_tables, has_tables, open_landing
 from loaders.watch import repeat
 
 EXIT_HELD, EXIT_FAILED = 3, 4
@@ -85,7 +86,8 @@ class Commands(click.Group):
             context.exit(error.exit_code)
         except duckdb.Error as error:
             click.echo(f"error: the database refused: {printable(str(error))}", err=True)
-            context.exit(EventmartError.exit_code)
+            is_busy = "could not set lock" in str(error).lower()
+            context.exit(BusyError.exit_code if is_busy else EventmartError.exit_code)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -128,13 +130,13 @@ def main(context: click.Context, feeds_file: Path) -> None:
     context.obj = (Paths.from_environment(), feeds_file)
 
 
-# Of the commands that write: how long to wait for another one that does.
+# How long to wait for another command that writes what this one writes or reads.
 waits = click.option(
     "--wait",
     type=click.FloatRange(min=0),
     default=0,
     metavar="SECONDS",
-    help="Wait so long for another process to let go of the warehouse.",
+    help="Wait so long for another process to let go of the data.",
     expose_value=False,
     callback=lambda context, _, seconds: context.meta.update(wait=seconds),
 )
@@ -196,7 +198,10 @@ def land(
         if not sources:
             _tell_untaken(untaken(warehouse.paths, feeds.values(), chosen))
         taken = []
-        for feed, offer in _progress(_offers(warehouse.paths, chosen, sources)):
+        offers = _offers(warehouse.paths, chosen, sources)
+        if not sources:
+            check_kind(warehouse.paths, warehouse.landing, (of for _, of in offers))
+        for feed, offer in _progress(offers):
             # Who names a file wants it read; what is far away only if it is news.
             anew = bool(sources) and (offer.is_local or bool(as_of or covers))
             taken.append(
@@ -237,6 +242,9 @@ def watch(
     _offers(paths, _chosen(feeds, feed_name), sources, may_be_missing=True)
     if "-" in sources:
         raise UsageError("standard input comes once; use: eventmart land FEED -")
+    if builds:
+        require_checkout("a build")
+    command = click.get_current_context().command_path
     is_built = not builds
     seen: dict[str, str | None] = {}
     told: set[Untaken] = set()
@@ -250,6 +258,8 @@ def watch(
                 _tell_untaken(one for one in found if one not in told)
                 told = set(found)
             offers = _offers(paths, chosen, sources, may_be_missing=True)
+            if not sources:
+                check_kind(paths, warehouse.landing, (of for _, of in offers))
             # A file that was another at the poll before may still be written to.
             taken = [
                 intake.take(warehouse, feed, offer)
@@ -266,7 +276,7 @@ def watch(
         if builds and new:
             is_built = False
         if not is_built:
-            published = build_landed(paths)
+            published = build_landed(paths, command=command)
             is_built = True
             if published:
                 click.echo(publication_line(paths, *published))
@@ -281,21 +291,29 @@ def watch(
     help="Only if models, seeds or macros changed, and no delivery came, since what is "
     "published: so that what they move stands apart in reports.rpt_metric_changes.",
 )
+@waits
 @click.pass_obj
 def build(settings: Settings, if_redefined: bool) -> None:
     """Build, test and publish what has landed, with its docs.
 
     If most rows of a feed, or of a delivery, are in no fact, it says why and exits with 3.
     """
+    require_checkout("a build")
     paths, _ = settings
-    published = build_redefined(paths) if if_redefined else build_landed(paths)
+    progress = Progress()
+    builds = build_redefined if if_redefined else build_landed
+    published = builds(paths, progress, patience=_patience())
     if published:
+        for line in progress.lines():
+            click.echo(line, err=True)
         click.echo(publication_line(paths, *published))
         _, is_new = published
         if is_new and not if_redefined:
             served = paths.published / paths.build.name
             for line in impact_lines(read_impact(served)):
                 click.echo(printable(line))
+    elif not if_redefined:
+        click.echo("nothing new: what is published is of this very landing and project")
     if not if_redefined and (found := mostly_set_aside(paths)):
         for one in found:
             click.echo(printable(set_aside_line(one)), err=True)
@@ -304,6 +322,7 @@ def build(settings: Settings, if_redefined: bool) -> None:
 
 @main.command()
 @click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@waits
 @click.pass_obj
 def as_of(settings: Settings, day: datetime) -> None:
     """Build, in a file of its own, what was true at the end of a DAY.
@@ -311,8 +330,9 @@ def as_of(settings: Settings, day: datetime) -> None:
     Every table, from the deliveries that speak for that day or an earlier one, whenever
     they came. What was published on a day is another question: eventmart published DAY.
     """
+    require_checkout("a build")
     paths, _ = settings
-    file = build_as_of(paths, day.date())
+    file = build_as_of(paths, day.date(), Progress(), patience=_patience())
     click.echo(f"built as of {day:%Y-%m-%d}; open it with: duckdb -readonly {file}")
 
 
@@ -375,6 +395,7 @@ def diff(
 
 
 @main.command()
+@waits
 @click.pass_obj
 def status(settings: Settings) -> None:
     """Say what has landed, what was refused, and what is published.
@@ -406,6 +427,8 @@ def status(settings: Settings) -> None:
     for feed, landed, seen, rows, rejected, as_of in feeds:
         newest = f"{as_of:%Y-%m-%d %H:%M}" if as_of else "-"
         click.echo(f"{feed:<18}{landed:>8,}{seen:>12,}{rows:>12,}{rejected:>10,}  {newest}")
+    if not feeds:
+        click.echo(f"nothing has come to {paths.data} yet; run: eventmart land")
     for entry in refused:
         label = f"{entry.uri}:{entry.member}" if entry.member else entry.uri
         start = f"{entry.status} {entry.delivery_seq}: {entry.feed} {label}"
@@ -428,6 +451,7 @@ def status(settings: Settings) -> None:
     help="Write all of them with place and reason to a CSV for a spreadsheet; what it "
     "would take for a formula gets a ' in front.",
 )
+@waits
 @click.pass_obj
 def rejects(
     settings: Settings,
@@ -506,7 +530,11 @@ def demo(
     # Numpy is needed here only, and takes a while to import.
     from loaders.demo import generate
 
+    require_checkout("the demo")
     paths, _ = settings
+    if not out and paths.landing.exists():
+        with _reading(paths) as landing:
+            check_may_hold_demo(paths, landing)
     out = out or paths.inbox
     if if_missing and out.exists() and any(out.iterdir()):
         return
@@ -518,29 +546,32 @@ def demo(
 @click.option(
     "--run-results",
     type=click.Path(path_type=Path),
-    default=RUN_RESULTS,
-    help="dbt's record of the build.",
+    help="dbt's record of the build; by default where dbt writes it: build/target/ in the "
+    "data folder, $DBT_TARGET_PATH or target/.",
 )
+@waits
 @click.pass_obj
-def publish_build(settings: Settings, run_results: Path) -> None:
-    """Publish the last `dbt build`, if it was whole and every test passed."""
+def publish_build(settings: Settings, run_results: Path | None) -> None:
+    """Publish the last `dbt build`, if it was whole, passed, and nobody wrote it since."""
+    require_checkout("publishing")
     paths, _ = settings
-    click.echo(publication_line(paths, *publishing.publish(paths, run_results)))
+    published = publish_built(paths, run_results, patience=_patience())
+    click.echo(publication_line(paths, *published))
 
 
 @main.command("answers")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    default=PROJECT / "docs" / "answers.md",
-    show_default=True,
-    help="The file to write.",
+    help="The file to write; by default answers.md in the data folder.",
 )
 @click.option("--about", help="What data it is, unless it is the demo.")
 @click.pass_obj
-def write_all_answers(settings: Settings, out: Path, about: str | None) -> None:
+def write_all_answers(settings: Settings, out: Path | None, about: str | None) -> None:
     """Answer the questions of loaders/answers.yml from what is published."""
+    require_checkout("answering")
     paths, _ = settings
+    out = out or paths.data / "answers.md"
     n_questions = write_answers(paths, out, about)
     click.echo(f"{n_questions} questions answered in {out}")
 
@@ -683,7 +714,7 @@ def _writing(
     feeds = load_feeds(feeds_file)
     context = click.get_current_context()
     with open_landing(
-        paths.landing, patience=context.meta.get("wait", 0), command=context.command_path
+        paths.landing, patience=_patience(), command=context.command_path
     ) as landing:
         # What a killed landing left is of no use, and may be large.
         shutil.rmtree(paths.spool, ignore_errors=True)
@@ -693,10 +724,19 @@ def _writing(
 
 @contextmanager
 def _reading(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
+    nothing = UsageError(f"{paths.landing}: nothing has landed yet; run: make build")
     if not paths.landing.exists():
-        raise UsageError(f"{paths.landing}: nothing has landed yet; run: make build")
-    with open_landing(paths.landing, read_only=True, patience=PATIENCE) as landing:
+        raise nothing
+    patience = max(PATIENCE, _patience())
+    with open_landing(paths.landing, read_only=True, patience=patience) as landing:
+        if not has_tables(landing):
+            raise nothing
         yield landing
+
+
+def _patience() -> float:
+    """How many seconds to wait for another process, by the word of the caller."""
+    return float(click.get_current_context().meta.get("wait", 0))
 
 
 def _chosen(feeds: dict[str, Feed], name: str | None) -> list[Feed]:

@@ -4,7 +4,6 @@
 is shown as tables, and said in a sentence of which every number is a value of the result.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +15,7 @@ import duckdb
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from loaders.demo_data import truth_beside
 from loaders.errors import EventmartError, UsageError
 from loaders.paths import Paths
 
@@ -24,6 +24,14 @@ ANALYSES = PROJECT / "analyses"
 REGISTRY = Path(__file__).with_name("answers.yml")
 
 Row = Mapping[str, Any]
+
+
+class LackError(EventmartError):
+    """What is published does not have what an answer needs."""
+
+    def __init__(self, place: str, lack: str) -> None:
+        super().__init__(f"{place}: {lack}")
+        self.lack = lack
 
 
 class Part(BaseModel):
@@ -84,14 +92,13 @@ def write_answers(paths: Paths, file: Path, about: str | None) -> int:
 
     Raises:
         UsageError: if nothing is published, or nobody says what the data is.
-        EventmartError: if a query returns nothing, or not what its sentence says.
     """
     served = paths.published / paths.build.name
     if not served.exists():
         raise UsageError(f"{served}: nothing is published yet; run: make build")
     questions = read_questions()
     with duckdb.connect(str(served), read_only=True) as connection:
-        text = answers(connection, questions, about)
+        text = answers(connection, questions, about, may_lack=True)
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(text)
     partial.replace(file)
@@ -102,13 +109,30 @@ def answers(
     connection: duckdb.DuckDBPyConnection,
     questions: Sequence[Question],
     about: str | None = None,
+    *,
+    may_lack: bool = False,
 ) -> str:
-    """The answers, as Markdown."""
+    """The answers, as Markdown.
+
+    Args:
+        connection: to what is published.
+        questions: what to answer.
+        about: what data it is; of the demo it is known.
+        may_lack: whether what the data cannot answer is said in its place, as of anybody's
+            data, or is an error, as of data that is known to answer all.
+
+    Raises:
+        UsageError: if nobody says what the data is.
+        EventmartError: unless it may lack, if a query returns nothing, or not what its
+            sentence says.
+    """
     landed = connection.execute(
         "select feed, n_landed_deliveries, last_as_of_at from reports.rpt_trust "
         "where n_landed_deliveries > 0 order by feed"
     ).fetchall()
     feeds = {feed for feed, _, _ in landed}
+    if not landed:
+        about = about or "nothing: no delivery has landed"
     lines = ["# Answers", "", *_about(about or _demo(connection)), ""]
     lines += ["| feed | deliveries | newest as-of |", "| --- | ---: | --- |"]
     lines += [f"| {feed} | {n:,} | {_cell(at)[:10]} |" for feed, n, at in landed]
@@ -120,7 +144,12 @@ def answers(
     for question in questions:
         lines += ["", f"## {question.number}. {question.question}", ""]
         for part in question.parts:
-            lines += _part(connection, question, part, feeds)
+            try:
+                lines += _part(connection, question, part, feeds)
+            except LackError as error:
+                if not may_lack:
+                    raise
+                lines += [f"No answer from this data: {_cell(error.lack)}.", ""]
         lines += [f"**Caveat.** {question.caveat.strip()}"]
     return "\n".join(lines) + "\n"
 
@@ -138,25 +167,17 @@ def _demo(connection: duckdb.DuckDBPyConnection) -> str | None:
     uris = connection.execute(
         "select distinct uri from marts.fct_deliveries where status = 'landed'"
     ).fetchall()
-    found = {_truth(Path(uri)) for (uri,) in uris}
-    if len(found) != 1 or None in found:
+    truths = [truth_beside(uri) for (uri,) in uris]
+    found = {(truth["scale"], truth["seed"]) for truth in truths if truth}
+    if len(found) != 1 or None in truths:
         return None
-    ((scale, seed),) = [truth for truth in found if truth]
+    ((scale, seed),) = found
     return (
         f"the demo (scale {scale:g}, seed {seed}). It is synthetic: invented rows in the "
         "real formats, whose totals follow published figures. What it says of products, "
         "places and people is no finding; it shows what can be asked, and how the answer "
         "looks."
     )
-
-
-def _truth(uri: Path) -> tuple[float, int] | None:
-    """The scale and seed of the demo that a delivery is of."""
-    file = uri.parent.parent / "truth.json"
-    if not file.is_file():
-        return None
-    truth = json.loads(file.read_text())
-    return (truth["scale"], truth["seed"]) if truth.get("synthetic") else None
 
 
 def _part(
@@ -169,11 +190,14 @@ def _part(
         query = (ANALYSES / f"{part.query}.sql").read_text().strip()
     except OSError as error:
         raise EventmartError(f"{place}: {error}") from error
-    result = connection.execute(query)
+    try:
+        result = connection.execute(query)
+    except duckdb.CatalogException as error:
+        raise LackError(place, str(error).splitlines()[0]) from error
     names = [column[0] for column in result.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     if not rows and not part.nothing:
-        raise EventmartError(f"{place}: the query returns nothing")
+        raise LackError(place, "no rows: the query returns nothing")
     if rows:
         found = [_sentence(place, part.says, names, rows), ""]
         found += _table(names, rows, part.n_shown)
@@ -212,7 +236,7 @@ def _sentence(place: str, says: str, names: list[str], rows: Sequence[Row]) -> s
         if any(name for _, name, _, _ in Formatter().parse(says)):
             return says.strip().format(**values)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise EventmartError(f"{place}: its sentence: {error!r}") from error
+        raise LackError(place, f"its sentence: {error!r}") from error
     raise EventmartError(f"{place}: its sentence has no value of the result")
 
 

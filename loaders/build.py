@@ -1,89 +1,187 @@
 """Build what has landed, test and publish it with its docs: dbt, and then our own part."""
 
-import os
+import logging
 import shutil
-import subprocess
-import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
+import duckdb
+
 from loaders import publish as publishing
 from loaders.disclosure import disclose, read_disclosure
-from loaders.errors import EventmartError
+from loaders.errors import UsageError
+from loaders.lock import locked
 from loaders.paths import Paths
-from loaders.publish import PROJECT, DamagedError
-from loaders.published import Version
+from loaders.progress import Progress
+from loaders.publish import DamagedError
+from loaders.published import Version, current_version
+from loaders.run_dbt import run_dbt
+from loaders.tested import is_as_noted
+from loaders.warehouse import open_landing
 
-RUN_RESULTS = PROJECT / "target" / "run_results.json"
+_log = logging.getLogger(__name__)
+_DOING = "builds or publishes here"
+# Unit tests prove the logic and not the data: `make test` runs them.
+_NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
-def build(paths: Paths) -> tuple[Version, bool] | None:
+def build(
+    paths: Paths,
+    progress: Progress | None = None,
+    *,
+    patience: float = 0,
+    command: str = "eventmart build",
+) -> tuple[Version, bool] | None:
     """Build and publish; None if what is published was made of this very landing.
 
+    Args:
+        paths: the data folder.
+        progress: told what is done; nobody is, without one.
+        patience: seconds to wait for who lands, builds or publishes.
+        command: what builds, for others who have to wait.
+
     Raises:
+        BusyError: if somebody else still lands, builds or publishes then.
         EventmartError: if dbt fails; readers keep the version before.
+        UsageError: if nothing has landed.
     """
-    # Before a build that takes its time, and may fail.
-    with suppress(DamagedError):
-        publishing.repair(paths)
-    if publishing.is_up_to_date(paths):
-        # What was tested is what is there: dbt finds that no row is to be written.
-        _dbt(paths, "run")
-        return None
-    # Unit tests prove the logic and not the data: `make test` runs them.
-    _dbt(paths, "build", "--exclude-resource-type", "unit_test")
-    published = publishing.publish(paths, RUN_RESULTS)
-    _dbt(paths, "docs", "generate", "--static", "--no-compile")
-    partial = paths.published / ".docs.html"
-    shutil.copyfile(PROJECT / "target" / "static_index.html", partial)
-    partial.replace(paths.published / "docs.html")
+    progress = progress or Progress(is_silent=True)
+    with _alone(paths, paths.build_lock, patience, command) as (lock, landing):
+        # Before a build that takes its time, and may fail.
+        with suppress(DamagedError):
+            publishing.repair(paths)
+        if publishing.is_up_to_date(paths):
+            with progress.phase("dbt run"):
+                # What was tested is what is there: dbt finds that no row is to be written.
+                run_dbt(paths, progress, "run", lock=lock)
+            return None
+        progress.seconds["landing"] = _seconds_of_landing(paths, landing)
+        with progress.phase("dbt build"):
+            run_dbt(
+                paths,
+                progress,
+                "build",
+                *_NO_UNIT_TESTS,
+                *_anew_if_touched(paths),
+                lock=lock,
+            )
+        with progress.phase("publishing"):
+            published = publishing.publish(paths)
+        with progress.phase("docs"):
+            docs = ("docs", "generate", "--static", "--no-compile")
+            run_dbt(paths, progress, *docs, lock=lock)
+            partial = paths.published / ".docs.html"
+            shutil.copyfile(paths.target / "static_index.html", partial)
+            partial.replace(paths.published / "docs.html")
     return published
 
 
-def build_redefined(paths: Paths) -> tuple[Version, bool] | None:
+def build_redefined(
+    paths: Paths, progress: Progress | None = None, *, patience: float = 0
+) -> tuple[Version, bool] | None:
     """Build if the project changed, and no delivery came, since what is published.
 
     So that what other definitions move is on record apart from what deliveries move.
     """
-    return build(paths) if publishing.is_redefined(paths) else None
+    is_redefined = publishing.is_redefined(paths)
+    return build(paths, progress, patience=patience) if is_redefined else None
 
 
-def build_as_of(paths: Paths, day: date) -> Path:
+def build_as_of(
+    paths: Paths, day: date, progress: Progress | None = None, *, patience: float = 0
+) -> Path:
     """Build, from what the deliveries up to the end of a day say, a file of its own.
 
     Returns:
         The file, with marts and reports as readers would have them.
 
     Raises:
+        BusyError: if somebody else lands, or builds the same day.
         EventmartError: if dbt fails.
+        UsageError: if nothing has landed.
     """
+    progress = progress or Progress(is_silent=True)
     folder = Paths(paths.data / "as_of" / str(day), paths.inbox)
-    shutil.rmtree(folder.data, ignore_errors=True)
-    only = ("--resource-type", "seed", "--resource-type", "model")
-    variables = f"{{as_of_date: '{day}'}}"
-    _dbt(folder, "build", *only, "--vars", variables, landing=paths.landing)
-    publishing.strip(folder.build)
-    disclosure = read_disclosure(RUN_RESULTS.with_name("manifest.json"))
-    disclose(folder.build, folder.intermediate, disclosure)
-    folder.intermediate.unlink()
+    own_lock = folder.data.with_name(f"{day}.lock")
+    with _alone(paths, own_lock, patience, "eventmart as-of") as (lock, _):
+        shutil.rmtree(folder.data, ignore_errors=True)
+        only = ("--resource-type", "seed", "--resource-type", "model")
+        variables = ("--vars", f"{{as_of_date: '{day}'}}")
+        with progress.phase("dbt build"):
+            run_dbt(
+                folder,
+                progress,
+                *("build", *only, *variables),
+                landing=paths.landing,
+                lock=lock,
+            )
+        publishing.strip(folder.build)
+        disclosure = read_disclosure(folder.target / "manifest.json")
+        disclose(folder.build, folder.intermediate, disclosure)
+        folder.intermediate.unlink()
+        shutil.rmtree(folder.target)
     return folder.build
 
 
-def _dbt(paths: Paths, command: str, *arguments: str, landing: Path | None = None) -> None:
-    """Run dbt on this project, with its own output to the terminal."""
-    # What DuckDB makes is a file, and no folder for it.
-    paths.build.parent.mkdir(parents=True, exist_ok=True)
-    dbt = Path(sys.executable).with_name("dbt")
-    environment = os.environ | {
-        "EVENTMART_DATA": str(paths.data),
-        "EVENTMART_LANDING": str(landing or paths.landing),
-        "DBT_PROFILES_DIR": str(PROJECT),
-    }
-    call = [str(dbt), "--quiet", "--no-use-colors", command, *arguments]
-    done = subprocess.run(call, cwd=PROJECT, env=environment, check=False)  # noqa: S603
-    if done.returncode:
-        raise EventmartError(
-            f"dbt {command} failed; what it said stands above and in "
-            f"{PROJECT / 'logs' / 'dbt.log'}"
-        )
+def publish_built(
+    paths: Paths, run_results: Path | None, *, patience: float = 0
+) -> tuple[Version, bool]:
+    """Publish what dbt built by hand, while nobody builds.
+
+    Raises:
+        BusyError: if somebody does.
+        EventmartError: if it is not proven to be whole and tested.
+    """
+    with locked(paths.build_lock, _DOING, patience=patience, command="eventmart publish"):
+        return publishing.publish(paths, run_results)
+
+
+@contextmanager
+def _alone(
+    paths: Paths, lock_file: Path, patience: float, command: str
+) -> Iterator[tuple[int, duckdb.DuckDBPyConnection]]:
+    """Let nobody else build, and nothing land, as long as the block runs.
+
+    Yields:
+        The handle of the lock, and the landing database.
+    """
+    if not paths.landing.exists():
+        raise UsageError(f"{paths.landing}: nothing has landed yet; run: eventmart land")
+    deadline = time.monotonic() + patience
+    with (
+        locked(lock_file, _DOING, patience=patience, command=command) as lock,
+        # dbt has it open most of the time: that it cannot open it is better known before.
+        open_landing(
+            paths.landing, read_only=True, patience=deadline - time.monotonic()
+        ) as landing,
+    ):
+        yield lock, landing
+
+
+def _anew_if_touched(paths: Paths) -> tuple[str, ...]:
+    """What to say to dbt if something else than dbt wrote the build since its last run.
+
+    What is not built again would not be tested again either.
+    """
+    last = publishing.last_run(paths)
+    if not last or last.ended_at is None or is_as_noted(paths, last):
+        return ()
+    _log.warning(
+        "%s was written to by something else than dbt: all is built anew",
+        paths.build.parent,
+    )
+    return ("--full-refresh",)
+
+
+def _seconds_of_landing(paths: Paths, landing: duckdb.DuckDBPyConnection) -> float:
+    """How long it took to land what came since what is published."""
+    version = current_version(paths)
+    row = landing.execute(
+        "select coalesce(sum(epoch(finished_at - started_at)), 0) from raw.deliveries "
+        "where delivery_seq > ?",
+        [(version and version.delivery_seq) or 0],
+    ).fetchone()
+    return float(row[0]) if row else 0.0

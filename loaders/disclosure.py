@@ -111,20 +111,29 @@ def read_settings() -> Settings:
     return Settings(personal == "keep", int(least))
 
 
+def read_nodes(manifest: Path) -> list[dict[str, Any]]:
+    """Read what dbt's manifest has of models, seeds and data tests.
+
+    Raises:
+        EventmartError: if it cannot be read, or makes no sense.
+    """
+    try:
+        nodes: dict[str, dict[str, Any]] = json.loads(manifest.read_text())["nodes"]
+    except (OSError, ValueError, KeyError) as error:
+        message = f"{manifest}: dbt has left no manifest of the build; run: make build"
+        raise EventmartError(message) from error
+    return list(nodes.values())
+
+
 def read_disclosure(manifest: Path) -> Disclosure:
     """Read what dbt's manifest says of the relations that readers may see.
 
     Raises:
         EventmartError: if it cannot be read, or makes no sense.
     """
-    try:
-        nodes = json.loads(manifest.read_text())["nodes"]
-    except (OSError, ValueError, KeyError) as error:
-        message = f"{manifest}: dbt has left no manifest of the build; run: make build"
-        raise EventmartError(message) from error
     relations = [
         _relation(node)
-        for node in nodes.values()
+        for node in read_nodes(manifest)
         if node["resource_type"] == "model" and node["schema"] in SCHEMAS
     ]
     relations.sort(key=lambda relation: (relation.schema, relation.name))

@@ -4,6 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from loaders.errors import UsageError
+
+# The checkout that this runs in; installed without one, there is no project here.
+PROJECT = Path(__file__).parents[1]
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -50,9 +55,38 @@ class Paths:
         return self.data / "build" / "intermediate.duckdb"
 
     @property
+    def target(self) -> Path:
+        """Where dbt keeps what it parsed, compiled and recorded of builds of this data."""
+        return self.data / "build" / "target"
+
+    @property
+    def logs(self) -> Path:
+        """Where dbt logs builds of this data."""
+        return self.data / "build" / "logs"
+
+    @property
+    def build_lock(self) -> Path:
+        """Locked by who builds or publishes, with a note of who that is."""
+        return self.data / "build.lock"
+
+    @property
     def published(self) -> Path:
         """The folder that readers see."""
         return self.data / "published"
+
+
+def require_checkout(what: str) -> None:
+    """Check that the project's models, seeds and queries are there, for what needs them.
+
+    Raises:
+        UsageError: saying how to get them.
+    """
+    if not (PROJECT / "dbt_project.yml").is_file():
+        raise UsageError(
+            f"{what} needs the project's models, seeds and queries, which the installed "
+            "package does not hold; run it in a checkout: git clone the project, `make "
+            "setup` there, and .venv/bin/eventmart with the same EVENTMART_DATA"
+        )
 
 
 def sync(path: Path) -> None:

@@ -25,7 +25,7 @@ from loaders.disclosure import Disclosure, disclose, read_disclosure, read_setti
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.exports import write_exports
 from loaders.parse import literal
-from loaders.paths import Paths, sync
+from loaders.paths import PROJECT, Paths, sync
 from loaders.published import (
     EXPORTS,
     Version,
@@ -43,17 +43,24 @@ from loaders.published import (
     sha256_of,
     versions,
 )
-from loaders.warehouse import open_landing
+from loaders.tested import (
+    LastRun,
+    Record,
+    check_ledger,
+    check_tested,
+    check_unchanged,
+    find_record,
+    is_as_noted,
+    read_last_run,
+)
+from loaders.warehouse import holder, open_landing
 
 _log = logging.getLogger(__name__)
-PROJECT = Path(__file__).parents[1]
 # Kept are so many versions, and the last one of each day of so many days.
 KEEP = 3
 KEEP_DAYS = 7
 # What dbt keeps for itself in the build file.
 _PRIVATE = ("staging", "meta", "seeds")
-# Arguments by which a `dbt build` leaves out models, data tests or rows.
-_PARTIAL = ("select", "exclude", "selector", "resource_types", "empty", "sample")
 
 
 class DamagedError(EventmartError):
@@ -81,19 +88,20 @@ class Made:
     change_seq: int | None
 
 
-def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
+def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, bool]:
     """Publish the build, if it is whole, tested and new.
 
     Args:
         paths: the data folder.
-        run_results: dbt's own record of the build, `target/run_results.json`, with the
-            `manifest.json` beside it.
+        run_results: dbt's own record of the build, with the `manifest.json` beside it;
+            by default it is looked for where dbt writes it.
 
     Returns:
         The version that readers see now, and whether it is a new one.
 
     Raises:
-        EventmartError: if the build was partial or a test failed; nothing changes then.
+        EventmartError: if the build is not proven to be whole, tested and untouched
+            since; nothing changes then.
         BusyError: if another process has the build open, or publishes.
     """
     n_days, _ = _keep_days(), read_settings()
@@ -102,24 +110,28 @@ def publish(paths: Paths, run_results: Path) -> tuple[Version, bool]:
         is_sound = True
     except DamagedError:
         is_sound = False
-    _check_tested(run_results)
     if not paths.build.exists():
         raise UsageError(f"{paths.build}: nothing is built yet; run: make build")
-    disclosure = read_disclosure(run_results.with_name("manifest.json"))
-    with _alone(paths):
-        _mend(paths)
-        _tested_inputs(paths).unlink(missing_ok=True)
-        with _unchanging(paths, disclosure) as made:
+    with _unchanging(paths) as build:
+        last = check_unchanged(paths, read_last_run(build))
+        record = find_record(paths, last, run_results)
+        check_tested(record)
+        _check_ledger(paths, last)
+        disclosure = read_disclosure(record.manifest)
+        with _alone(paths):
+            _mend(paths)
+            _tested_inputs(paths).unlink(missing_ok=True)
+            made = _made(paths, build, disclosure)
             version = current_version(paths)
             is_new = not (is_sound and version and version.content == made.content)
             if version is None or is_new:
                 version = _unserved(paths, made) or _copy(paths, made, disclosure)
-        if is_new:
-            _serve(paths, version.number)
-        _expire(paths, n_days)
-        # While something lands, nothing can be noted, and the next build tests again.
-        with suppress(BusyError):
-            _note_inputs(paths, run_results)
+            if is_new:
+                _serve(paths, version.number)
+            _expire(paths, n_days)
+            # While something lands, nothing can be noted, and the next build tests again.
+            with suppress(BusyError):
+                _note_inputs(paths, record)
     return version, is_new
 
 
@@ -133,7 +145,17 @@ def is_up_to_date(paths: Paths) -> bool:
         and examine(paths, current.number).damage is None
         and exports_link(paths) == exports_of(paths, current.number)
         and paths.build.exists()
+        and (last := last_run(paths))
+        and is_as_noted(paths, last)
     )
+
+
+def last_run(paths: Paths) -> LastRun | None:
+    """What dbt noted in the build file of its last run; None before the first."""
+    if not paths.build.exists():
+        return None
+    with _unchanging(paths) as build:
+        return read_last_run(build)
 
 
 def is_redefined(paths: Paths) -> bool:
@@ -216,11 +238,10 @@ def _inputs(paths: Paths) -> tuple[Inputs, datetime]:
     return inputs, (grown or datetime.min).replace(tzinfo=UTC)
 
 
-def _note_inputs(paths: Paths, run_results: Path) -> None:
+def _note_inputs(paths: Paths, record: Record) -> None:
     """Note what was tested, unless something changed since dbt began to read it."""
-    results = json.loads(run_results.read_text())
-    ended = datetime.fromisoformat(results["metadata"]["generated_at"])
-    began = ended - timedelta(seconds=results["elapsed_time"])
+    ended = datetime.fromisoformat(record.results["metadata"]["generated_at"])
+    began = ended - timedelta(seconds=record.results["elapsed_time"])
     inputs, grown = _inputs(paths)
     changed = max(file.stat().st_mtime for file in _project_files())
     if grown < began and changed < began.timestamp():
@@ -231,34 +252,13 @@ def _tested_inputs(paths: Paths) -> Path:
     return paths.published / ".tested-inputs"
 
 
-def _check_tested(run_results: Path) -> None:
-    try:
-        results = json.loads(run_results.read_text())
-    except (OSError, ValueError) as error:
-        message = f"{run_results}: dbt has left no record of a build; run: make build"
-        raise EventmartError(message) from error
-    arguments = results["args"]
-    # Unit tests prove the logic and not the data: `make test` runs them.
-    left_out = set(arguments.get("exclude_resource_types") or ()) - {"unit_test"}
-    left_out |= {name for name in _PARTIAL if arguments.get(name)}
-    if arguments["which"] != "build" or left_out:
-        raise EventmartError(
-            "the last dbt run was not a whole `dbt build`; nothing was published"
-        )
-    if (arguments.get("vars") or {}).get("as_of_date"):
-        raise EventmartError(
-            "the last dbt build was as of a day that is past; nothing was published"
-        )
-    bad = [
-        result["unique_id"]
-        for result in results["results"]
-        if result["status"] not in ("success", "pass", "no-op")
-    ]
-    if bad:
-        raise EventmartError(
-            f"{len(bad)} of dbt's results did not pass; nothing was published, the last "
-            f"good version is still served: {', '.join(bad[:5])}"
-        )
+def _check_ledger(paths: Paths, last: LastRun) -> None:
+    # Who lands just now adds to the ledger that dbt has read, and takes nothing away.
+    with (
+        suppress(BusyError),
+        open_landing(paths.landing, read_only=True, patience=5) as landing,
+    ):
+        check_ledger(paths, last, landing)
 
 
 @contextmanager
@@ -281,38 +281,44 @@ def _alone(paths: Paths) -> Iterator[None]:
 
 
 @contextmanager
-def _unchanging(paths: Paths, disclosure: Disclosure) -> Iterator[Made]:
-    """Bring the build file into one piece, and let nobody write it meanwhile."""
+def _unchanging(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the build file, and let nobody write it meanwhile."""
     build = paths.build
     try:
         connection = duckdb.connect(str(build))
     except duckdb.IOException as error:
         if "could not set lock" in str(error).lower():
-            message = f"{build}: is in use; nothing was published: {error}"
-            raise BusyError(message) from error
+            raise BusyError(
+                f"{build} is in use: it is held by {holder(build, str(error))}; nothing "
+                "was published; try again when it is done"
+            ) from error
         raise EventmartError(
             f"{build}: cannot be opened; remove it and run: make build: {error}"
         ) from error
     with connection:
-        connection.execute("force checkpoint")
-        states = connection.execute(
-            "select node_id, data_version from meta.model_states order by node_id"
+        yield connection
+
+
+def _made(paths: Paths, build: duckdb.DuckDBPyConnection, disclosure: Disclosure) -> Made:
+    """What a build was made of."""
+    states = build.execute(
+        "select node_id, data_version from meta.model_states order by node_id"
+    ).fetchall()
+    if disclosure.apart:
+        # dbt writes both files, or none: it needs this one for that.
+        attached = literal(str(paths.intermediate))
+        build.execute(f"attach {attached} as apart (read_only)")
+        states += build.execute(
+            "select node_id, data_version from apart.meta.model_states "
+            "where node_id in (select unnest(?)) order by node_id",
+            [[relation.node_id for relation in disclosure.apart]],
         ).fetchall()
-        if disclosure.apart:
-            # dbt writes both files, or none: it needs this one for that.
-            attached = literal(str(paths.intermediate))
-            connection.execute(f"attach {attached} as apart (read_only)")
-            states += connection.execute(
-                "select node_id, data_version from apart.meta.model_states "
-                "where node_id in (select unnest(?)) order by node_id",
-                [[relation.node_id for relation in disclosure.apart]],
-            ).fetchall()
-            connection.execute("detach apart")
-        ((delivery_seq, change_seq),) = connection.execute(
-            "select max(_delivery_seq), max(_change_seq) from marts.fct_deliveries"
-        ).fetchall()
-        content = hashlib.sha256(repr((states, disclosure)).encode()).hexdigest()
-        yield Made(content, delivery_seq, change_seq)
+        build.execute("detach apart")
+    ((delivery_seq, change_seq),) = build.execute(
+        "select max(_delivery_seq), max(_change_seq) from marts.fct_deliveries"
+    ).fetchall()
+    content = hashlib.sha256(repr((states, disclosure)).encode()).hexdigest()
+    return Made(content, delivery_seq, change_seq)
 
 
 def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:

@@ -222,6 +222,11 @@ def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
             )
 
 
+def has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is a ledger: not yet, if its making was cut short."""
+    return bool(_columns(connection, "deliveries"))
+
+
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     rows = connection.execute(
         "select column_name from duckdb_columns() "
@@ -332,7 +337,7 @@ def _note(path: Path) -> Path:
     return path.with_name(f"{path.name}.owner")
 
 
-def _holder(path: Path, refusal: str) -> str:
+def holder(path: Path, refusal: str) -> str:
     """Who holds a database, as well as can be known, from DuckDB's refusal to open it."""
     found = re.search(r"held in (?:(.*) )?\(PID (\d+)\)", refusal)
     if not found:
@@ -403,7 +408,7 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
                 raise EventmartError(message) from error
             if time.monotonic() > deadline:
                 raise BusyError(
-                    f"{path} is held by {_holder(path, str(error))}; try again when it is "
+                    f"{path} is held by {holder(path, str(error))}; try again when it is "
                     "done, or let a landing wait with --wait SECONDS"
                 ) from error
         except duckdb.ParserException as error:

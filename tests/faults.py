@@ -14,9 +14,16 @@ FAULTS = {
         "reader_during_publish": "readers during a publish, killed at any step",
         "damaged": "a published file changed or cut short",
         "clock": "a clock that goes back",
+        "two_builds": "two builds at once, or one that was killed",
         "unwritable": "a read-only disk, no permission, a path with spaces or accents",
         "sigterm": "Ctrl-C or SIGTERM",
         "kept_until_committed": "a crash between commit and clean-up",
+    },
+    "publishing": {
+        "touched": "a build written to after its tests, or broken off",
+        "another_record": "dbt's record of another folder, landing or build",
+        "incomplete": "a build that left out models, seeds or data tests",
+        "killed": "a build killed at any step, and what is published then",
     },
     "delivery": {
         "seen_again": "the same file again: same or new name, touched, re-zipped",
@@ -43,6 +50,7 @@ FAULTS = {
         "not_taken": "files in the inbox that no feed takes",
         "later_settings": "an alias, a column or a null marker added after the rows landed",
         "dos_end": "Control-Z at the end, by which DOS ended a text, or elsewhere",
+        "demo": "demo data among one's own, by a setting that was forgotten",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {

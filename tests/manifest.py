@@ -1,9 +1,16 @@
-"""dbt's manifest, in small: what it says of the relations that a test builds."""
+"""What dbt leaves of a build, in small: its manifest, its record, its note in the file."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import duckdb
+
+from loaders.fingerprint import n_checkpoints
+
+RUN = "the run"
 
 
 def node(
@@ -33,3 +40,67 @@ def node(
 
 def write_manifest(path: Path, nodes: Iterable[dict[str, Any]]) -> None:
     path.write_text(json.dumps({"nodes": {one["unique_id"]: one for one in nodes}}))
+
+
+def write_record(
+    path: Path,
+    nodes: Sequence[dict[str, Any]],
+    others: Iterable[dict[str, str]] = (),
+    *,
+    seconds: float = 1.0,
+    run: str = RUN,
+    **arguments: Any,
+) -> None:
+    """Write dbt's record of a build that ended just now, and the manifest beside it.
+
+    Args:
+        path: the record.
+        nodes: the models, all of which were built.
+        others: results of other nodes.
+        seconds: how long it took.
+        run: which run it was.
+        arguments: what dbt was told.
+    """
+    built = [{"unique_id": one["unique_id"], "status": "success"} for one in nodes]
+    record = {
+        "metadata": {
+            "generated_at": datetime.now(UTC).isoformat(),
+            "invocation_id": run,
+        },
+        "elapsed_time": seconds,
+        "args": {"which": "build"} | arguments,
+        "results": [*built, *others],
+    }
+    path.write_text(json.dumps(record))
+    write_manifest(path.with_name("manifest.json"), nodes)
+
+
+def note_run(build: Path, run: str = RUN, *, has_ended: bool = True) -> None:
+    """Note in a build file what dbt does: see macros/engine/note_run_end.sql."""
+    intermediate = build.with_name("intermediate.duckdb")
+    if not intermediate.exists():
+        with duckdb.connect(str(intermediate)) as apart:
+            apart.execute("create schema meta")
+    with duckdb.connect(str(build)) as connection:
+        connection.execute(
+            """
+            create schema if not exists meta;
+            create or replace table meta.last_run (
+                invocation_id varchar, ended_at timestamp, delivery_seq bigint,
+                landed_at timestamp, n_checkpoints bigint,
+                n_checkpoints_intermediate bigint
+            );
+            checkpoint;
+            """
+        )
+        count = n_checkpoints(build)
+        assert count is not None
+        connection.execute(
+            "insert into meta.last_run values (?, ?, null, null, ?, ?)",
+            [
+                run,
+                datetime.now(UTC).replace(tzinfo=None) if has_ended else None,
+                count + 1,
+                n_checkpoints(intermediate),
+            ],
+        )

@@ -2,7 +2,9 @@
 
 import csv
 import gzip
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -515,6 +517,188 @@ def test_a_trace_shows_the_line_word_for_word(
     for drop in paths.drops.iterdir():
         drop.unlink()
     assert "its kept bytes have expired" in run("trace", UUID(int=7)).output
+
+
+# ---------------------------------------------------------------- nothing there
+
+
+def test_a_status_before_anything_has_come_says_so(run: Run, paths: Paths) -> None:
+    assert "nothing has landed yet" in run("status", code=2).output
+    assert not paths.data.exists()
+    # As a kill leaves it, before there are tables.
+    paths.data.mkdir()
+    duckdb.connect(str(paths.landing)).close()
+    assert "nothing has landed yet" in run("status", code=2).output
+    run("init")
+    assert run("status").output.splitlines()[1:] == [
+        f"nothing has come to {paths.data} yet; run: eventmart land",
+        "published: nothing",
+    ]
+
+
+def test_answers_before_anything_is_published_say_so(
+    run: Run, paths: Paths, tmp_path: Path
+) -> None:
+    for arguments in (["answers"], ["answers", "--out", "here.md"]):
+        assert "nothing is published yet; run:" in run(*arguments, code=2).output
+    assert list(tmp_path.rglob("*.md")) == []
+
+
+# ---------------------------------------------------------------- the demo's and one's own
+
+
+@pytest.fixture
+def demo_set(tmp_path: Path) -> Path:
+    """An inbox as `eventmart demo` leaves it, in small."""
+    write(tmp_path / "demo_set" / "purchases" / "x.csv", GOOD)
+    truth = {"synthetic": True, "scale": 1, "seed": 1}
+    write(tmp_path / "demo_set" / "truth.json", json.dumps(truth))
+    return tmp_path / "demo_set"
+
+
+OWN = HEADER + "9,2,c,2018-12-06 22:06:36-08,20\n"
+
+
+@pytest.mark.fault("delivery.demo")
+@pytest.mark.parametrize("command", [["land"], ["land", "purchases"], ["demo"]])
+def test_the_demo_does_not_land_among_ones_own_when_the_inbox_is_forgotten(
+    run: Run,
+    paths: Paths,
+    demo_set: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    file = write(paths.inbox / "purchases" / "own.csv", OWN)
+    run("land")
+    demo_set.rename(paths.data / "demo")
+    monkeypatch.delenv("EVENTMART_INBOX")
+    said = run(*command, code=2).output
+    assert f"{paths.data}: holds data of your own, first {file}; " in said
+    assert "EVENTMART_INBOX=inbox" in said
+    assert "EVENTMART_DATA=data_of_the_demo" in said
+    assert said.count("\n") == 1
+    assert n_rows(paths, "purchases") == 1
+
+
+@pytest.mark.fault("delivery.demo")
+def test_ones_own_inbox_does_not_land_among_the_demo(
+    run: Run, paths: Paths, demo_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = write(paths.inbox / "purchases" / "own.csv", OWN)
+    monkeypatch.setenv("EVENTMART_INBOX", str(demo_set))
+    run("land")
+    monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
+    said = run("land", code=2).output
+    assert (
+        f"{paths.data}: is a folder of the demo, whose rows are invented; 1 files" in said
+    )
+    assert f"such as {own}, would mix with them; nothing was landed" in said
+    assert f"EVENTMART_DATA=mine EVENTMART_INBOX={paths.inbox}" in said
+    assert n_rows(paths, "purchases") == 2
+    # A file that is named is meant.
+    run("land", "purchases", own)
+    assert n_rows(paths, "purchases") == 3
+
+
+@pytest.mark.fault("delivery.demo")
+def test_an_inbox_with_both_lands_neither(
+    run: Run, paths: Paths, demo_set: Path, tmp_path: Path
+) -> None:
+    own = write(tmp_path / "elsewhere" / "own.csv", OWN)
+    feeds = yaml.safe_load(FEEDS_FILE.read_text())
+    feeds["feeds"]["purchases"]["sources"] = [
+        "demo_set/purchases/*.csv",
+        "elsewhere/*.csv",
+    ]
+    settings = write(tmp_path / "both.yml", yaml.safe_dump(feeds))
+    paths.inbox.symlink_to(tmp_path)
+    said = run("--feeds", settings, "land", "purchases", code=2).output
+    assert own.name in said
+    assert n_rows(paths, "purchases") == 0
+
+
+def test_the_demo_lands_again_when_it_was_written_anew(
+    run: Run, paths: Paths, demo_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVENTMART_INBOX")
+    demo_set.rename(paths.data.parent / "set")
+    for text in (GOOD, GOOD + "5,6,e,2017-12-07 00:00:00-08,21\n"):
+        write(paths.data.parent / "set" / "purchases" / "x.csv", text)
+        shutil.copytree(paths.data.parent / "set", paths.data / "demo", dirs_exist_ok=True)
+        run("land")
+    # Nor do what is there and its mark have to be there for ever.
+    shutil.rmtree(paths.data / "demo")
+    shutil.copytree(paths.data.parent / "set", paths.data / "demo")
+    run("land")
+    assert n_rows(paths, "purchases") == 3
+
+
+def test_what_failed_to_land_does_not_say_whose_folder_it_is(
+    run: Run, paths: Paths, demo_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(paths.inbox / "purchases" / "bad.csv", "kiosk_id\n1\n")
+    run("land", code=3)
+    monkeypatch.setenv("EVENTMART_INBOX", str(demo_set))
+    run("land")
+    assert n_rows(paths, "purchases") == 2
+
+
+# ---------------------------------------------------------------- outside a checkout
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the package was installed into, from its wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(
+        REPOSITORY / "loaders",
+        folder / "source" / "loaders",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, folder / "source")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-build-isolation", "--no-index"]
+    target = ["--target", str(folder / "site")]
+    subprocess.run([*pip, "install", *offline, *target, folder / "source"], check=True)
+    return folder / "site"
+
+
+def test_outside_a_checkout_each_command_works_or_says_what_it_needs(
+    installed: Path, paths: Paths, tmp_path: Path
+) -> None:
+    settings = {"EVENTMART_DATA": str(paths.data), "EVENTMART_INBOX": str(paths.inbox)}
+    write(paths.inbox / "purchases" / "x.csv", GOOD)
+    (tmp_path / "other").mkdir()
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "loaders", *arguments],
+            cwd=tmp_path / "other",
+            env=os.environ | settings | {"PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    for arguments in (["init"], ["land"], ["status"], ["rejects"], ["published"]):
+        code, said = run(*arguments)
+        assert code == 0, said
+    for arguments in (
+        ["build"],
+        ["build", "--if-redefined"],
+        ["as-of", "2017-01-01"],
+        ["publish"],
+        ["answers"],
+        ["demo"],
+        ["watch", "--build"],
+    ):
+        code, said = run(*arguments)
+        assert code == 2, said
+        assert "needs the project's models, seeds and queries" in said
+        assert "run it in a checkout: git clone" in said
+        assert said.count("\n") == 1
 
 
 # ---------------------------------------------------------------- several at once

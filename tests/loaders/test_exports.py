@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from loaders.exports import export
 from loaders.paths import Paths
 from loaders.publish import publish, rollback
 from loaders.warehouse import create_tables, open_landing
-from tests.manifest import node, write_manifest
+from tests.manifest import node, note_run, write_manifest, write_record
 
 NASTY = ['a "quoted" one', "a, b", "two\nlines", "two\r\nlines", "é – “ü”", " padded ", ""]
 CELL = {"counts": ["n_requests"], "by": ["place"]}
@@ -86,6 +86,7 @@ def build(paths: Paths, number: int = 1) -> None:
         connection.execute(
             f"{states}data_version", ["model.eventmart.dim_customers", str(number)]
         )
+    note_run(paths.build)
 
 
 @pytest.fixture
@@ -112,14 +113,7 @@ def _project(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 def results(tmp_path: Path) -> Callable[..., Path]:
     def write(nodes: list[dict[str, Any]] = NODES) -> Path:
         path = tmp_path / "run_results.json"
-        record = {
-            "metadata": {"generated_at": datetime.now(UTC).isoformat()},
-            "elapsed_time": 1.0,
-            "args": {"which": "build"},
-            "results": [],
-        }
-        path.write_text(json.dumps(record))
-        write_manifest(tmp_path / "manifest.json", nodes)
+        write_record(path, nodes)
         return path
 
     return write
@@ -420,6 +414,7 @@ def test_what_is_built_apart_alone_is_news_too(
     publish(paths, run_results)
     with duckdb.connect(str(paths.intermediate)) as connection:
         connection.execute("update meta.model_states set data_version = 'other'")
+    note_run(paths.build)
     assert publish(paths, run_results)[1]
 
 
@@ -492,6 +487,7 @@ def test_what_dbt_no_longer_knows_of_is_left_out(
     with duckdb.connect(str(paths.build)) as connection:
         connection.execute("create table reports.rpt_old as select 'old' as name")
         connection.execute("create view marts.old as select * from reports.rpt_old")
+    note_run(paths.build)
     publish(paths, results())
     names = query(paths, "select table_name from information_schema.tables order by all")
     assert [name for (name,) in names] == [

@@ -20,7 +20,7 @@ from conftest import make_feed
 
 from loaders import build as building
 from loaders import publish as publishing
-from loaders import published
+from loaders import published, tested
 from loaders.__main__ import main
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import Warehouse, land_file
@@ -28,7 +28,7 @@ from loaders.paths import Paths
 from loaders.publish import is_up_to_date, publish, repair, rollback
 from loaders.published import current_version, served_damage, served_number, versions
 from loaders.warehouse import create_tables, open_landing
-from tests.manifest import node, write_manifest
+from tests.manifest import RUN, node, note_run, write_manifest, write_record
 
 PASSED = [
     {"unique_id": "model.eventmart.dim_dates", "status": "success"},
@@ -71,6 +71,7 @@ def build(paths: Paths, content: str) -> None:
                 ('model.eventmart.fct_things', 'd', 'f', '{content}', 1, 1);
             """
         )
+    note_run(paths.build)
 
 
 @pytest.fixture
@@ -101,14 +102,8 @@ def results(project: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def write(results: Any = PASSED, **arguments: Any) -> Path:
         path = tmp_path / "run_results.json"
-        record = {
-            "metadata": {"generated_at": datetime.now(UTC).isoformat()},
-            "elapsed_time": 10.0,
-            "args": {"which": "build", "select": [], "exclude": []} | arguments,
-            "results": results,
-        }
-        path.write_text(json.dumps(record))
-        write_manifest(tmp_path / "manifest.json", BUILT)
+        none = {"select": [], "exclude": []}
+        write_record(path, BUILT, results, seconds=10.0, **none | arguments)
         return path
 
     return write
@@ -447,6 +442,202 @@ def test_a_damaged_or_missing_file_is_not_up_to_date(
     assert not is_up_to_date(paths)
 
 
+# ---------------------------------------------------------------- proof
+
+
+def change(paths: Paths, statement: str) -> None:
+    with duckdb.connect(str(paths.build)) as connection:
+        connection.execute(statement)
+
+
+def change_and_die(paths: Paths) -> None:
+    """Write, and be killed before that is more than a log beside the file."""
+    script = (
+        f"import duckdb, os; connection = duckdb.connect({str(paths.build)!r})\n"
+        "connection.execute(\"insert into marts.fct_things values ('by hand')\")\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert paths.build.with_name("eventmart.duckdb.wal").stat().st_size
+
+
+def change_what_is_apart(paths: Paths) -> None:
+    with duckdb.connect(str(paths.intermediate)) as connection:
+        connection.execute("create table meta.by_hand as select 1 as one")
+
+
+def put_another_in_its_place(paths: Paths) -> None:
+    """A build of another data folder, tested there."""
+    other = Paths(paths.data / "other", paths.inbox)
+    build(other, "of another folder")
+    note_run(other.build, "another run")
+    for file in (other.build, other.intermediate):
+        shutil.copy(file, paths.build.with_name(file.name))
+
+
+def break_off(paths: Paths) -> None:
+    """What a killed build leaves: half of what it was to write."""
+    change(paths, "insert into marts.fct_things values ('half')")
+    note_run(paths.build, has_ended=False)
+
+
+def say_nothing(paths: Paths) -> None:
+    """What an earlier version built."""
+    change(paths, "drop table meta.last_run")
+
+
+def stop_the_count(paths: Paths) -> None:
+    change(paths, "update meta.last_run set n_checkpoints = null")
+
+
+TOUCHES = {
+    "a fact is doubled": lambda paths: change(
+        paths, "insert into marts.fct_things from marts.fct_things"
+    ),
+    "a value is changed": lambda paths: change(
+        paths, "update reports.rpt_things set n_things = -n_things"
+    ),
+    "a row is deleted": lambda paths: change(paths, "delete from marts.fct_things"),
+    "a table is dropped and made again": lambda paths: change(
+        paths,
+        "create or replace table reports.rpt_things as from reports.rpt_things",
+    ),
+    "who writes is killed": change_and_die,
+    "what is built apart is changed": change_what_is_apart,
+    "the file is of another folder": put_another_in_its_place,
+    "the run was broken off": break_off,
+    "the file does not say": say_nothing,
+    "the count is unknown": stop_the_count,
+}
+
+
+@pytest.mark.fault("publishing.touched")
+@pytest.mark.parametrize("touch", TOUCHES.values(), ids=TOUCHES)
+def test_a_build_that_was_written_to_after_its_tests_is_not_published(
+    paths: Paths, results: Callable[..., Path], touch: Callable[[Paths], None]
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    build(paths, "two")
+    touch(paths)
+    with pytest.raises(EventmartError, match="nothing was published; run: eventmart build"):
+        publish(paths, results())
+    assert content(served(paths)) == "one"
+    build(paths, "two")
+    publish(paths, results())
+    assert content(served(paths)) == "two"
+
+
+def test_a_build_that_was_written_to_is_not_up_to_date(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    change(paths, "insert into marts.fct_things from marts.fct_things")
+    assert not is_up_to_date(paths)
+
+
+@pytest.mark.fault("publishing.another_record")
+@pytest.mark.parametrize("run", ["of another folder", "of the build before", None])
+def test_a_record_of_another_run_proves_nothing(
+    paths: Paths, results: Callable[..., Path], run: str | None
+) -> None:
+    build(paths, "one")
+    record = results()
+    text = json.loads(record.read_text())
+    text["metadata"]["invocation_id"] = run
+    record.write_text(json.dumps(text))
+    with pytest.raises(EventmartError, match="no record of a build by the dbt run that"):
+        publish(paths, record)
+    assert not paths.published.exists()
+
+
+@pytest.mark.fault("publishing.another_record")
+def test_a_file_from_before_that_is_put_back_is_not_published(
+    paths: Paths, results: Callable[..., Path], tmp_path: Path
+) -> None:
+    build(paths, "one")
+    note_run(paths.build, "the run before")
+    before = tmp_path / "before.duckdb"
+    shutil.copy(paths.build, before)
+    build(paths, "two")
+    publish(paths, results())
+    shutil.copy(before, paths.build)
+    with pytest.raises(EventmartError, match="no record of a build"):
+        publish(paths, results())
+    assert content(served(paths)) == "two"
+
+
+@pytest.mark.fault("publishing.incomplete")
+@pytest.mark.parametrize("kind", ["model", "seed", "test"])
+def test_a_build_that_left_out_a_node_is_not_published(
+    paths: Paths, results: Callable[..., Path], kind: str
+) -> None:
+    build(paths, "one")
+    record = results()
+    left_out = node("marts.left_out", []) | {"resource_type": kind}
+    write_manifest(record.with_name("manifest.json"), [*BUILT, left_out])
+    with pytest.raises(EventmartError, match=r"left out 1 of .*: model\.eventmart\.left"):
+        publish(paths, record)
+
+
+def test_a_build_as_of_a_past_day_is_not_published(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    with pytest.raises(EventmartError, match="as of a day that is past"):
+        publish(paths, results(vars={"as_of_date": "2016-01-01"}))
+
+
+@pytest.mark.fault("publishing.another_record")
+def test_a_build_of_another_landing_is_not_published(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    change(paths, "update meta.last_run set delivery_seq = 7, landed_at = now()")
+    note = "update meta.last_run set n_checkpoints = n_checkpoints + 2"
+    change(paths, note)
+    with pytest.raises(EventmartError, match="was built from another landing database"):
+        publish(paths, results())
+
+
+def test_who_reads_the_build_does_not_spoil_it(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    with duckdb.connect(str(paths.build)) as connection:
+        connection.execute("create temp table mine as from marts.fct_things")
+        connection.execute("begin; delete from marts.fct_things; rollback")
+    assert publish(paths, results())[1]
+    assert not publish(paths, results())[1]
+
+
+@pytest.mark.parametrize("where", ["data", "project", "environment"])
+def test_the_record_is_found_where_dbt_writes_it(
+    paths: Paths,
+    results: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    monkeypatch.setattr(tested, "PROJECT", tmp_path / "project")
+    folder = {
+        "data": paths.target,
+        "project": tmp_path / "project" / "target",
+        "environment": tmp_path / "elsewhere",
+    }[where]
+    if where == "environment":
+        monkeypatch.setenv("DBT_TARGET_PATH", str(folder))
+    build(paths, "one")
+    with pytest.raises(EventmartError, match="no record of a build"):
+        publish(paths)
+    # What another folder's build left in the checkout is passed over.
+    for place, run in ((paths.target, "another"), (folder, RUN)):
+        place.mkdir(parents=True, exist_ok=True)
+        write_record(place / "run_results.json", BUILT, run=run)
+    assert publish(paths)[1]
+
+
 # ---------------------------------------------------------------- damage
 
 
@@ -568,10 +759,10 @@ def test_a_build_begins_with_a_repair(
     three(paths, results())
     flip(served(paths))
 
-    def failing(*_: object) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise EventmartError("dbt build failed")
 
-    monkeypatch.setattr(building, "_dbt", failing)
+    monkeypatch.setattr(building, "run_dbt", failing)
     with pytest.raises(EventmartError, match="dbt build failed"):
         building.build(paths)
     assert content(served(paths)) == "two"

@@ -1,11 +1,9 @@
 """Watching: it survives what goes wrong, and builds what has landed."""
 
-import json
 import os
 import shutil
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,13 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders import build as building
-from loaders import watch
+from loaders import run_dbt, watch
 from loaders.__main__ import _seconds, main
 from loaders.build import build
 from loaders.errors import BusyError, EventmartError
+from loaders.lock import locked
 from loaders.paths import Paths
-from tests.manifest import write_manifest
+from tests.manifest import write_record
 
 project = test_publish.project
 
@@ -124,33 +122,29 @@ def dbt(
     project: Path, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., list[list[str]]]:
     """A dbt that notes how it was called, and leaves what a build leaves."""
-    binaries, target = tmp_path / "bin", project / "target"
+    binaries = tmp_path / "bin"
     binaries.mkdir()
-    target.mkdir()
     calls = tmp_path / "calls"
     calls.touch()
+    where = f"{paths.data} {project} {project} {paths.target} {paths.logs} "
+    where += "--no-use-colors --log-format json --log-format-file text "
+    variables = "$EVENTMART_DATA $DBT_PROFILES_DIR $PWD $DBT_TARGET_PATH $DBT_LOG_PATH"
     script = binaries / "dbt"
     script.write_text(
         "#!/bin/sh\n"
-        f'echo "$EVENTMART_DATA $DBT_PROFILES_DIR $PWD $@" >> {calls}\n'
-        f"echo docs > {target}/static_index.html\n"
+        f'echo "{variables} $@" >> {calls}\n'
+        f"echo docs > {paths.target}/static_index.html\n"
+        f". {tmp_path}/do\n"
         f"exit $(cat {tmp_path}/code)\n"
     )
     script.chmod(0o755)
     (tmp_path / "code").write_text("0")
+    (tmp_path / "do").touch()
     monkeypatch.setattr("sys.executable", str(binaries / "python"))
-    monkeypatch.setattr(building, "PROJECT", project)
-    monkeypatch.setattr(building, "RUN_RESULTS", target / "run_results.json")
+    monkeypatch.setattr(run_dbt, "PROJECT", project)
     test_publish.build(paths, "built")
-    record: dict[str, Any] = {
-        "metadata": {"generated_at": datetime.now(UTC).isoformat()},
-        "elapsed_time": 0.0,
-        "args": {"which": "build"},
-        "results": test_publish.PASSED,
-    }
-    (target / "run_results.json").write_text(json.dumps(record))
-    write_manifest(target / "manifest.json", test_publish.BUILT)
-    where = f"{paths.data} {project} {project} --quiet --no-use-colors "
+    paths.target.mkdir()
+    write_record(paths.target / "run_results.json", test_publish.BUILT, seconds=0.0)
 
     def called() -> list[list[str]]:
         lines = calls.read_text().splitlines()
@@ -187,7 +181,6 @@ def test_a_build_needs_no_folder_that_others_made(
     with pytest.raises(EventmartError, match="nothing is built yet"):
         build(paths)
     assert dbt() == WHOLE[:1]
-    assert paths.build.parent.is_dir()
 
 
 def test_a_build_that_fails_publishes_nothing(
@@ -247,3 +240,22 @@ def test_what_a_watch_lands_is_built_once(
     landed, held = "1 landed; 1 new rows", "1 held; 0 new rows"
     assert lines == ["published version 1", landed, again, held, again]
     assert result.stderr.startswith("held        things            y.csv  delivery 2: ")
+
+
+@pytest.mark.fault("process.two_builds")
+def test_a_watch_takes_a_busy_build_for_busy_and_builds_at_the_next_poll(
+    paths: Paths,
+    dbt: Callable[..., list[list[str]]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    paths.inbox.mkdir()
+    lock = locked(paths.build_lock, "builds here", command="a build")
+    lock.__enter__()
+    result = watched(paths, monkeypatch, lambda: lock.__exit__(None, None, None))
+    assert result.exit_code == 0
+    (said,) = caplog.messages
+    assert said.startswith(f"{paths.data}: `a build` (pid {os.getpid()}")
+    assert dbt() == WHOLE
+    assert "published version 1" in result.stdout

@@ -224,6 +224,40 @@ def test_a_sentence_that_the_result_cannot_fill_is_an_error(
         answers(small, [question], "some things")
 
 
+@pytest.mark.parametrize(
+    ("question", "lack"),
+    [
+        (ask("{rows[2][n_things]}"), "its sentence: IndexError"),
+        (ask("{rows[0][nothing]:,}"), "its sentence: TypeError"),
+        (ask("{total[ratio]}"), "its sentence: KeyError"),
+        (ask("{n_rows}", query="none"), "no rows: the query returns nothing."),
+        (ask("{n_rows}", query="absent"), "Catalog Error: Table with name rpt_absent"),
+        (ask("{n_rows}", nothing="There are none.", query="none"), "There are none."),
+    ],
+)
+def test_what_somebodys_data_cannot_answer_is_said_in_its_place(
+    small: duckdb.DuckDBPyConnection, tmp_path: Path, question: Question, lack: str
+) -> None:
+    for name, query in {
+        "none": "from reports.rpt_things where false",
+        "absent": "from reports.rpt_absent",
+    }.items():
+        (tmp_path / f"{name}.sql").write_text(f"select * {query}\n")
+    text = answers(small, [question, ask("{n_rows} things")], "some things", may_lack=True)
+    assert lack in text
+    assert "2 things\n" in text
+    assert text.count("**Caveat.**") == 2
+
+
+def test_where_nothing_has_landed_every_question_says_so(
+    small: duckdb.DuckDBPyConnection,
+) -> None:
+    small.execute("delete from reports.rpt_trust; delete from marts.fct_deliveries")
+    text = answers(small, [ask("{n_rows}")], may_lack=True)
+    assert "**Of what data this speaks**: nothing: no delivery has landed" in text
+    assert "Nothing of things has landed here: no answer." in text
+
+
 def test_of_other_data_than_the_demo_somebody_must_say_what_it_is(
     small: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from itertools import starmap
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import pytest
 from loaders.paths import Paths
 from loaders.publish import KEEP
 from loaders.published import numbers, served_damage, served_number, versions
-from tests.manifest import node, write_manifest
+from tests.manifest import node, note_run, write_record
 from tests.storm.driver import Storm, write_home
 
 # They share what takes long to set up.
@@ -76,7 +75,7 @@ STEPS = {
     "clear away": r"publish\._mend",
     "examine what is served": r"published\.sha256_of > (open|readinto)",
     "forget what was tested": r"publish\.publish > unlink",
-    "checkpoint": r"publish\._unchanging > (connect|execute)",
+    "prove what was tested": r"publish\._unchanging > connect|tested\.\w+ > execute",
     "make the folder": r"publish\._copy > mkdir",
     "copy": r"publish\._copy > (open|sendfile|fstat)",
     "strip": r"publish\.strip > (connect|execute)|publish\.strip return",
@@ -125,17 +124,11 @@ def write_build(paths: Paths, build: int) -> None:
             insert into meta.model_states values ('fct_things', '{build}');
             """
         )
+    note_run(paths.build)
 
 
 def write_results(path: Path, status: str = "pass") -> None:
     """dbt's record of a whole build that ended just now."""
-    record = {
-        "metadata": {"generated_at": datetime.now(UTC).isoformat()},
-        "elapsed_time": 1.0,
-        "args": {"which": "build"},
-        "results": [{"unique_id": "test.eventmart.unique_x", "status": status}],
-    }
-    path.write_text(json.dumps(record))
     built = {
         "marts.fct_things": ["build", "n"],
         "marts.things": ["build", "n"],
@@ -143,7 +136,8 @@ def write_results(path: Path, status: str = "pass") -> None:
         "marts.versions": ["n_things", "build"],
         "marts.fct_deliveries": ["_delivery_seq", "_change_seq"],
     }
-    write_manifest(path.with_name("manifest.json"), starmap(node, built.items()))
+    tested = {"unique_id": "test.eventmart.unique_x", "status": status}
+    write_record(path, list(starmap(node, built.items())), [tested])
 
 
 class Readers:

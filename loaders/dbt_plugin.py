@@ -1,0 +1,45 @@
+"""What dbt needs of this project before and while it has its files open: profiles.yml.
+
+By it, dbt by hand works in a new data folder, and notes in the build file itself what
+became of a run: see `macros/state/note_run.sql` and `loaders/tested.py`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from dbt.adapters.duckdb.credentials import DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb import DuckDBPyConnection
+from duckdb.func import FunctionNullHandling
+
+from loaders.feeds import load_feeds
+from loaders.fingerprint import n_checkpoints
+from loaders.warehouse import create_tables, open_landing
+
+
+class Plugin(BasePlugin):
+    """What dbt-duckdb calls around each connection."""
+
+    def update_connection_config(
+        self, creds: DuckDBCredentials, config: dict[str, Any]
+    ) -> None:
+        """Make what DuckDB would not: the folders of its files, an empty landing."""
+        del config
+        Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
+        for attached in creds.attach or []:
+            file = Path(attached.path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if attached.read_only and not file.exists():
+                with open_landing(file, command="dbt") as landing:
+                    create_tables(landing, load_feeds())
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Let SQL ask how often a file was written: `n_checkpoints(path)`."""
+        conn.create_function(
+            "n_checkpoints",
+            lambda path: n_checkpoints(Path(path)) if path else None,
+            ["varchar"],
+            "bigint",
+            null_handling=FunctionNullHandling.SPECIAL,
+            side_effects=True,
+        )

@@ -1,0 +1,148 @@
+"""Builds by real commands: in a new folder, written to by hand, killed at any moment."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from loaders.paths import Paths
+from tests.path.conftest import ROOT, Project
+
+FILE = (
+    "kiosk_id,product_id,card_hash,date_time,fc_number\n"
+    "99900,901,a card,2018-09-20 11:10:00-07,20\n"
+)
+
+
+@pytest.fixture
+def project(built: Project, tmp_path: Path) -> Project:
+    """A copy of a project that was built and published."""
+    shutil.copytree(built.paths.data, tmp_path / "data", symlinks=True)
+    served = tmp_path / "data" / "published" / "eventmart.duckdb"
+    # It is a link to the version that it is, which copying has parted.
+    served.unlink()
+    served.hardlink_to(served.parent / "versions" / "000001" / "eventmart.duckdb")
+    return Project(Paths(tmp_path / "data", built.paths.inbox))
+
+
+def land_one(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "one.csv"
+    file.write_text(FILE)
+    project.land("purchases", file)
+
+
+def refused(project: Project, *arguments: str | Path) -> str:
+    result = project.eventmart("publish", *arguments)
+    assert result.exit_code == 1, result.output
+    return result.output
+
+
+def n_published(project: Project) -> int:
+    """How many purchases at the kiosk of the file readers see."""
+    with project.published() as connection:
+        (n_rows,) = connection.execute(
+            "select count(*) from marts.fct_purchases where kiosk_id = '99900'"
+        ).fetchone() or (0,)
+    return int(n_rows)
+
+
+def test_dbt_by_hand_works_in_a_new_data_folder(tmp_path: Path) -> None:
+    project = Project(Paths(tmp_path / "new" / "data", tmp_path / "inbox"))
+    land_one(project, tmp_path)
+    assert not project.paths.build.parent.exists()
+    project.dbt("run", "--select", "stg_vending__purchases")
+    with duckdb.connect(str(project.paths.build)) as connection:
+        connection.execute(f"attach '{project.paths.landing}' as landing (read_only)")
+        found = connection.execute("select kiosk_id from staging.stg_vending__purchases")
+        assert found.fetchall() == [("99900",)]
+    assert "not a whole `dbt build`" in refused(
+        project, "--run-results", project.paths.data / "target" / "run_results.json"
+    )
+
+
+@pytest.mark.xdist_group("built")
+@pytest.mark.fault("publishing.touched", "publishing.another_record")
+def test_a_fact_that_is_doubled_by_hand_is_not_published(
+    project: Project, built: Project
+) -> None:
+    record = project.paths.data / "target" / "run_results.json"
+    assert project.eventmart("publish", "--run-results", record).exit_code == 0
+    with duckdb.connect(str(project.paths.build)) as build:
+        build.execute("insert into marts.fct_purchases from marts.fct_purchases limit 1")
+    # Neither by its own record nor by that of another folder, made of the same files.
+    assert "was written to after the last dbt run" in refused(
+        project, "--run-results", record
+    )
+    other = built.paths.data / "target" / "run_results.json"
+    assert "was written to after" in refused(project, "--run-results", other)
+
+
+def started(project: Project) -> "subprocess.Popen[bytes]":
+    settings = {
+        "EVENTMART_DATA": str(project.paths.data),
+        "EVENTMART_INBOX": str(project.paths.inbox),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "loaders", "build"],
+        cwd=ROOT,
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def kill_when(process: "subprocess.Popen[bytes]", is_time: Callable[[], Any]) -> None:
+    while process.poll() is None and not is_time():
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it ended before"
+
+
+def has_logged(project: Project, text: str) -> Callable[[], bool]:
+    log = project.paths.logs / "dbt.log"
+    log.unlink(missing_ok=True)
+    return lambda: log.exists() and text in log.read_text()
+
+
+@pytest.mark.xdist_group("built")
+@pytest.mark.fault("publishing.killed")
+def test_a_build_that_is_killed_is_not_published(project: Project, tmp_path: Path) -> None:
+    land_one(project, tmp_path)
+    is_time = has_logged(project, "START sql incremental model marts.fct_purchases")
+    kill_when(started(project), is_time)
+    said = refused(project)
+    assert "the dbt run that wrote it last was broken off" in said
+    # The record of the build before, which passed, is still there.
+    record = project.paths.data / "target" / "run_results.json"
+    assert "was broken off" in refused(project, "--run-results", record)
+    assert n_published(project) == 0
+
+
+@pytest.mark.full
+@pytest.mark.xdist_group("built")
+@pytest.mark.fault("publishing.killed")
+def test_a_build_that_is_killed_anywhere_serves_a_whole_one_or_that_before(
+    project: Project, tmp_path: Path
+) -> None:
+    land_one(project, tmp_path)
+    marks = ("Found ", "1 of ", "60 of ", "150 of ", "500 of ", "990 of ", "Done. PASS")
+    for mark in marks:
+        kill_when(started(project), has_logged(project, mark))
+        result = project.eventmart("publish")
+        # Before dbt has written, and after it has tested, what is there is whole.
+        assert result.exit_code in (0, 1), result.output
+        assert n_published(project) == (result.exit_code == 0 and mark == marks[-1])
+    partial = project.paths.published / "versions"
+    kill_when(started(project), lambda: any(partial.glob(".*.partial")))
+    assert n_published(project) in (0, 1)
+    assert started(project).wait() == 0
+    assert n_published(project) == 1
+    assert project.eventmart("status").exit_code == 0
