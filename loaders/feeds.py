@@ -26,7 +26,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length
 # Tables of the loader's own, beside those of the feeds.
 RESERVED = (
     *("deliveries", "presence", "rejects", "open_rejects"),
-    *("file_stamps", "known_lines", "format"),
+    *("file_stamps", "known_lines", "format", "rows_by_delivery"),
 )
 
 
@@ -163,6 +163,7 @@ class Feed(Settings):
     layouts: tuple[Layout, ...] = Field(min_length=1)
     volatile: tuple[Name, ...] = ()
     identity: tuple[Name, ...] = ()
+    foreign: tuple[Name, ...] = ()
     columns: dict[Name, Column] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -179,6 +180,8 @@ class Feed(Settings):
             raise ValueError(f"not among its columns: {', '.join(unknown)}")
         if unstable := sorted(set(self.identity) & set(self.volatile)):
             raise ValueError(f"identity: cannot be volatile: {', '.join(unstable)}")
+        if own := sorted(set(self.foreign) & set(self.by_header)):
+            raise ValueError(f"foreign: are columns of its own: {', '.join(own)}")
         if (self.mode == "window") != (self.window is not None):
             raise ValueError("a feed has a window if, and only if, its mode is window")
         if (self.as_of.newest or self.window) and not self.as_of.formats:

@@ -177,6 +177,26 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
         for name in feed.columns:
             if name not in known:
                 _promote(connection, feed.name, name)
+    _count_rows(connection)
+
+
+def _count_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """See to the view of how many rows each delivery brought first, of all feeds.
+
+    Of a feed that has left feeds.yml the rows are still there, so the tables say which
+    feeds there are, not the settings.
+    """
+    feeds = connection.execute(
+        "select table_name from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'raw' "
+        "and column_name = '_extra' order by table_name"
+    ).fetchall()
+    counts = "\nunion all ".join(
+        f"select '{feed}' as feed, _delivery_seq as delivery_seq, count(*) as n_rows "  # noqa: S608
+        f"from raw.{feed} group by _delivery_seq"
+        for (feed,) in feeds
+    )
+    connection.execute(f"create or replace view raw.rows_by_delivery as {counts}")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
