@@ -27,6 +27,7 @@ from loaders.answers import write_answers
 from loaders.build import RUN_RESULTS, build_as_of, build_redefined
 from loaders.build import build as build_landed
 from loaders.errors import EventmartError, UsageError
+from loaders.feed_commands import feed as feed_group
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.impact import impact_lines, read_impact
 from loaders.intake import Taken
@@ -539,6 +540,9 @@ def published(settings: Settings, moment: str | None, repair: bool) -> None:
         tell_served_at(paths, _end_of(moment))
     else:
         tell_versions(paths)
+
+
+main.add_command(feed_group)
 
 
 # ---------------------------------------------------------------- helpers

@@ -191,12 +191,16 @@ def _count_rows(connection: duckdb.DuckDBPyConnection) -> None:
         "where database_name = current_database() and schema_name = 'raw' "
         "and column_name = '_extra' order by table_name"
     ).fetchall()
-    counts = "\nunion all ".join(
+    counts = [
         f"select '{feed}' as feed, _delivery_seq as delivery_seq, count(*) as n_rows "  # noqa: S608
         f"from raw.{feed} group by _delivery_seq"
         for (feed,) in feeds
+    ]
+    # Where there is no feed, there are no rows.
+    counts += ["select null, null, null where false"]
+    connection.execute(
+        f"create or replace view raw.rows_by_delivery as {' union all '.join(counts)}"
     )
-    connection.execute(f"create or replace view raw.rows_by_delivery as {counts}")
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
