@@ -47,10 +47,14 @@ def feed() -> None:
 @click.option("--mode", type=click.Choice(["increment", "window", "snapshot"]))
 @click.option("--zone", help="Of the clocks behind times without offset: America/Denver.")
 @click.option("--time", metavar="COLUMN", help="The column that says when an event was.")
-@click.option("--identity", metavar="COLUMN,COLUMN", help="The columns that identify a row.")
+@click.option(
+    "--identity", metavar="COLUMN,COLUMN", help="The columns that identify a row."
+)
 @click.option("--days", type=click.IntRange(min=1), help="How far back a window reaches.")
 @click.option("--day-first", is_flag=True, help="Dates are day/month/year.")
-@click.option("--source", metavar="NAME", help="The dbt source; the feed's name if not given.")
+@click.option(
+    "--source", metavar="NAME", help="The dbt source; the feed's name if not given."
+)
 @click.option("--description", help="What its files are, in a sentence.")
 @click.option("--fact/--no-fact", default=True, help="Write its fact, or dimension, too.")
 @click.option("--dry-run", is_flag=True, help="Say what was found; write nothing.")

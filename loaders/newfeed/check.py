@@ -10,7 +10,7 @@ from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.newfeed.survey import null_words
 from loaders.sources.offer import Offer
-from loaders.times import is_readable
+from loaders.times import clock_time
 from loaders.warehouse import create_tables
 
 _N_EXAMPLES = 5
@@ -28,7 +28,7 @@ def check_lines(warehouse: Warehouse, feed: Feed, offer: Offer) -> Iterator[str]
     with scratch(warehouse.paths.fetched) as folder:
         if fetched := offer.fetch(folder, None):
             # Any date will do: nothing is compared with it.
-            now = datetime.now()  # noqa: DTZ005
+            now = datetime.now()
             for entry in land_file(warehouse, feed, fetched.path, now, uri=offer.uri):
                 yield from _header_lines(feed, entry)
     yield from _value_lines(warehouse, feed)
@@ -60,7 +60,7 @@ def _header_lines(feed: Feed, entry: Entry) -> Iterator[str]:
 def _value_lines(warehouse: Warehouse, feed: Feed) -> Iterator[str]:
     landing = warehouse.landing
     for name in feed.time_columns:
-        readable = is_readable(feed, f'"{name}"')
+        readable = f"""{clock_time(feed, f'"{name}"')} is not null"""
         row = landing.execute(
             f"""
             select

@@ -23,7 +23,9 @@ def staging_examples(plan: Plan) -> list[Example]:
     """A good row, one with values that cannot be typed, and such as are set aside."""
     facts = plan.guess.facts
     good = {one.name: _sent(one, facts[one.name]) for one in plan.columns}
-    typed = {one.out: _typed(plan, one, good[one.name]) for one in plan.columns}
+    typed: dict[str, object] = {
+        one.out: _typed(plan, one, good[one.name]) for one in plan.columns
+    }
     typed |= {"set_aside_reason": None, "has_untyped_values": False}
     if plan.time:
         good[plan.time.name], typed[plan.time.at] = _time(plan, facts[plan.time.name])
@@ -40,12 +42,12 @@ def staging_examples(plan: Plan) -> list[Example]:
         reason = {at: None, "set_aside_reason": f"untyped_{name}"}
         rows.append((good | {name: "never"}, typed | reason))
     return [
-        Example(_flow({"_line": line} | sent), _flow({"_line": line} | expected))
+        Example(_flow({"_line": line} | sent, 13), _flow({"_line": line} | expected, 11))
         for line, (sent, expected) in enumerate(rows, start=2)
     ]
 
 
-def _flow(row: dict[str, object]) -> str:
+def _flow(row: dict[str, object], indent: int) -> str:
     """A row as a mapping of YAML on lines that are short enough."""
     parts = [f"{name}: {json.dumps(value)}" for name, value in row.items()]
     lines = [""]
@@ -53,7 +55,7 @@ def _flow(row: dict[str, object]) -> str:
         if len(lines[-1]) + len(part) > 120:
             lines.append("")
         lines[-1] += f"{part}, "
-    return "{" + "\n             ".join(line.rstrip() for line in lines).rstrip(",") + "}"
+    return "{" + f"\n{' ' * indent}".join(line.rstrip() for line in lines).rstrip(",") + "}"
 
 
 def _sent(one: Sent, facts: Facts) -> str:

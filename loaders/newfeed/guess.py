@@ -1,9 +1,9 @@
-"""Guess what a feed is: which column is its time, what identifies a row, what absence means."""
+"""Guess what a feed is: its time, what identifies a row, what absence means."""
 
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import combinations
+from itertools import pairwise
 from typing import Literal
 
 import duckdb
@@ -14,17 +14,19 @@ from loaders.newfeed.survey import Facts, null_words, survey, value_of
 from loaders.times import clock_time
 
 Mode = Literal["increment", "window", "snapshot"]
-_BEGINS = re.compile(r"creat|open|request|report|occur|start|begin|event|purchas|sold|order")
+_BEGINS = re.compile(
+    r"creat|open|request|report|occur|start|begin|event|purchas|sold|order"
+)
 _GOES_ON = re.compile(
     r"updat|modif|chang|clos|end|resol|complet|due|service|expir|deliver|ship|paid|export"
 )
-_CHANGES = re.compile(r"status|state|updat|modif|clos|resol")
+_CHANGES = re.compile(
+    r"status|state|updat|modif|clos|resol|note|comment|remark|descr|quality|flag|outcome"
+)
 _MEASURES = re.compile(
     r"qty|quantity|amount|price|cost|value|total|count|fee|level|reading|temp|score|"
     r"latitude|longitude|(^|_)(lat|lon|lng|x|y|n)($|_)"
 )
-# An identity of more columns than these is looked for in all of them.
-_MOST_COLUMNS = 4
 # West of these meridians, within the contiguous United States: rough, and said as a guess.
 _US_ZONES = (
     (-114.5, "America/Los_Angeles"),
@@ -85,9 +87,7 @@ def guess(look: Look, wishes: Wishes) -> Guess:
     facts = {one.name: one for one in found}
     named = (*wishes.identity, *((wishes.time,) if wishes.time else ()))
     if unknown := [name for name in named if name not in facts]:
-        raise UsageError(
-            f"no column {', '.join(unknown)}; there are: {', '.join(facts)}"
-        )
+        raise UsageError(f"no column {', '.join(unknown)}; there are: {', '.join(facts)}")
     why: dict[str, str] = {}
     time = wishes.time or _time(facts)
     if wishes.time and facts[wishes.time].kind != "time":
@@ -98,13 +98,18 @@ def guess(look: Look, wishes: Wishes) -> Guess:
     zone = wishes.zone or _zone(look, facts, why)
     identity, is_identified = _identity(look, facts, words, time, wishes.identity)
     spans = _spans(look, time, formats, zone)
-    mode = wishes.mode or _mode(look, facts, time, identity, spans, why)
+    mode = wishes.mode or _mode(facts, time, identity, spans, why)
+    if mode == "window" and len(identity) > 1 and not wishes.identity:
+        # Of a window nothing is lost if equal identities all count.
+        is_identified = False
     if mode == "window" and time is None:
         raise UsageError(
             "mode window: a window is about the dates of a column, and none holds times; "
             "name one with --time, or say --mode snapshot"
         )
     days = None
+    if mode == "snapshot":
+        time, spans = None, {}
     if mode == "window":
         longest = max((last.date() - first.date()).days for first, last in spans.values())
         days = wishes.days or longest + 1
@@ -162,35 +167,35 @@ def _identity(
     )
     if wished:
         return wished, _identifies(look.landing, wished)
-    parts = [
-        one
-        for one in facts.values()
-        if one.is_whole
-        and one.kind not in ("decimal", "double")
-        and (one.is_called_id or not _MEASURES.search(one.name))
-        and (one.kind != "time" or one.name == time)
-    ]
-    singles = sorted(
-        (one for one in parts if one.kind != "time"),
-        key=lambda one: not one.is_called_id,
-    )
-    for one in singles:
-        # One row tells nothing of what is unique.
-        if one.n_rows > 1 and _identifies(look.landing, (one.name,)):
+    whole = [one for one in facts.values() if one.is_whole and one.n_rows > 1]
+    ids = [one for one in whole if one.kind in ("text", "integer")]
+    for one in sorted(ids, key=lambda one: not one.is_called_id):
+        is_measure = _MEASURES.search(one.name) and not one.is_called_id
+        if not is_measure and _identifies(look.landing, (one.name,)):
             return (one.name,), True
-    others = [one.name for one in parts if one.kind != "time"][:8]
-    always = (time,) if time else ()
-    for size in range(1 if always else 2, _MOST_COLUMNS):
-        for names in combinations(others, size):
-            if _identifies(look.landing, (*names, *always)):
-                return (*names, *always), True
-    every = (*(one.name for one in parts if one.kind != "time"), *always)
-    if not every:
+    # Too few columns would take two events for one, so all that only name something; what
+    # may be corrected later is none of them, or a correction would be an event more.
+    names = [
+        one.name
+        for one in ids
+        if one.kind == "text"
+        and (one.is_called_id or not _MEASURES.search(one.name))
+        and not _CHANGES.search(one.name)
+    ]
+    others = [one.name for one in ids if one.name not in names]
+    identity = (*names, *((time,) if time else ()))
+    while not (identity and _identifies(look.landing, identity)) and others:
+        identity = (others.pop(0), *identity)
+    if not identity:
         raise UsageError(
             "no column could identify a row: all are measures or have gaps; name those "
             "that do with --identity COLUMN,COLUMN"
         )
-    return every, _identifies(look.landing, every)
+    row = look.landing.execute(
+        f"select max(_copy) from raw.{look.feed.name}"  # noqa: S608
+    ).fetchone()
+    comes_twice = bool(row and row[0] > 1)
+    return identity, not comes_twice and _identifies(look.landing, identity)
 
 
 def _identifies(landing: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> bool:
@@ -237,7 +242,6 @@ def _spans(
 
 
 def _mode(
-    look: Look,
     facts: dict[str, Facts],
     time: str | None,
     identity: tuple[str, ...],
@@ -250,7 +254,7 @@ def _mode(
         return "snapshot"
     if len(spans) > 1:
         days = [(first.date(), last.date()) for first, last in spans.values()]
-        n_apart = sum(a[1] <= b[0] for a, b in zip(days, days[1:], strict=False))
+        n_apart = sum(before[1] <= after[0] for before, after in pairwise(days))
         if n_apart == len(days) - 1:
             why["mode"] = "the files follow one another: each brings new events"
             return "increment"
@@ -263,6 +267,12 @@ def _mode(
             "change; if each file brings only new rows, say --mode increment"
         )
         return "window"
+    if len(identity) == 1 and not facts[time].has_clock:
+        why["mode"] = (
+            f"a guess from one file: {identity[0]} identifies, and no date has a time of "
+            "day: things, not events; else say --mode increment"
+        )
+        return "snapshot"
     why["mode"] = (
         "a guess from one file; if each file is the whole of its days again, say "
         "--mode window"

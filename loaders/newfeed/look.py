@@ -26,7 +26,9 @@ _OPENING = 1 << 16
 _MAX_NAME = 60
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # What no header says: a number, or something that begins like a date or a time.
-_VALUE = re.compile(r"[-+]?[0-9]+([.,][0-9]+)?|[0-9]{1,4}[-/.:][0-9]{1,2}[-/.:][0-9]{1,4}.*")
+_VALUE = re.compile(
+    r"[-+]?[0-9]+([.,][0-9]+)?|[0-9]{1,4}[-/.:][0-9]{1,2}[-/.:][0-9]{1,4}.*"
+)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Any
 
 import jinja2
 
+from loaders.errors import UsageError
 from loaders.newfeed.examples import staging_examples
 from loaders.newfeed.look import Sketch
-from loaders.newfeed.plan import Plan, Sent, block, is_word_of_sql
+from loaders.newfeed.plan import Plan, block, is_word_of_sql
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 _LINE = 88
@@ -201,7 +202,8 @@ def _staging(plan: Plan) -> Model:
 
 def _events(plan: Plan) -> list[Model]:
     """The models of a feed of events, up to its facts."""
-    assert plan.time
+    if plan.time is None:
+        raise UsageError("events need a time: name its column with --time, or --no-fact")
     feed, is_window = plan.feed, plan.guess.mode == "window"
     folder = f"intermediate/{feed}"
     identity = Said("identity_key", "uuid", block("identity_key"), True)
@@ -224,8 +226,10 @@ def _events(plan: Plan) -> list[Model]:
             Said("last_held_at", "timestamp", block("last_held_at")),
         ]
     accounted = (
-        f"accounts_for_every_row: {{arguments: {{rows: ref('{plan.staging}'), "
-        f"versions: ref('int_{feed}_versions'), fact: ref('fct_{feed}')}}}}"
+        "accounts_for_every_row:\n          arguments:\n"
+        f"            rows: ref('{plan.staging}')\n"
+        f"            versions: ref('int_{feed}_versions')\n"
+        f"            fact: ref('fct_{feed}')"
     )
     keyed = ["unique_combination: {arguments: {columns: [_row_hash, _copy]}}"]
     models = [
@@ -352,13 +356,8 @@ def _key(plan: Plan, name: str, what: str) -> Said:
 
 def _columns(plan: Plan, *groups: Any) -> list[Said]:
     return [
-        Said(one.out, one.sql_type, one.description, _is_required(plan, one))
-        for one in plan.of(*groups)
+        Said(one.out, one.sql_type, one.description, one.is_key) for one in plan.of(*groups)
     ]
-
-
-def _is_required(plan: Plan, one: Sent) -> bool:
-    return one.is_key
 
 
 def _times(plan: Plan, calendar: tuple[str, ...] = ()) -> list[Said]:

@@ -11,18 +11,18 @@ from loaders.newfeed.guess import Guess
 from loaders.newfeed.survey import Facts
 
 # What the models say themselves, or the macros that they call.
-_OURS = frozenset(
+_OURS = (
     "identity_key is_identified event_date window_date time_quality set_aside_reason "
     "has_untyped_values fate record_state row_rank n_rows_at_once was_reinstated "
-    "last_held_at series place as_of change came_place came_at left_place left_at left_as "
+    "last_held_at series came_place came_at left_place left_at left_as "
     "is_alone arrived_as next_arrived_as differing_columns version_number "
     "first_arrived_as first_differing_columns valid_from_at valid_to_at run_rank "
     "identity_end_place version_arrived_as ended_as changed_columns time_with_offset "
     "is_latest has_different_rows row_number_in_event is_listed last_held_place "
-    "last_clean_place change_rank version_rank".split()
+    "last_clean_place change_rank version_rank"
 )
 # Words of SQL in one dialect or another, which the linter asks about in an alias.
-_WORDS = frozenset(
+_WORDS = (
     "account accounts alias audit backup box change circle date datetime depth disk div "
     "empty expression fields file format future geography geometry hash host hosts keys "
     "least less line lines list locale locks log logs long loop model modify money monitor "
@@ -30,7 +30,7 @@ _WORDS = frozenset(
     "provider public raw remainder repeat resource roles routine routines safe scalar "
     "serial settings shares signal stage stages starts stop stream streams successful "
     "summary support task tasks timing top uid undo usage users uuid variables vector "
-    "warehouse weekday while".split()
+    "warehouse weekday while"
 )
 _TIME_SUFFIX = re.compile(r"_?(date_?time|datetime|dttm|timestamp|date|time|ts|at|dt|on)$")
 Group = Literal["keys", "text", "numbers", "dates", "timestamps"]
@@ -43,7 +43,7 @@ class Sent:
     Attributes:
         name: what the feed calls it.
         out: what models call it.
-        typed: the macro call that types it; empty for text as sent.
+        typed: the expression that types it; empty for text as sent.
         examples: two values that tests can tell apart, as YAML.
     """
 
@@ -113,12 +113,15 @@ def block(name: str) -> str:
 
 def make_plan(feed: str, source: str, guess: Guess) -> Plan:
     """Decide what everything is called."""
-    taken = set(_OURS) | {f"{feed}_key", f"{feed}_version_key"}
+    taken = set(_OURS.split()) | {f"{feed}_key", f"{feed}_version_key"}
     time = None
     if guess.time:
-        stem = _stem(guess.time) or "event"
-        if {f"{stem}_at", f"{stem}_at_utc", f"{stem}_date"} & (taken | set(guess.facts)):
-            stem = "event"
+        held = taken | set(guess.facts) - {guess.time}
+        stem = next(
+            stem
+            for stem in (_stem(guess.time), "occurred", f"{feed}_occurred")
+            if stem and not {f"{stem}_at", f"{stem}_at_utc", f"{stem}_date"} & held
+        )
         time = Time(guess.time, f"{stem}_at", f"{stem}_date")
         taken |= {time.at, f"{time.at}_utc", time.date}
     columns = []
@@ -133,17 +136,20 @@ def _sent(feed: str, facts: Facts, is_key: bool, taken: set[str]) -> Sent:
     """What staging makes of a column that is not the time of the event."""
     raw = f"sent_{facts.name}"
     if is_key:
-        typed = f"id_text('{raw}')" if facts.is_digits else ""
+        typed = f"{{{{ id_text('{raw}') }}}}" if facts.is_digits else ""
         return Sent(facts.name, _free(facts.name, taken), "varchar", "keys", typed)
     if facts.kind == "time":
         suffix, sql_type = ("at", "timestamp") if facts.has_clock else ("date", "date")
-        out = _free(f"{_stem(facts.name) or facts.name}_{suffix}", taken)
-        typed = f"feed_time('{feed}', '{raw}')"
+        is_said = re.search(r"_at$" if facts.has_clock else "_(on|date)$", facts.name)
+        name = facts.name if is_said else f"{_stem(facts.name) or facts.name}_{suffix}"
+        out = _free(name, taken)
+        typed = f"{{{{ feed_time('{feed}', '{raw}') }}}}"
+        typed = typed if facts.has_clock else f"cast({typed} as date)"
         group: Group = "timestamps" if facts.has_clock else "dates"
         return Sent(facts.name, out, sql_type, group, typed, ("2024-03-05", "2024-03-06"))
     if facts.kind == "text":
         return Sent(facts.name, _free(facts.name, taken), "varchar", "text")
-    typed = f"round_trip_cast('{raw}', '{facts.sql_type}')"
+    typed = f"{{{{ round_trip_cast('{raw}', '{facts.sql_type}') }}}}"
     out = _free(facts.name, taken)
     return Sent(facts.name, out, facts.sql_type, "numbers", typed, ("1", "2"))
 
@@ -164,7 +170,7 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 def is_word_of_sql(name: str) -> bool:
     """Whether a linter asks about this name where it stands for a column."""
-    return name in _WORDS or bool(_kind_of_word(name))
+    return name in _WORDS.split() or bool(_kind_of_word(name))
 
 
 def _kind_of_word(name: str) -> str:

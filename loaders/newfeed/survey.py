@@ -20,16 +20,24 @@ _DAY_FIRST = tuple(
     for mark, year in (("/", "%Y"), ("/", "%y"), (".", "%Y"), ("-", "%Y"))
     for clock in ("", " %H:%M", " %H:%M:%S")
 )
-_WORDED = ("%d-%b-%y", "%d-%b-%Y", "%d-%b-%Y %H:%M:%S", "%b %d, %Y", "%B %d, %Y", "%d %b %Y")
+_WORDED = (
+    "%d-%b-%y",
+    "%d-%b-%Y",
+    "%d-%b-%Y %H:%M:%S",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %b %Y",
+)
 # Numbers are times only where a column is called so.
 _NUMBERS = ("%Y%m%d", "%Y%m%d%H%M%S", "epoch_s", "epoch_ms", "epoch_us", "excel_serial")
 _CALLED_TIME = re.compile(r"date|time|stamp|epoch|dttm|(^|_)(ts|at|on)($|_)")
 _CALLED_ID = re.compile(
     r"(^|_)(id|ids|key|code|zip|hash|phone|card|account|sku|upc|serial|district|fips|no|nr|"
-    r"num)($|_)|(id|key|code|number|zip|zipcode|postcode|phone|hash)$"
+    r"num|item|product|machine|kiosk|sensor|device|station|store|site|user|customer|vehicle|"
+    r"route|slot|location)($|_)|(id|key|code|number|zip|zipcode|postcode|phone|hash)$"
 )
 _CALLED_DEGREES = re.compile(r"(^|_)(lat|lon|lng|latitude|longitude|x|y)($|_)|degree")
-_OFFSET = "[0-9][0-9:.]+ ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
+_OFFSET = ":[0-9][0-9:.]* ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
 # Of times: so many of the values must be readable.
 _MOST = 0.95
 
@@ -147,7 +155,8 @@ def _facts(
         from (select {value_of(name, words)} as value from raw.{feed.name})
         """  # noqa: S608
     ).fetchone()
-    n_values, n_rows, n_distinct, is_integer, is_number, scale, is_digits, *clock = row or ()
+    n_values, n_rows, n_distinct, *looks = row or ()
+    is_integer, is_number, scale, is_digits, has_clock, has_offset = looks
     kind: Kind = "text"
     sql_type = "varchar"
     if n_values and (not is_digits or _CALLED_TIME.search(name)):
@@ -155,8 +164,8 @@ def _facts(
         if times:
             return Facts(
                 name, "time", n_values, n_rows, n_distinct, "timestamp", *times,
-                has_clock=bool(clock[0]) or times[0][0] in _NUMBERS[1:],
-                has_offset=bool(clock[1]) or times[0][0].startswith("epoch"),
+                has_clock=bool(has_clock) or times[0][0] in _NUMBERS[1:],
+                has_offset=bool(has_offset) or times[0][0].startswith("epoch"),
             )  # fmt: skip
     if is_integer and not _CALLED_ID.search(name):
         kind, sql_type = "integer", "bigint"
@@ -192,7 +201,7 @@ def _times(
     ).fetchone()
     read = {form: n for form, n in zip(forms, row or (), strict=True) if n}
     days = {form: n for form, n in read.items() if form in _DAY_FIRST}
-    is_ambiguous = bool(days) and read.get("us", 0) > 0
+    is_ambiguous = sum(days.values()) >= read.get("us", 0) > 0
     # What month first reads wholly, day first may read by chance.
     drops_days = not day_first and read.get("us", 0) >= sum(days.values())
     for form in days if drops_days else ("us",):

@@ -18,13 +18,16 @@ def found_lines(plan: Plan, look: Look) -> list[str]:
     if guess.words:
         lines.append(f"nothing is {', '.join(map(repr, guess.words))}")
     lines.append(f"{'column':<28}{'header':<26}{'type':<16}{'filled':>8}  as")
-    by_name = {one.name: one.out for one in plan.columns}
+    outs = {one.name: one.out for one in plan.columns}
+    if plan.time:
+        outs[plan.time.name] = plan.time.at
     for facts in guess.facts.values():
-        out = plan.time.at if plan.time and facts.name == guess.time else by_name[facts.name]
         header = sketch.headers[facts.name][:25]
         share = f"{100 * facts.n_values / facts.n_rows:.0f} %"
         kind = "text" if facts.name in guess.identity else _kind(facts)
-        lines.append(f"{facts.name:<28}{header:<26}{kind:<16}{share:>8}  {out}")
+        lines.append(
+            f"{facts.name:<28}{header:<26}{kind:<16}{share:>8}  {outs[facts.name]}"
+        )
     lines += _guess_lines(guess)
     return lines
 

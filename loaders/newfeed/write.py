@@ -104,7 +104,7 @@ def with_events(project_file: Path, plan: Plan) -> str:
     lines = project_file.read_text(encoding="utf-8").splitlines()
     if _EVENTS not in lines or plan.time is None:
         raise UsageError(f"{project_file}: has no vars.events to add the feed to")
-    end = start = lines.index(_EVENTS) + 1
+    end = lines.index(_EVENTS) + 1
     while end < len(lines) and lines[end].startswith("   "):
         end += 1
     feed = plan.feed
@@ -115,7 +115,6 @@ def with_events(project_file: Path, plan: Plan) -> str:
     if plan.guess.mode == "window":
         settings += ", has_states: true"
     lines[end:end] = [f"    {feed}:", *(settings + "}").splitlines()]
-    assert end > start
     return "\n".join(lines) + "\n"
 
 
