@@ -10,7 +10,8 @@ from loaders import ledger
 from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.parse import Parsed, literal
+from loaders.parse import Parsed
+from loaders.times import clock_time
 
 
 def stated_as_of(
@@ -56,11 +57,9 @@ def _newest(
     landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, column: str
 ) -> datetime | None:
     """The newest moment in a column of these rows."""
-    parsed = moment(column, feed)
-    # A year beyond these is a slip, and more than a date in Python can hold.
-    is_sane = "year(moment) between 1901 and 9999"
+    parsed = clock_time(feed, f'"{column}"')
     among, values = "true", []
-    if all(form.startswith("%Y-%m-%d") for form in feed.as_of.formats):
+    if all(form.startswith(("iso", "%Y-%m-%d")) for form in feed.time_formats):
         # Text that begins with the year is in order of time, but for the zone. Reading
         # all of it takes as long as storing it: only what may be the newest is read.
         row = landing.execute(
@@ -70,10 +69,10 @@ def _newest(
                 select {parsed} as moment
                 from (
                     select max("{column}") as "{column}" from {rows}
-                    where "{column}" < '9999-12-32'
+                    where "{column}" < '2100'
                 )
             )
-            where {is_sane}
+            where moment is not null
             """  # noqa: S608
         ).fetchone()
         if row:
@@ -83,19 +82,7 @@ def _newest(
         f"""
         select max(moment)
         from (select {parsed} as moment from {rows} where {among})
-        where {is_sane}
         """,  # noqa: S608
         values,
     ).fetchone()
     return found[0] if found else None
-
-
-def moment(column: str, feed: Feed) -> str:
-    """A column of text as a timestamp, by the first of the feed's formats it is in."""
-    tries = [
-        f'try(make_timestamp(try_cast("{column}" as bigint) * 1000))'
-        if form == "epoch_ms"
-        else f'cast(try_strptime("{column}", {literal(form)}) as timestamp)'
-        for form in feed.as_of.formats
-    ]
-    return f"coalesce({', '.join(tries)})"

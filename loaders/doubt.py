@@ -6,11 +6,11 @@ from statistics import median
 import duckdb
 
 from loaders import ledger
-from loaders.as_of import moment
 from loaders.errors import DeliveryHeldError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.records import Body
+from loaders.times import clock_time
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
 # where there are this many of the same layout.
@@ -73,7 +73,7 @@ def _hold_if_window_goes_back(
     counted = landing.execute(
         f"""
         select
-            count(*) filter (where {moment(column, feed)} < ?),
+            count(*) filter (where {clock_time(feed, f'"{column}"')} < ?),
             (select count(*) from incoming)
         from incoming_rows
         semi join new_rows using (_place)

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Hashable, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import duckdb
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,10 +25,12 @@ from loaders.sources import address
 FEEDS_FILE = Path(__file__).with_name("feeds.yml")
 Encoding = Literal["utf-8", "utf-16", "cp1252-via-cp850", "cp1252", "latin-1"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
+# Formats of times that have a name; any other is a pattern of strptime.
+NAMED_FORMATS = ("iso", "us", "excel_serial", "epoch_s", "epoch_ms", "epoch_us")
 # Tables of the loader's own, beside those of the feeds.
 RESERVED = (
     *("deliveries", "presence", "rejects", "open_rejects"),
-    *("file_stamps", "known_lines", "format", "rows_by_delivery"),
+    *("file_stamps", "known_lines", "format", "feed_times", "rows_by_delivery"),
 )
 
 
@@ -56,12 +60,31 @@ class Column(Settings):
     incompressible: bool = False
 
 
+def _known_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        for form in set(formats) - {*NAMED_FORMATS}:
+            duckdb.execute("select try_strptime('', ?)", [form])
+            if "%" not in form:
+                names = ", ".join(NAMED_FORMATS)
+                raise ValueError(f"{form!r} is no pattern, and none of: {names}")
+    except duckdb.Error as error:
+        raise ValueError(str(error)) from error
+    return formats
+
+
+# How times are written, the commonest first: see `NAMED_FORMATS`.
+Formats = Annotated[tuple[str, ...], AfterValidator(_known_formats)]
+
+
 class AsOf(Settings):
-    """Where the date comes from that a delivery speaks for."""
+    """Where the date comes from that a delivery speaks for.
+
+    Its `formats` are the feed's, as earlier settings have them.
+    """
 
     file_name: str | None = None
     newest: tuple[Name, ...] = ()
-    formats: tuple[str, ...] = ()
+    formats: Formats = ()
     arrival: bool = False
 
     @field_validator("file_name")
@@ -73,16 +96,6 @@ class AsOf(Settings):
         except re.error as error:
             raise ValueError(f"is no regular expression: {error}") from error
         return pattern
-
-    @field_validator("formats")
-    @classmethod
-    def _known_formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            for form in set(formats) - {"epoch_ms"}:
-                duckdb.execute("select try_strptime('', ?)", [form])
-        except duckdb.Error as error:
-            raise ValueError(str(error)) from error
-        return formats
 
 
 class Window(Settings):
@@ -158,6 +171,10 @@ class Feed(Settings):
     max_preamble_lines: int = Field(default=0, ge=0, le=1000)
     limits: Limits = Limits()
     null_markers: tuple[str, ...] = ()
+    zone: str = "UTC"
+    formats: Formats = ()
+    times: tuple[Name, ...] = ()
+    max_untyped_share: float = Field(default=0.05, ge=0, le=1)
     as_of: AsOf
     window: Window | None = None
     layouts: tuple[Layout, ...] = Field(min_length=1)
@@ -166,13 +183,22 @@ class Feed(Settings):
     foreign: tuple[Name, ...] = ()
     columns: dict[Name, Column] = Field(min_length=1)
 
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            duckdb.execute("select timezone(?, timestamp '2000-01-01')", [zone])
+        except duckdb.Error as error:
+            raise ValueError(f"is no time zone, such as America/Denver: {zone}") from error
+        return zone
+
     @model_validator(mode="after")
     def _consistent(self) -> "Feed":
         if self.name in RESERVED:
             raise ValueError(f"raw.{self.name} is a table of the loader's own")
         if "rowid" in self.columns:
             raise ValueError("rowid is how DuckDB numbers rows; no column can be called so")
-        mentioned = {*self.volatile, *self.identity, *self.as_of.newest}
+        mentioned = {*self.volatile, *self.identity, *self.as_of.newest, *self.times}
         mentioned |= {c for layout in self.layouts for c in layout.has + layout.lacks}
         if self.window:
             mentioned.add(self.window.column)
@@ -184,7 +210,9 @@ class Feed(Settings):
             raise ValueError(f"foreign: are columns of its own: {', '.join(own)}")
         if (self.mode == "window") != (self.window is not None):
             raise ValueError("a feed has a window if, and only if, its mode is window")
-        if (self.as_of.newest or self.window) and not self.as_of.formats:
+        if self.formats and self.as_of.formats:
+            raise ValueError("formats: stand twice; leave out those of as_of")
+        if self.time_columns and not self.time_formats:
             raise ValueError("as_of: newest, or a window, needs formats to read dates by")
         for source in self.remote_sources:
             try:
@@ -217,6 +245,23 @@ class Feed(Settings):
     def remote_sources(self) -> tuple[str, ...]:
         """Those of its sources that are URLs."""
         return tuple(source for source in self.sources if address.scheme(source))
+
+    @property
+    def time_formats(self) -> tuple[str, ...]:
+        """How its times are written, the commonest first."""
+        return self.formats or self.as_of.formats
+
+    @property
+    def time_columns(self) -> dict[str, bool]:
+        """Those of its columns that are times, and whether their values must be readable.
+
+        They must in `times`, and where the column is required; a value may be blank.
+        """
+        window = (self.window.column,) if self.window else ()
+        return {
+            name: name in self.times or self.columns[name].required
+            for name in (*self.as_of.newest, *window, *self.times)
+        }
 
     @property
     def by_header(self) -> dict[str, str]:
@@ -255,6 +300,9 @@ def load_feeds(path: Path = FEEDS_FILE) -> dict[str, Feed]:
 def _feed(path: Path, name: object, entry: object) -> Feed:
     if not isinstance(entry, dict) or "name" in entry:
         raise UsageError(f"{path}: feed {name!r}: expected settings, without a name")
+    if "zone" not in entry and path != FEEDS_FILE:
+        # Files of one's own from before feeds had zones: those of the project apply.
+        entry = {"zone": _own_zones().get(name, "UTC"), **entry}
     try:
         return Feed.model_validate({"name": name, **entry})
     except ValidationError as error:
@@ -264,6 +312,12 @@ def _feed(path: Path, name: object, entry: object) -> Feed:
         ]
         message = f"{path}: feed {name!r} is not valid: {'; '.join(faults)}"
         raise UsageError(message) from error
+
+
+@cache
+def _own_zones() -> dict[object, str]:
+    """The zones of the project's own feeds."""
+    return {feed.name: feed.zone for feed in load_feeds().values()}
 
 
 class _Loader(yaml.SafeLoader):

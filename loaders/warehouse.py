@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from loaders import times
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.paths import sync
@@ -129,6 +130,14 @@ create table if not exists raw.known_lines (
     _row_hash uuid not null using compression uncompressed
 );
 
+-- Of each feed the zone of its clocks, and a hash of how its text becomes time: of the
+-- macros raw.<feed>_time and others, see times.py.
+create table if not exists raw.feed_times (
+    feed varchar not null,
+    zone varchar not null,
+    fingerprint varchar not null
+);
+
 -- What was dealt with, by what tells it unread from what comes later: settled, or refused
 -- on grounds that are still the same. A cache: without it, more is read, and known.
 create table if not exists raw.file_stamps (
@@ -177,7 +186,27 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
         for name in feed.columns:
             if name not in known:
                 _promote(connection, feed.name, name)
+    _define_times(connection, feeds)
     _count_rows(connection)
+
+
+def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
+    """Define the macros by which text of the feeds becomes time, where they changed."""
+    rows = connection.execute("select feed, fingerprint from raw.feed_times").fetchall()
+    held = dict(rows)
+    for feed in feeds.values():
+        fingerprint = times.fingerprint(feed)
+        if held.get(feed.name) == fingerprint:
+            continue
+        connection.execute("begin")
+        for name, value in times.macros(feed).items():
+            connection.execute(f"create or replace macro raw.{name}(text) as {value}")
+        connection.execute("delete from raw.feed_times where feed = ?", [feed.name])
+        connection.execute(
+            "insert into raw.feed_times values (?, ?, ?)",
+            [feed.name, feed.zone, fingerprint],
+        )
+        connection.execute("commit")
 
 
 def _count_rows(connection: duckdb.DuckDBPyConnection) -> None:

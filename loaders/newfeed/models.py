@@ -139,8 +139,7 @@ def _context(plan: Plan, sketch: Sketch) -> dict[str, Any]:
 
 def _typed(plan: Plan) -> str:
     """The select list of what staging types."""
-    found = [(f"{{{{ {one.typed or f'clean_text({one.name!r})'} }}}}", one.out)
-             for one in plan.columns if one.typed]  # fmt: skip
+    found = [(one.typed, one.out) for one in plan.columns if one.typed]
     if plan.time:
         feed, raw, at = plan.feed, f"sent_{plan.time.name}", plan.time.at
         found += [

@@ -27,7 +27,11 @@
                     cast(min(started_at) as varchar) as definition,
                     max(delivery_seq) as delivery_seq,
                     coalesce(max(change_seq), 0) as change_seq,
-                    json_group_object(feed, change_seq) as feeds
+                    json_group_object(feed, change_seq) as feeds,
+                    (
+                        select json_group_object(feed_times.feed, feed_times.fingerprint)
+                        from landing.raw.feed_times
+                    ) as readings
                 from feeds
             )
 
@@ -71,14 +75,16 @@
 {#-
     The states of sources, by what the ledger has. Tables of the ledger itself change
     with every attempt to land, others with what was landed of their feed. The definition
-    of a source is which landing it is: sequences of another landing start again, so
-    everything incremental must too.
+    of a source is which landing it is, and how text of the feed becomes time: sequences
+    of another landing start again, and times may be others, so everything incremental
+    must be built again too.
 -#}
 {% macro source_states(ledger) -%}
     {%- set states = {} -%}
     {%- for source in graph.sources.values() -%}
         {%- do states.update({source.unique_id: {
-            'definition': ledger.definition,
+            'definition': ledger.definition
+                ~ (ledger.readings or {}).get(source.name, ''),
             'data_version': ledger.delivery_seq if source.source_name == 'landing'
                 else (ledger.feeds or {}).get(source.name),
             'built_change_seq': ledger.change_seq,

@@ -28,24 +28,30 @@ cleaned as (
 typed as (
     select
         *,
-        {{ city_timestamp('coalesce(case_created_dttm, case_created_date)') }}
-            as requested_at,
-        {{ city_timestamp('coalesce(case_closed_dttm, case_closed_date)') }}
-            as closed_at,
+        {% for event, sent in [
+            ('requested', 'coalesce(case_created_dttm, case_created_date)'),
+            ('closed', 'coalesce(case_closed_dttm, case_closed_date)'),
+        ] %}
+            {{ sent }} as {{ event }}_at_as_sent,
+            {{ feed_time('service_requests', sent) }} as {{ event }}_at,
+            {{ feed_instant('service_requests', sent) }} as {{ event }}_at_utc,
+            {{ feed_time_with_offset('service_requests', sent) }} is not null
+                as has_{{ event }}_offset,
+        {% endfor %}
         {{ zip_code('customer_zip_code') }} as customer_zip,
         {{ zip_code('incident_zip_code') }} as incident_zip,
         {{ round_trip_cast('longitude', 'double') }} as point_longitude,
-        {{ round_trip_cast('latitude', 'double') }} as point_latitude,
-        -- Ten characters hold a date, not a time of day.
-        length(coalesce(case_created_dttm, case_created_date)) <= 10
-            as has_request_date_only,
-        -- A close of unknown time is stamped with the last second of its day.
-        (
-            length(coalesce(case_closed_dttm, case_closed_date)) <= 10
-            or coalesce(case_closed_dttm, case_closed_date) like '%11:59:59 PM'
-            or coalesce(case_closed_dttm, case_closed_date) like '%23:59:59'
-        ) as has_close_date_only
+        {{ round_trip_cast('latitude', 'double') }} as point_latitude
     from cleaned
+),
+
+flagged as (
+    select
+        *,
+        -- A close of unknown time is stamped with the last second of its day.
+        cast({{ dbt.dateadd('second', 1, 'closed_at') }} as date)
+        > cast(closed_at as date) as is_at_end_of_day
+    from typed
 ),
 
 renamed as (
@@ -80,13 +86,17 @@ renamed as (
             when 'N' then 'no'
             else 'unknown'
         end as first_call_resolution,
-        {{ time_quality('requested_at', city_zone(), 'has_request_date_only') }}
-            as time_quality,
-        {{ time_quality('closed_at', city_zone(), 'has_close_date_only') }}
-            as close_time_quality,
+        {{ time_quality(
+            'requested_at', feed_zone('service_requests'),
+            has_date_only('requested_at_as_sent', 'requested_at'), 'has_requested_offset'
+        ) }} as time_quality,
+        {{ time_quality(
+            'closed_at', feed_zone('service_requests'),
+            'is_at_end_of_day or ' ~ has_date_only('closed_at_as_sent', 'closed_at'),
+            'has_closed_offset'
+        ) }} as close_time_quality,
         case
-            when coalesce(case_created_dttm, case_created_date) is null
-                then 'no_request_time'
+            when requested_at_as_sent is null then 'no_request_time'
             when requested_at is null then 'untyped_request_time'
         end as set_aside_reason,
 
@@ -102,10 +112,7 @@ renamed as (
             or (incident_zip_code is not null and incident_zip is null)
         ) as has_irregular_zip,
         (
-            (
-                coalesce(case_closed_dttm, case_closed_date) is not null
-                and closed_at is null
-            )
+            (closed_at_as_sent is not null and closed_at is null)
             or (longitude is not null and point_longitude is null)
             or (latitude is not null and point_latitude is null)
             or coalesce(upper(first_call_resolution) not in ('Y', 'N'), false)
@@ -117,15 +124,15 @@ renamed as (
 
         -- timestamps
         requested_at,
-        {{ utc_instant('requested_at', city_zone()) }} as requested_at_utc,
+        requested_at_utc,
         closed_at,
-        {{ utc_instant('closed_at', city_zone()) }} as closed_at_utc,
+        closed_at_utc,
 
         -- audit
         _delivery_seq,
         _change_seq,
         _line
-    from typed
+    from flagged
 )
 
 select * from renamed

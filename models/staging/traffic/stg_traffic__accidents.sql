@@ -32,17 +32,20 @@ cleaned as (
 typed as (
     select
         *,
-        {{ city_timestamp('first_occurrence_date') }} as occurred_at_as_sent,
-        {{ city_timestamp('last_occurrence_date') }} as last_occurred_at_as_sent,
-        {{ city_timestamp('reported_date') }} as reported_at_as_sent,
+        {{ feed_time('accidents', 'first_occurrence_date') }}
+            as occurred_at_as_sent,
+        {{ feed_time('accidents', 'last_occurrence_date') }}
+            as last_occurred_at_as_sent,
+        {{ feed_time('accidents', 'reported_date') }} as reported_at_as_sent,
         {{ round_trip_cast('geo_lon', 'double') }} as longitude,
         {{ round_trip_cast('geo_lat', 'double') }} as latitude,
         {{ round_trip_cast('bicycle_ind', 'integer') }} as n_bicycles,
         {{ round_trip_cast('pedestrian_ind', 'integer') }} as n_pedestrians,
         {{ round_trip_cast('seriously_injured', 'integer') }} as n_seriously_injured,
         {{ round_trip_cast('fatalities', 'integer') }} as n_fatalities,
-        -- Ten characters hold a date, not a time of day.
-        length(first_occurrence_date) <= 10 as has_date_only
+        {{ feed_instant('accidents', 'first_occurrence_date') }} as instant_as_sent,
+        {{ feed_time_with_offset('accidents', 'first_occurrence_date') }} is not null
+            as has_offset
     from cleaned
 ),
 
@@ -50,6 +53,7 @@ mended as (
     select
         *,
         {{ whole_minute('occurred_at_as_sent') }} as occurred_at,
+        {{ whole_minute('instant_as_sent') }} as occurred_at_utc,
         {{ whole_minute('last_occurred_at_as_sent') }} as last_occurred_at,
         {{ whole_minute('reported_at_as_sent') }} as reported_at
     from typed
@@ -85,7 +89,10 @@ renamed as (
         -- The coordinates as sent tell accidents apart where no id does.
         geo_lon as longitude_label,
         geo_lat as latitude_label,
-        {{ time_quality('occurred_at', city_zone(), 'has_date_only') }} as time_quality,
+        {{ time_quality(
+            'occurred_at', feed_zone('accidents'),
+            has_date_only('first_occurrence_date', 'occurred_at_as_sent'), 'has_offset'
+        ) }} as time_quality,
         case
             when first_occurrence_date is null then 'no_occurrence_time'
             when occurred_at is null then 'untyped_occurrence_time'
@@ -120,7 +127,7 @@ renamed as (
 
         -- timestamps
         occurred_at,
-        {{ utc_instant('occurred_at', city_zone()) }} as occurred_at_utc,
+        occurred_at_utc,
         last_occurred_at,
         reported_at,
 

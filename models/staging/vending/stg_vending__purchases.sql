@@ -1,5 +1,3 @@
-{% set zone = 'America/Los_Angeles' %}
-
 with source as (
     select * from {{ source('vending', 'purchases') }}
     {{ where_held_by_then() }}
@@ -9,11 +7,9 @@ parsed as (
     select
         *,
         {{ id_text('fc_number') }} as fc_number_text,
-        {{ round_trip_cast('substr(date_time, 1, 19)', 'timestamp') }} as purchased_at,
-        case
-            when {{ full_match('date_time', '.{19}[+-][0-9]{2}') }}
-                then try_cast(substr(date_time, 20) as integer)
-        end as offset_hours
+        {{ feed_time('purchases', 'date_time') }} as zone_time,
+        {{ feed_instant('purchases', 'date_time') }} as purchased_at_utc,
+        {{ feed_time_with_offset('purchases', 'date_time') }} as time_with_offset
     from source
 ),
 
@@ -21,9 +17,14 @@ timed as (
     select
         *,
         case
-            when offset_hours between -12 and 14
-                then {{ dbt.dateadd('hour', '-offset_hours', 'purchased_at') }}
-        end as purchased_at_utc
+            when time_with_offset is null
+                then {{ time_quality(
+                    'zone_time', feed_zone('purchases'), has_date_only('date_time', 'zone_time')
+                ) }}
+            -- Times in UTC say nothing of a zone.
+            when time_with_offset in (zone_time, purchased_at_utc) then 'exact'
+            else 'unexpected_offset'
+        end as time_quality
     from parsed
 ),
 
@@ -40,11 +41,7 @@ renamed as (
         case
             when {{ full_match('fc_number_text', '[0-9]+') }} then fc_number_text
         end as fc_number,
-        case
-            when purchased_at_utc is null then null
-            when {{ local_time('purchased_at_utc', zone) }} = purchased_at then 'exact'
-            else 'unexpected_offset'
-        end as time_quality,
+        time_quality,
         case
             when {{ id_text('kiosk_id') }} is null then 'no_kiosk_id'
             when {{ id_text('product_id') }} is null then 'no_product_id'
@@ -57,7 +54,11 @@ renamed as (
         and not {{ full_match('fc_number_text', '[0-9]+') }} as has_untyped_values,
 
         -- timestamps
-        purchased_at,
+        -- The clock that gave an offset of another zone is believed.
+        case
+            when time_quality = 'unexpected_offset' then time_with_offset
+            else zone_time
+        end as purchased_at,
         purchased_at_utc,
 
         -- audit
