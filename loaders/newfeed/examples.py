@@ -29,20 +29,22 @@ def staging_examples(plan: Plan) -> list[Example]:
     typed |= {"set_aside_reason": None, "has_untyped_values": False}
     if plan.time:
         good[plan.time.name], typed[plan.time.at] = _time(plan, facts[plan.time.name])
-    rows = [(good, typed)]
+    rows: list[tuple[dict[str, str], dict[str, object]]] = [(good, typed)]
     loose = [one for one in plan.columns if one.typed and not one.is_key]
     if loose:
         broken = good | {loose[0].name: "x"}
         rows.append((broken, typed | {loose[0].out: None, "has_untyped_values": True}))
     for one in [one for one in plan.columns if one.is_key][:1]:
-        lacking = {one.out: None, "set_aside_reason": f"no_{one.name}"}
+        lacking: dict[str, object] = {one.out: None}
+        lacking["set_aside_reason"] = f"no_{one.name}"
         rows.append((good | {one.name: " "}, typed | lacking))
     if plan.time:
         name, at = plan.time.name, plan.time.at
-        reason = {at: None, "set_aside_reason": f"untyped_{name}"}
+        reason: dict[str, object] = {at: None}
+        reason["set_aside_reason"] = f"untyped_{name}"
         rows.append((good | {name: "never"}, typed | reason))
     return [
-        Example(_flow({"_line": line} | sent, 13), _flow({"_line": line} | expected, 11))
+        Example(_flow({"_line": line, **sent}, 13), _flow({"_line": line, **expected}, 11))
         for line, (sent, expected) in enumerate(rows, start=2)
     ]
 
