@@ -73,6 +73,12 @@ FAULTS = {
         "null_markers": "words that may mean nothing, by column",
         "delimiter_inside": "delimiters inside quoted values",
     },
+    "feed": {
+        "unknown": "files of a feed that nobody has described",
+        "without_models": "a feed that no model reads",
+        "of_another": "a file of another feed with the same ids",
+        "undescribed": "a published column that nobody has described",
+    },
     "hostile": {
         "sql": "SQL in names, headers and values",
         "glob": "wildcards in file names",

@@ -57,8 +57,10 @@ def write_models(plan: Plan, sketch: Sketch, *, with_fact: bool) -> dict[str, st
     environment = _environment(plan)
     context = _context(plan, sketch)
     folder = f"models/staging/{plan.source}"
+    # Of a source that is there already, a file beside its own.
+    sources = "__".join(dict.fromkeys((plan.source, plan.feed)))
     files = {
-        f"{folder}/_{plan.source}__sources.yml": environment.get_template(
+        f"{folder}/_{sources}__sources.yml": environment.get_template(
             "sources.yml.jinja"
         ).render(context)
     }
