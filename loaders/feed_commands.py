@@ -11,7 +11,7 @@ import click
 
 from loaders import intake
 from loaders.errors import UsageError
-from loaders.feeds import FEEDS_FILE, load_feeds
+from loaders.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.landing import Warehouse
 from loaders.newfeed.check import check_lines
 from loaders.newfeed.guess import Mode, Wishes, guess
@@ -150,6 +150,8 @@ def _check_names(name: str, source: str | None, feeds_file: Path) -> None:
                 f"{what!r}: a name has small letters, digits and _ between them, begins "
                 f"with a letter, and is no longer than {MAX_NAME}"
             )
+    if name in RESERVED:
+        raise UsageError(f"{name}: raw.{name} is a table of the loader's own")
     if not (PROJECT / "dbt_project.yml").exists():
         raise UsageError(
             f"{PROJECT}: holds no dbt project to write models into; run it in a checkout: "

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
@@ -253,12 +253,13 @@ def _mode(
         why["mode"] = "no time of an event: each file is taken for the whole list"
         return "snapshot"
     if len(spans) > 1:
-        days = [(first.date(), last.date()) for first, last in spans.values()]
-        n_apart = sum(before[1] <= after[0] for before, after in pairwise(days))
-        if n_apart == len(days) - 1:
-            why["mode"] = "the files follow one another: each brings new events"
+        ranges = ", ".join(
+            f"{one:%Y-%m-%d} to {last:%Y-%m-%d}" for one, last in spans.values()
+        )
+        if all(_follows(one, other) for one, other in pairwise(spans.values())):
+            why["mode"] = f"the files follow one another, {ranges}: each brings new events"
             return "increment"
-        why["mode"] = f"the files overlap: {_ranges(days)}; each is the whole of its days"
+        why["mode"] = f"the files overlap, {ranges}: each is the whole of its days"
         return "window"
     changing = [name for name in facts if _CHANGES.search(name) and name != time]
     if len(identity) == 1 and identity[0] != time and changing:
@@ -280,5 +281,7 @@ def _mode(
     return "increment"
 
 
-def _ranges(days: list[tuple[date, date]]) -> str:
-    return ", ".join(f"{first} to {last}" for first, last in days)
+def _follows(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> bool:
+    """Whether one span follows another, but for a little that is sent again."""
+    overlap = one[1] - other[0]
+    return overlap <= 0.1 * min(one[1] - one[0], other[1] - other[0])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 
@@ -87,12 +88,16 @@ def with_entry(feeds_file: Path, feed: str, entry: str) -> str:
     """The settings with an entry more, all else as it was.
 
     Raises:
-        UsageError: if the feed is there already, or the text would be no settings.
+        UsageError: if the feed is there already, or the settings would not be valid.
     """
     if feed in load_feeds(feeds_file):
         raise UsageError(f"{feeds_file}: has a feed {feed} already; choose another name")
-    text = feeds_file.read_text(encoding="utf-8")
-    return text.rstrip("\n") + "\n" + entry
+    text = feeds_file.read_text(encoding="utf-8").rstrip("\n") + "\n" + entry
+    with TemporaryDirectory() as folder:
+        draft = Path(folder) / feeds_file.name
+        draft.write_text(text, encoding="utf-8")
+        load_feeds(draft)
+    return text
 
 
 def with_events(project_file: Path, plan: Plan) -> str:
