@@ -38,6 +38,7 @@ from loaders.publish import PROJECT
 from loaders.rehearse import rehearse
 from loaders.rejects import Reject, open_rejects, spreadsheet_cell
 from loaders.replay import replay as replay_rejects
+from loaders.set_aside import mostly_set_aside, set_aside_line
 from loaders.sources.offer import Offer
 from loaders.tell import (
     poll_line,
@@ -258,7 +259,10 @@ def watch(
 )
 @click.pass_obj
 def build(settings: Settings, if_redefined: bool) -> None:
-    """Build, test and publish what has landed, with its docs."""
+    """Build, test and publish what has landed, with its docs.
+
+    If most rows of a feed, or of a delivery, are in no fact, it says why and exits with 3.
+    """
     paths, _ = settings
     published = build_redefined(paths) if if_redefined else build_landed(paths)
     if published:
@@ -268,6 +272,10 @@ def build(settings: Settings, if_redefined: bool) -> None:
             served = paths.published / paths.build.name
             for line in impact_lines(read_impact(served)):
                 click.echo(printable(line))
+    if not if_redefined and (found := mostly_set_aside(paths)):
+        for one in found:
+            click.echo(printable(set_aside_line(one)), err=True)
+        sys.exit(EXIT_HELD)
 
 
 @main.command()

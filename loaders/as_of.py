@@ -11,7 +11,8 @@ from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed
-from loaders.times import clock_time
+from loaders.times import clock_time, utc_time
+from loaders.unread import known_formats, unread_times
 
 
 def stated_as_of(
@@ -46,18 +47,25 @@ def found_as_of(
         return max(moments), "newest"
     if feed.as_of.arrival:
         return ledger.arrival(landing, entry), "arrival"
-    raise DeliveryError(
-        "no_as_of",
-        "no date to place it by: none given, none in the file's name, none readable in "
-        f"{', '.join(feed.as_of.newest) or 'its columns'}; give one with --as-of",
-    )
+    where = ", ".join(feed.as_of.newest) or "its columns"
+    start = f"no date to place it by: none given, none in the file's name, none in {where}"
+    if unread := unread_times(landing, feed, parsed):
+        found = "; ".join(map(str, unread))
+        raise DeliveryError(
+            "no_as_of",
+            f"{start} that is readable: {found}; {known_formats(feed)}, as --as-of does "
+            "not make these readable",
+        )
+    raise DeliveryError("no_as_of", f"{start}; give one with --as-of")
 
 
 def _newest(
     landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, column: str
 ) -> datetime | None:
     """The newest moment in a column of these rows."""
-    parsed = clock_time(feed, f'"{column}"')
+    # Windows reach back by days of the feed's own calendar; others are only put in order.
+    moment = clock_time if feed.window else utc_time
+    parsed = moment(feed, f'"{column}"')
     among, values = "true", []
     if all(form.startswith(("iso", "%Y-%m-%d")) for form in feed.time_formats):
         # Text that begins with the year is in order of time, but for the zone. Reading

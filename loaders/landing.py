@@ -27,8 +27,10 @@ from loaders.ledger import Entry
 from loaders.parse import Parsed, parse
 from loaders.paths import Paths
 from loaders.records import Body
+from loaders.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of
 from loaders.unpack import Member, members
+from loaders.unread import judge_rejects, judge_times
 from loaders.warehouse import check_space
 
 
@@ -163,6 +165,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
 
     Raises:
         DeliveryError: if it cannot be read.
+        DeliveryHeldError: if too little of it can, and nobody has accepted that.
     """
     landing = warehouse.landing
     if ledger.copy_if_seen(landing, entry):
@@ -176,6 +179,8 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
     if parsed.body.n_records == parsed.body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"
         return None
+    judge_rejects(landing, entry, parsed.body)
+    judge_times(landing, feed, entry, parsed)
     if entry.as_of is None:
         entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
     entry.window_start = feed.window.start(entry.as_of) if feed.window else None
@@ -263,13 +268,7 @@ def insert_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body)
         f"""
         insert into raw.rejects
         select ?, ?, line, byte_offset, unhex(raw), reason, detail
-        from read_csv(
-            ?, auto_detect = false, header = false, columns = {{
-                'line': 'BIGINT', 'byte_offset': 'BIGINT', 'raw': 'VARCHAR',
-                'reason': 'VARCHAR', 'detail': 'VARCHAR'
-            }}, delim = ',', quote = '"',
-            max_line_size = {2 * body.longest_reject + 1000}
-        )
+        from {rejects_of(body)}
         """,  # noqa: S608
         [entry.delivery_seq, entry.feed, str(body.rejects)],
     )

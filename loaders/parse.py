@@ -237,6 +237,12 @@ def map_header(
         DeliveryHeldError: if a required column is missing, one comes twice, one is of
             another feed's files, or the header is of no layout of the feed.
     """
+    if quoted := [name for name in names if re.fullmatch(r'\s+".*"', name)]:
+        raise DeliveryHeldError(
+            "blanks_before_quotes",
+            f"line 1 has a blank between the delimiter and the quote, as in {quoted[0]!r}, "
+            "which makes quotes part of the values; ask for a file without these blanks",
+        )
     columns = _positions(feed, names)
     sent_names = ", ".join(names)[:300]
     if foreign := [name for name in feed.foreign if name in columns]:
@@ -253,10 +259,14 @@ def map_header(
     if hint := _hint(feed, opening):
         raise hint
     if columns.keys().isdisjoint(feed.columns):
+        next_step = "ask for a file with its header"
+        if _are_words(names):
+            next_step = (
+                "it is a header of other names, or of another feed: if these are its "
+                "columns, add their names to `aliases` in feeds.yml"
+            )
         raise DeliveryHeldError(
-            "no_header",
-            f"line 1 names no column of the feed: {sent_names}; ask for a file with its "
-            "header",
+            "no_header", f"line 1 names no column of the feed: {sent_names}; {next_step}"
         )
     if missing:
         raise DeliveryHeldError(
@@ -267,6 +277,15 @@ def map_header(
     raise DeliveryHeldError(
         "unknown_layout",
         f"the header is of no known layout: {sent_names}; describe it in feeds.yml",
+    )
+
+
+def _are_words(names: list[str]) -> bool:
+    """Whether these are names and no values: words, each another, without numbers."""
+    words = {canonical(name) for name in names}
+    return len(words) == len(names) and all(
+        re.match(r"\s*[^\W\d_]", name) and not re.search(r"\d{3}|://|@", name)
+        for name in names
     )
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import duckdb
 
+from loaders.records import Body
+
 
 class Reject(NamedTuple):
     """A rejected record, where it stands and why."""
@@ -18,6 +20,19 @@ class Reject(NamedTuple):
     reason: str
     detail: str
     raw: bytes
+
+
+def rejects_of(body: Body) -> str:
+    """The rejects of a parsed body as a relation; its parameter is their file's path."""
+    return f"""
+        read_csv(
+            ?, auto_detect = false, header = false, columns = {{
+                'line': 'BIGINT', 'byte_offset': 'BIGINT', 'raw': 'VARCHAR',
+                'reason': 'VARCHAR', 'detail': 'VARCHAR'
+            }}, delim = ',', quote = '"',
+            max_line_size = {2 * body.longest_reject + 1000}
+        )
+        """
 
 
 def open_rejects(

@@ -78,6 +78,13 @@ FAULTS = {
         "without_models": "a feed that no model reads",
         "of_another": "a file of another feed with the same ids",
         "undescribed": "a published column that nobody has described",
+    "meaning": {
+        "integer_dates": "numbers that may be dates: of Excel, since 1970, yyyymmdd",
+        "time_formats": "times with T, offsets, fractions, two-digit years, mixed",
+        "untyped_dates": "dates that cannot be read, all of them or some",
+        "day_first": "dates with the day first where the month is expected",
+        "mostly_rejected": "a file of which most records are rejected",
+        "set_aside": "rows that land and are in no fact",
     },
     "hostile": {
         "sql": "SQL in names, headers and values",

@@ -1,0 +1,217 @@
+"""What of a delivery cannot be read: noted, and if it is too much the delivery is held."""
+
+import re
+from dataclasses import dataclass
+
+import duckdb
+
+from loaders.doubt import ACCEPT_IT
+from loaders.errors import DeliveryHeldError
+from loaders.feeds import Feed
+from loaders.ledger import Entry
+from loaders.parse import Parsed
+from loaders.records import Body
+from loaders.rejects import rejects_of
+from loaders.times import any_time
+
+# What more than this share of is rejected is another kind of file than was expected; of
+# so few records, only if no other is left.
+MAX_REJECTED_SHARE = 0.5
+FEW_REJECTED = 10
+N_EXAMPLES = 5
+_BLANK = r"[\s\x{a0}]*"
+# Dates such as 28/2/2026 and 2/28/2026, which only one order of day and month allows.
+_DAY_FIRST = r"\s*(1[3-9]|2[0-9]|3[01])/(0?[1-9]|1[0-2])/[0-9]{2}([0-9]{2})?(\D.*)?"
+_MONTH_FIRST = r"\s*(0?[1-9]|1[0-2])/(1[3-9]|2[0-9]|3[01])/[0-9]{2}([0-9]{2})?(\D.*)?"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """The values of a column that cannot be read as times, blank ones not counted.
+
+    Attributes:
+        column: its name.
+        n: how many there are.
+        n_values: of how many values.
+        n_day_first: how many of them have a day above 12 where the feed has the month.
+        n_month_first: how many values, read or not, have one in the second place.
+        examples: the first of them, each once, with their lines.
+    """
+
+    column: str
+    n: int
+    n_values: int
+    n_day_first: int
+    n_month_first: int
+    examples: str
+
+    def __str__(self) -> str:
+        """In words, as the command line says it."""
+        return (
+            f"{self.n:,} of {self.n_values:,} {self.column} not readable as times, "
+            f"such as {self.examples}"
+        )
+
+
+def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) -> None:
+    """Raise `DeliveryHeldError`, with the reasons, if most of the records are rejected."""
+    n_rows, n = body.n_records - body.n_blank, body.n_rejected
+    is_doubtful = n > MAX_REJECTED_SHARE * n_rows and n >= FEW_REJECTED
+    is_doubtful |= n == n_rows > 1
+    # Of a file that was cut, that is what there is to say.
+    if not is_doubtful or entry.accepted_by or body.is_cut:
+        return
+    reasons = landing.execute(
+        f"""
+        select reason, count(*), min(line), arg_min(detail, line)
+        from {rejects_of(body)}
+        group by reason
+        order by count(*) desc, reason
+        """,  # noqa: S608
+        [str(body.rejects)],
+    ).fetchall()
+    found = "; ".join(
+        f"{count:,} for {reason}, such as line {line}: {detail}"
+        for reason, count, line, detail in reasons
+    )
+    raise DeliveryHeldError(
+        "mostly_rejected",
+        f"{n:,} of {n_rows:,} records rejected: {found}; ask for a file "
+        f"whose records are as its header says; {ACCEPT_IT}",
+    )
+
+
+def judge_times(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> None:
+    """Note which times cannot be read, in the entry and its detail.
+
+    Of lines that are known, none is judged again.
+
+    Raises:
+        DeliveryHeldError: if it is more than the feed allows, or if days stand where the
+            feed has months, and nobody has accepted that.
+    """
+    found = unread_times(landing, feed, parsed)
+    if not found:
+        return
+    if not entry.accepted_by:
+        for unread in found:
+            _hold_if_day_first(feed, unread)
+        for unread in found:
+            _hold_if_untyped(feed, unread)
+    tests = [
+        _is_unread(feed, unread.column)
+        for unread in found
+        if feed.time_columns[unread.column]
+    ]
+    counted = landing.execute(
+        f"select count(*) from incoming_rows where {' or '.join(tests) or 'false'}"  # noqa: S608
+    ).fetchone()
+    entry.n_untyped = int(counted[0]) if counted else 0
+    notes = [entry.detail] if entry.detail else []
+    entry.detail = "; ".join([*notes, *map(str, found)])
+
+
+def unread_times(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed
+) -> list[Unread]:
+    """The columns of a delivery that are times, of which some values cannot be read."""
+    columns = [name for name in feed.time_columns if name in parsed.columns]
+    if not columns:
+        return []
+    # Nearly always all can be read: this has to be quick.
+    counts = ", ".join(
+        f'count("{name}") - count({any_time(feed, _quoted(name))})' for name in columns
+    )
+    row = landing.execute(f"select {counts} from incoming_rows").fetchone() or ()  # noqa: S608
+    body = parsed.body
+    n_good = body.n_records - body.n_rejected - body.n_blank
+    found = [
+        _look(landing, feed, name, n_good)
+        for name, n in zip(columns, row, strict=True)
+        if n
+    ]
+    return [unread for unread in found if unread.n]
+
+
+def known_formats(feed: Feed) -> str:
+    """The formats that a feed knows, and what to do about others."""
+    known = ", ".join(feed.time_formats)
+    return f"the feed reads the formats {known}: add that of its files in feeds.yml"
+
+
+def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, n_good: int) -> Unread:
+    is_unread = _is_unread(feed, name)
+    n_values, n, n_day_first, n_month_first = landing.execute(
+        f"""
+        select
+            -- Known lines, of which there are no rows here, count as read.
+            $n_good - count(*) filter (where {_is_blank(name)}),
+            count(*) filter (where {is_unread}),
+            count(*) filter (
+                where {is_unread} and regexp_full_match({_quoted(name)}, $day_first)
+            ),
+            count(*) filter (where regexp_full_match({_quoted(name)}, $month_first))
+        from incoming_rows
+        """,  # noqa: S608
+        {"n_good": n_good, "day_first": _DAY_FIRST, "month_first": _MONTH_FIRST},
+    ).fetchone() or (0, 0, 0, 0)
+    examples = landing.execute(
+        f"""
+        select {_quoted(name)}, min(_line)
+        from incoming_rows
+        where {is_unread}
+        group by {_quoted(name)}
+        order by min(_line)
+        limit {N_EXAMPLES}
+        """  # noqa: S608
+    ).fetchall()
+    text = ", ".join(f"{value[:40]!r} (line {line})" for value, line in examples)
+    return Unread(name, n, n_values, n_day_first, n_month_first, text)
+
+
+def _is_unread(feed: Feed, name: str) -> str:
+    return f"({any_time(feed, _quoted(name))} is null and not {_is_blank(name)})"
+
+
+def _is_blank(name: str) -> str:
+    return f"coalesce(regexp_full_match({_quoted(name)}, '{_BLANK}'), true)"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _hold_if_day_first(feed: Feed, unread: Unread) -> None:
+    """Hold what has days where the feed has months: others would be swapped unseen.
+
+    If there are days above 12 in second place too, those in first place may be slips.
+    """
+    reads_months_first = any(
+        form == "us" or re.match("%-?m.*%-?d", form) for form in feed.time_formats
+    )
+    share = unread.n_day_first / unread.n_values
+    if not reads_months_first or unread.n_day_first == 0:
+        return
+    if unread.n_month_first == 0 or share > feed.max_untyped_share:
+        raise DeliveryHeldError(
+            "day_first_dates",
+            f"{unread}: {unread.n_day_first:,} have a day above 12 where the feed reads "
+            "the month, so that days up to 12 would be taken for months; ask for dates "
+            "with the month first, or, if all files have the day first, put a pattern such "
+            'as "%d/%m/%Y %H:%M:%S" before us in the formats of the feed in feeds.yml',
+        )
+
+
+def _hold_if_untyped(feed: Feed, unread: Unread) -> None:
+    """Hold what has too many values that cannot be read; one alone is a slip."""
+    share = unread.n / unread.n_values
+    if not feed.time_columns[unread.column] or unread.n == 1:
+        return
+    if share > feed.max_untyped_share:
+        raise DeliveryHeldError(
+            "untyped_dates",
+            f"{unread}; {known_formats(feed)}; if they mean no value, add them to its "
+            f"null_markers; {ACCEPT_IT}, and rows without such a time are set aside",
+        )
