@@ -29,6 +29,7 @@ from loaders.build import build_as_of, build_redefined, publish_built
 from loaders.coverage import Dates
 from loaders.demo_data import check_kind, check_may_hold_demo
 from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.feed_commands import feed as feed_group
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.impact import impact_lines, read_impact
 from loaders.intake import Taken
@@ -608,6 +609,9 @@ def published(settings: Settings, moment: str | None, repair: bool) -> None:
         tell_served_at(paths, _end_of(moment))
     else:
         tell_versions(paths)
+
+
+main.add_command(feed_group)
 
 
 # ---------------------------------------------------------------- helpers

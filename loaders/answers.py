@@ -17,9 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from loaders.demo_data import truth_beside
 from loaders.errors import EventmartError, UsageError
-from loaders.paths import Paths
+from loaders.paths import PROJECT, Paths
 
-PROJECT = Path(__file__).parents[1]
 ANALYSES = PROJECT / "analyses"
 REGISTRY = Path(__file__).with_name("answers.yml")
 

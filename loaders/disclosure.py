@@ -129,13 +129,20 @@ def read_disclosure(manifest: Path) -> Disclosure:
     """Read what dbt's manifest says of the relations that readers may see.
 
     Raises:
-        EventmartError: if it cannot be read, or makes no sense.
+        EventmartError: if it cannot be read, makes no sense, or leaves a relation or a
+            column of one without a description: nobody could say what it means.
     """
-    relations = [
-        _relation(node)
+    shown = [
+        node
         for node in read_nodes(manifest)
         if node["resource_type"] == "model" and node["schema"] in SCHEMAS
     ]
+    if undescribed := sorted(label for node in shown for label in _undescribed(node)):
+        raise EventmartError(
+            "nothing was published: readers could not know what these mean; describe them "
+            f"in the YAML beside their models and build again: {', '.join(undescribed)}"
+        )
+    relations = [_relation(node) for node in shown]
     relations.sort(key=lambda relation: (relation.schema, relation.name))
     return Disclosure(read_settings(), tuple(relations))
 
@@ -194,6 +201,15 @@ def _relation(node: dict[str, Any]) -> Relation:
     if unknown:
         raise EventmartError(f"{label}: meta.cell: no column {', '.join(sorted(unknown))}")
     return relation
+
+
+def _undescribed(node: dict[str, Any]) -> list[str]:
+    """A model, and those of its columns, that nothing is said of."""
+    name = node["alias"]
+    said = {name: node["description"]}
+    for column in node["columns"].values():
+        said[f"{name}.{column['name']}"] = column.get("description")
+    return [label for label, text in said.items() if not (text or "").strip()]
 
 
 def _is_personal(column: dict[str, Any]) -> bool:

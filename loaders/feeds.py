@@ -32,6 +32,7 @@ NAMED_FORMATS = ("iso", "us", "excel_serial", "epoch_s", "epoch_ms", "epoch_us")
 RESERVED = (
     *("deliveries", "presence", "rejects", "open_rejects"),
     *("file_stamps", "known_lines", "format", "feed_times", "feed_settings"),
+    "rows_by_delivery",
 )
 # What databases, Python, spreadsheets and Esri write for nothing, and hardly anybody for
 # something. `NA`, `None` and `-` may be names, so that feeds name them themselves.
@@ -240,6 +241,7 @@ class Feed(Settings):
     volatile: tuple[Name, ...] = ()
     identity: tuple[Name, ...] = ()
     max_damaged_share: float = Field(default=0.05, ge=0, le=1)
+    foreign: tuple[Name, ...] = ()
     columns: dict[Name, Column] = Field(min_length=1)
 
     @field_validator("zone")
@@ -265,6 +267,8 @@ class Feed(Settings):
             raise ValueError(f"not among its columns: {', '.join(unknown)}")
         if unstable := sorted(set(self.identity) & set(self.volatile)):
             raise ValueError(f"identity: cannot be volatile: {', '.join(unstable)}")
+        if own := sorted(set(self.foreign) & set(self.by_header)):
+            raise ValueError(f"foreign: are columns of its own: {', '.join(own)}")
         if (self.mode == "window") != (self.window is not None):
             raise ValueError("a feed has a window if, and only if, its mode is window")
         if self.mode != "window" and self.covers != Covers():

@@ -255,8 +255,8 @@ def map_header(
         opening: the first lines of the file, to tell what else the header might be.
 
     Raises:
-        DeliveryHeldError: if a required column is missing, one comes twice, or the
-            header is of no layout of the feed.
+        DeliveryHeldError: if a required column is missing, one comes twice, one is of
+            another feed's files, or the header is of no layout of the feed.
     """
     if quoted := [name for name in names if re.fullmatch(r'\s+".*"', name)]:
         raise DeliveryHeldError(
@@ -266,6 +266,13 @@ def map_header(
         )
     columns = _positions(feed, names)
     sent_names = ", ".join(names)[:300]
+    if foreign := [name for name in feed.foreign if name in columns]:
+        raise DeliveryHeldError(
+            "of_another_feed",
+            f"the header has {', '.join(foreign)}, which files of {feed.name} never have: "
+            f"it is a file of something else; nothing landed, move it to its own feed, or "
+            f"take the name out of foreign in feeds.yml: {sent_names}",
+        )
     missing = _missing(feed, columns)
     layout = feed.layout_of(list(columns))
     if layout and not missing:

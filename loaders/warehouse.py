@@ -202,6 +202,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
         with transaction(connection):
             reread(connection, feed)
     _define_times(connection, feeds)
+    _count_rows(connection)
 
 
 def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
@@ -225,6 +226,29 @@ def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
 def has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether there is a ledger: not yet, if its making was cut short."""
     return bool(_columns(connection, "deliveries"))
+
+
+def _count_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """See to the view of how many rows each delivery brought first, of all feeds.
+
+    Of a feed that has left feeds.yml the rows are still there, so the tables say which
+    feeds there are, not the settings.
+    """
+    feeds = connection.execute(
+        "select table_name from duckdb_columns() "
+        "where database_name = current_database() and schema_name = 'raw' "
+        "and column_name = '_extra' order by table_name"
+    ).fetchall()
+    counts = [
+        f"select '{feed}' as feed, _delivery_seq as delivery_seq, count(*) as n_rows "  # noqa: S608
+        f"from raw.{feed} group by _delivery_seq"
+        for (feed,) in feeds
+    ]
+    # Where there is no feed, there are no rows.
+    counts += ["select null, null, null where false"]
+    connection.execute(
+        f"create or replace view raw.rows_by_delivery as {' union all '.join(counts)}"
+    )
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:

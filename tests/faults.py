@@ -89,6 +89,12 @@ FAULTS = {
         "null_markers": "words that may mean nothing, by column",
         "delimiter_inside": "delimiters inside quoted values",
     },
+    "feed": {
+        "unknown": "files of a feed that nobody has described",
+        "without_models": "a feed that no model reads",
+        "of_another": "a file of another feed with the same ids",
+        "undescribed": "a published column that nobody has described",
+    },
     "meaning": {
         "integer_dates": "numbers that may be dates: of Excel, since 1970, yyyymmdd",
         "time_formats": "times with T, offsets, fractions, two-digit years, mixed",

@@ -31,6 +31,7 @@ def node(
         "columns": {
             column: {
                 "name": column,
+                "description": f"What {column} means.",
                 "config": {"meta": {"is_personal": True} if column in personal else {}},
             }
             for column in columns

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from loaders.demo.accidents import write_accidents
 from loaders.demo.files import landing_order
+from loaders.demo.kiosks import write_kiosk_info
 from loaders.demo.places import write_neighborhoods
 from loaders.demo.products import write_products
 from loaders.demo.purchases import write_purchases
@@ -27,7 +28,7 @@ def generate(
     seed: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> Truth:
-    """Write a demo set: the files of five feeds, and what is true of them.
+    """Write a demo set: the files of six feeds, and what is true of them.
 
     The same scale and seed give the same bytes. The set appears as a whole: it is
     written beside `out` and renamed, so that a run that is stopped leaves nothing half.
@@ -58,9 +59,10 @@ def generate(
 def _write(draft: Path, scale: float, seed: int, progress: Callable[[str], None]) -> Truth:
     truth = Truth(scale, seed)
     tiles = _tiles(scale)
-    progress("neighborhoods, products")
+    progress("neighborhoods, products, kiosks")
     write_neighborhoods(draft, truth)
     write_products(draft, truth)
+    write_kiosk_info(draft, truth)
 
     def write_feed(write: Callable[[Path, Path, Truth, list[float]], None]) -> None:
         name = write.__name__.removeprefix("write_")

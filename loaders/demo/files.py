@@ -182,7 +182,10 @@ class DeliveryFile:
 
 def landing_order(deliveries: Iterable[Delivery]) -> list[Delivery]:
     """Deliveries in the order of landing: by feed, then plain, gzip, zip, by name."""
-    feeds = ("purchases", "products", "service_requests", "accidents", "neighborhoods")
+    feeds = (
+        *("purchases", "products", "service_requests", "accidents", "neighborhoods"),
+        "kiosk_info",
+    )
     suffixes = ("", ".gz", ".zip")
     return sorted(
         deliveries,

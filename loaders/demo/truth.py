@@ -72,6 +72,7 @@ class Truth:
     deliveries: list[Delivery] = field(default_factory=list)
     purchases: dict[str, object] = field(default_factory=dict)
     products: dict[str, object] = field(default_factory=dict)
+    kiosks: dict[str, object] = field(default_factory=dict)
     service_requests: dict[str, object] = field(default_factory=dict)
     accidents: dict[str, object] = field(default_factory=dict)
     neighborhoods: dict[str, object] = field(default_factory=dict)

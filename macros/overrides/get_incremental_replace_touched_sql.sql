@@ -75,3 +75,24 @@
     order by {{ event_date }}
     {%- endif %}
 {%- endmacro %}
+
+{#-
+    A relation named in meta.dates_from is first read by the second build: the first one
+    looks at it already, so that a mistake does not wait for the next delivery.
+    Usage: {% do check_dates_from() %}, in the materialization
+-#}
+{% macro check_dates_from() -%}
+    {%- set meta = config.get('meta', {}) -%}
+    {%- if execute and meta.get('dates_from') -%}
+        {%- set held = adapter.get_columns_in_relation(ref(meta.dates_from))
+            | map(attribute='name') | list -%}
+        {%- for column in [config.get('unique_key'), meta.get('event_date')]
+            if column not in held -%}
+            {{ exceptions.raise_compiler_error(
+                "meta.dates_from: " ~ meta.dates_from ~ " has no column '" ~ column
+                ~ "', by which rows of an identity are found on all of their dates: name "
+                ~ "a relation that has it, or add it there"
+            ) }}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}

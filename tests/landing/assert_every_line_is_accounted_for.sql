@@ -1,13 +1,6 @@
 -- A returned row is a delivery whose records do not add up: lines were lost, invented
--- or counted twice between the file and the landing.
-{% set models = {
-    'purchases': 'stg_vending__purchases',
-    'products': 'stg_vending__products',
-    'service_requests': 'stg_city_311__service_requests',
-    'accidents': 'stg_traffic__accidents',
-    'neighborhoods': 'stg_city__neighborhoods',
-} %}
-
+-- or counted twice between the file and the landing. Of every feed, whether models read
+-- it or not.
 with deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
 ),
@@ -21,14 +14,7 @@ rejects as (
 ),
 
 first_read as (
-    {% for feed, model in models.items() -%}
-        select
-            _delivery_seq,
-            count(*) as n_rows
-        from {{ ref(model) }}
-        group by _delivery_seq
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select * from {{ ref('stg_landing__rows_by_delivery') }}
 ),
 
 changes as (
@@ -56,7 +42,7 @@ joined as (
         coalesce(changes.n_changes, 0) as n_changes,
         coalesce(changes.n_net, 0) as n_net
     from deliveries
-    left join first_read on deliveries.delivery_seq = first_read._delivery_seq
+    left join first_read on deliveries.delivery_seq = first_read.delivery_seq
     left join refused on deliveries.delivery_seq = refused.delivery_seq
     left join changes on deliveries.delivery_seq = changes._delivery_seq
 ),
@@ -132,6 +118,17 @@ broken_laws as (
         delivery_seq
     from joined
     where status not in ('landed', 'replayed') and n_first_read + n_changes > 0
+),
+
+named as (
+    select
+        deliveries.feed,
+        broken_laws.broken_law,
+        deliveries.delivery_seq,
+        deliveries.uri,
+        deliveries.member
+    from broken_laws
+    inner join deliveries on broken_laws.delivery_seq = deliveries.delivery_seq
 )
 
-select * from broken_laws
+select * from named

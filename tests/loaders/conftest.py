@@ -84,7 +84,7 @@ class Lab:
     def reset(self) -> None:
         """Empty the warehouse."""
         for table in (self.feed.name, *RESERVED):
-            if table not in ("open_rejects", "format"):
+            if table not in ("open_rejects", "rows_by_delivery", "format"):
                 self.landing.execute(f"delete from raw.{table}")
 
     def counts(self) -> tuple[int, ...]:

@@ -6,21 +6,15 @@
     'September', 'October', 'November', 'December'
 ] %}
 
-{% set event_dates = {
-    'fct_purchases': ['purchase_date'],
-    'fct_service_requests': ['request_date', 'closed_date'],
-    'fct_accidents': ['occurred_date', 'reported_date'],
-} %}
-
 with spans as (
-    {% for fact, columns in event_dates.items() -%}
-        {% set is_last_fact = loop.last -%}
-        {% for column in columns -%}
+    {% for of in var('events').values() -%}
+        {% set is_last_feed = loop.last -%}
+        {% for column in [of.date] + (of.dates or []) -%}
             select
                 min({{ column }}) as first_date,
                 max({{ column }}) as last_date
-            from {{ ref(fact) }}
-            {% if not (loop.last and is_last_fact) %}union all{% endif %}
+            from {{ ref(of.fact) }}
+            {% if not (loop.last and is_last_feed) %}union all{% endif %}
         {% endfor %}
     {% endfor %}
 ),

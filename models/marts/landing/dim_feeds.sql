@@ -87,7 +87,11 @@ joined as (
             cast(coalesce({{ count }}, 0) as bigint) as {{ count.split('.')[1] }},
         {% endfor -%}
         fated.feed is not null as has_events,
-        attempted.feed in ('service_requests', 'accidents') as has_places
+        attempted.feed in (
+            {% for feed, of in var('events').items() if of.has_places -%}
+                '{{ feed }}'{{ ',' if not loop.last }}
+            {% endfor %}
+        ) as has_places
     from attempted
     left join read_records on attempted.feed = read_records.feed
     left join fated on attempted.feed = fated.feed

@@ -6,87 +6,50 @@
     meta={'event_date': 'event_date', 'touched_in': 'int_event_days_touched'},
 ) }}
 
-with purchases as (
-    select * from {{ ref('fct_purchases') }}
-    {% if is_incremental() -%}
-        where {{ is_touched_day('purchases', 'purchase_date') }}
-    {%- endif %}
-),
-
-service_requests as (
-    select * from {{ ref('fct_service_requests') }}
-    {% if is_incremental() -%}
-        where {{ is_touched_day('service_requests', 'request_date') }}
-    {%- endif %}
-),
-
-accidents as (
-    select * from {{ ref('fct_accidents') }}
-    {% if is_incremental() -%}
-        where {{ is_touched_day('accidents', 'occurred_date') }}
-    {%- endif %}
-),
-
-neighborhoods as (
+with neighborhoods as (
     select * from {{ ref('dim_neighborhoods') }}
 ),
 
 counted as (
-    select
-        'purchases' as feed,
-        purchase_date as event_date,
-        count(*) as n_events,
-        count(*) as n_facts,
-        count(case when time_quality not in ('exact', 'assumed_zone') then 1 end)
-            as n_uncertain_times,
-        0 as n_without_point,
-        0 as n_without_neighborhood,
-        0 as n_withdrawn
-    from purchases
-    group by purchase_date
-    union all
-    select
-        'service_requests' as feed,
-        service_requests.request_date as event_date,
-        count(case when service_requests.record_state <> 'withdrawn' then 1 end)
-            as n_events,
-        count(*) as n_facts,
-        count(
-            case
-                when service_requests.time_quality not in ('exact', 'assumed_zone') then 1
-            end
-        ) as n_uncertain_times,
-        count(case when not service_requests.has_usable_point then 1 end)
-            as n_without_point,
-        count(case when not neighborhoods.is_known then 1 end)
-            as n_without_neighborhood,
-        count(case when service_requests.record_state = 'withdrawn' then 1 end)
-            as n_withdrawn
-    from service_requests
-    inner join neighborhoods
-        on service_requests.neighborhood_key = neighborhoods.neighborhood_key
-    group by service_requests.request_date
-    union all
-    select
-        'accidents' as feed,
-        accidents.occurred_date as event_date,
-        count(
-            distinct case
-                when accidents.record_state <> 'withdrawn' then accidents.incident_key
-            end
-        ) as n_events,
-        count(*) as n_facts,
-        count(
-            case when accidents.time_quality not in ('exact', 'assumed_zone') then 1 end
-        ) as n_uncertain_times,
-        count(case when not accidents.has_usable_point then 1 end) as n_without_point,
-        count(case when not neighborhoods.is_known then 1 end)
-            as n_without_neighborhood,
-        count(case when accidents.record_state = 'withdrawn' then 1 end) as n_withdrawn
-    from accidents
-    inner join neighborhoods
-        on accidents.neighborhood_key = neighborhoods.neighborhood_key
-    group by accidents.vintage, accidents.occurred_date
+    {% for feed, of in var('events').items() -%}
+        {% set is_held -%}
+            {{ "facts.record_state <> 'withdrawn'" if of.has_states else 'true' }}
+        {%- endset -%}
+        select
+            '{{ feed }}' as feed,
+            facts.{{ of.date }} as event_date,
+            count(
+                {{ 'distinct' if of.counted }} case
+                    when {{ is_held }} then facts.{{ of.counted or of.date }}
+                end
+            ) as n_events,
+            count(*) as n_facts,
+            count(
+                case
+                    when facts.time_quality not in ('exact', 'assumed_zone') then 1
+                end
+            ) as n_uncertain_times,
+            {% if of.has_places -%}
+                count(case when not facts.has_usable_point then 1 end)
+                    as n_without_point,
+                count(case when not neighborhoods.is_known then 1 end)
+                    as n_without_neighborhood,
+            {%- else -%}
+                0 as n_without_point,
+                0 as n_without_neighborhood,
+            {%- endif %}
+            count(case when not {{ is_held }} then 1 end) as n_withdrawn
+        from {{ ref(of.fact) }} as facts
+        {% if of.has_places -%}
+            inner join neighborhoods
+                on facts.neighborhood_key = neighborhoods.neighborhood_key
+        {%- endif %}
+        {% if is_incremental() -%}
+            where {{ is_touched_day(feed, 'facts.' ~ of.date) }}
+        {%- endif %}
+        group by {{ 'facts.' ~ of.within ~ ', ' if of.within }}facts.{{ of.date }}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 -- Vintages tell of the same accidents: the one that knows of most says how many.

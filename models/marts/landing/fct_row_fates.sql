@@ -1,39 +1,18 @@
-with purchase_row_fates as (
-    select * from {{ ref('int_purchase_row_fates') }}
-),
-
-service_request_row_fates as (
-    select * from {{ ref('int_service_request_row_fates') }}
-),
-
-accident_row_fates as (
-    select * from {{ ref('int_accident_row_fates') }}
-),
-
-counted as (
-    select
-        'purchases' as feed,
-        fate,
-        cast(null as varchar) as record_state,
-        count(*) as n_rows
-    from purchase_row_fates
-    group by fate
-    union all
-    select
-        'service_requests' as feed,
-        fate,
-        record_state,
-        count(*) as n_rows
-    from service_request_row_fates
-    group by fate, record_state
-    union all
-    select
-        'accidents' as feed,
-        fate,
-        record_state,
-        count(*) as n_rows
-    from accident_row_fates
-    group by fate, record_state
+with counted as (
+    {% for feed, of in var('events').items() -%}
+        select
+            '{{ feed }}' as feed,
+            fate,
+            {% if of.has_states -%}
+                record_state,
+            {%- else -%}
+                cast(null as varchar) as record_state,
+            {%- endif %}
+            count(*) as n_rows
+        from {{ ref(of.fates) }}
+        group by fate{{ ', record_state' if of.has_states }}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 keyed as (

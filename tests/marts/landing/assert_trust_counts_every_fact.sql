@@ -1,20 +1,13 @@
 -- A returned row is a feed whose rows of the fact, current versions and rows counted by
 -- day are not as many: a share of trust would be of something else than it says.
 with facts as (
-    select
-        'purchases' as feed,
-        count(*) as n_facts
-    from {{ ref('fct_purchases') }}
-    union all
-    select
-        'service_requests' as feed,
-        count(*) as n_facts
-    from {{ ref('fct_service_requests') }}
-    union all
-    select
-        'accidents' as feed,
-        count(*) as n_facts
-    from {{ ref('fct_accidents') }}
+    {% for feed, of in var('events').items() -%}
+        select
+            '{{ feed }}' as feed,
+            count(*) as n_facts
+        from {{ ref(of.fact) }}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 current_versions as (

@@ -1,0 +1,179 @@
+"""Commands about feeds themselves: `eventmart feed new` and `eventmart feed check`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from loaders import intake
+from loaders.errors import UsageError
+from loaders.feeds import FEEDS_FILE, RESERVED, load_feeds
+from loaders.landing import Warehouse
+from loaders.newfeed.check import check_lines
+from loaders.newfeed.guess import Mode, Wishes, guess
+from loaders.newfeed.look import is_name, look_at
+from loaders.newfeed.models import write_models
+from loaders.newfeed.plan import make_plan
+from loaders.newfeed.tell import found_lines
+from loaders.newfeed.write import check_free, entry_of, with_entry, with_events, write_all
+from loaders.paths import PROJECT, Paths
+from loaders.rehearse import rehearse
+from loaders.tell import printable, rehearsal_text
+from loaders.warehouse import create_tables, open_landing
+
+# A name that leaves room for what models and tests put around it.
+MAX_NAME = 40
+
+
+@click.group()
+def feed() -> None:
+    """Make a feed of files that nobody has described, or check a file against one."""
+
+
+@feed.command()
+@click.argument("name")
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--mode", type=click.Choice(["increment", "window", "snapshot"]))
+@click.option("--zone", help="Of the clocks behind times without offset: America/Denver.")
+@click.option("--time", metavar="COLUMN", help="The column that says when an event was.")
+@click.option(
+    "--identity", metavar="COLUMN,COLUMN", help="The columns that identify a row."
+)
+@click.option("--days", type=click.IntRange(min=1), help="How far back a window reaches.")
+@click.option("--day-first", is_flag=True, help="Dates are day/month/year.")
+@click.option(
+    "--source", metavar="NAME", help="The dbt source; the feed's name if not given."
+)
+@click.option("--description", help="What its files are, in a sentence.")
+@click.option("--fact/--no-fact", default=True, help="Write its fact, or dimension, too.")
+@click.option("--dry-run", is_flag=True, help="Say what was found; write nothing.")
+@click.pass_context
+def new(
+    context: click.Context,
+    name: str,
+    files: tuple[Path, ...],
+    mode: Mode | None,
+    zone: str | None,
+    time: str | None,
+    identity: str | None,
+    days: int | None,
+    day_first: bool,
+    source: str | None,
+    description: str | None,
+    fact: bool,
+    dry_run: bool,
+) -> None:
+    """Look at FILEs of a feed, and write its settings and models.
+
+    Says what it found, and by what. Then there are: its entry in feeds.yml, the dbt
+    source, a staging model, and the fact of its events, or the dimension of its lists,
+    with tests; `make build` lands what is in the inbox under its name, and publishes.
+    """
+    paths, feeds_file = context.obj
+    keys = tuple(part.strip() for part in (identity or "").split(",") if part.strip())
+    wishes = Wishes(mode, zone, time, keys, days, day_first)
+    _check_names(name, source, feeds_file)
+    with _scratch() as warehouse:
+        look = look_at(name, files, warehouse)
+        plan = make_plan(name, source or name, guess(look, wishes))
+        for line in found_lines(plan, look):
+            click.echo(printable(line))
+        texts = {
+            PROJECT / path: text
+            for path, text in write_models(plan, look.sketch, with_fact=fact).items()
+        }
+        said = description or f"Not described yet; made from {files[0].name}."
+        texts[feeds_file] = with_entry(feeds_file, name, entry_of(plan, look, said))
+    check_free(PROJECT, {path for path in texts if path != feeds_file})
+    if fact and plan.guess.mode != "snapshot":
+        project_file = PROJECT / "dbt_project.yml"
+        texts[project_file] = with_events(project_file, plan)
+    for path in texts:
+        label = path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path
+        click.echo(f"{'would write' if dry_run else 'wrote'}  {label}")
+    if dry_run:
+        return
+    write_all(texts)
+    with _landing(paths, feeds_file):
+        pass
+    click.echo(
+        f"now: put its files into {paths.inbox / name} or land them "
+        f"(eventmart land {name} FILE...), and run: eventmart build"
+    )
+
+
+@feed.command()
+@click.argument("name")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--as-of", type=click.DateTime(), help="As for land.")
+@click.pass_context
+def check(
+    context: click.Context, name: str, files: tuple[str, ...], as_of: datetime | None
+) -> None:
+    """Say what FILEs would meet if they came as deliveries of a feed; nothing lands.
+
+    How each header is understood, in what encoding and layout they are, which lines
+    would be rejected, whether their dates can be read, and what would change. Exit codes
+    are those of a landing.
+    """
+    paths, feeds_file = context.obj
+    feeds = load_feeds(feeds_file)
+    if name not in feeds:
+        raise UsageError(f"no feed {name!r}; there are: {', '.join(feeds)}")
+    statuses = []
+    with _landing(paths, feeds_file) as landing:
+        for offer in intake.named(feeds[name], files):
+            for rehearsal in rehearse(landing, feeds[name], offer, as_of):
+                click.echo(rehearsal_text(rehearsal))
+                statuses.append(rehearsal.entry.status)
+            with _scratch() as warehouse:
+                for line in check_lines(warehouse, feeds[name], offer):
+                    click.echo(printable(line))
+    sys.exit(4 if "failed" in statuses else 3 if "held" in statuses else 0)
+
+
+def _check_names(name: str, source: str | None, feeds_file: Path) -> None:
+    for what in (name, source or name):
+        if not is_name(what) or len(what) > MAX_NAME:
+            raise UsageError(
+                f"{what!r}: a name has small letters, digits and _ between them, begins "
+                f"with a letter, and is no longer than {MAX_NAME}"
+            )
+    if name in RESERVED:
+        raise UsageError(f"{name}: raw.{name} is a table of the loader's own")
+    if not (PROJECT / "dbt_project.yml").exists():
+        raise UsageError(
+            f"{PROJECT}: holds no dbt project to write models into; run it in a checkout: "
+            ".venv/bin/eventmart feed new ..."
+        )
+    if not feeds_file.exists():
+        raise UsageError(f"{feeds_file}: is not there (default: {FEEDS_FILE})")
+
+
+@contextmanager
+def _scratch() -> Iterator[Warehouse]:
+    """A warehouse of its own, gone when the block ends."""
+    with TemporaryDirectory(prefix="eventmart-") as folder:
+        paths = Paths(Path(folder), Path(folder))
+        with open_landing(paths.landing) as landing:
+            yield Warehouse(landing, paths)
+
+
+@contextmanager
+def _landing(paths: Paths, feeds_file: Path) -> Iterator[Warehouse]:
+    """The warehouse, with the tables of all feeds."""
+    paths.build.parent.mkdir(parents=True, exist_ok=True)
+    command = click.get_current_context().command_path
+    with open_landing(paths.landing, command=command) as landing:
+        create_tables(landing, load_feeds(feeds_file))
+        yield Warehouse(landing, paths)

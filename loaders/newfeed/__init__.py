@@ -1,0 +1,1 @@
+"""Make a feed of files that nobody has described: look, guess, tell, write."""

@@ -1,0 +1,287 @@
+"""Guess what a feed is: its time, what identifies a row, what absence means."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Literal
+
+import duckdb
+
+from loaders.errors import UsageError
+from loaders.newfeed.look import Look
+from loaders.newfeed.survey import Facts, null_words, survey, value_of
+from loaders.times import clock_time
+
+Mode = Literal["increment", "window", "snapshot"]
+_BEGINS = re.compile(
+    r"creat|open|request|report|occur|start|begin|event|purchas|sold|order"
+)
+_GOES_ON = re.compile(
+    r"updat|modif|chang|clos|end|resol|complet|due|service|expir|deliver|ship|paid|export"
+)
+_CHANGES = re.compile(
+    r"status|state|updat|modif|clos|resol|note|comment|remark|descr|quality|flag|outcome"
+)
+_MEASURES = re.compile(
+    r"qty|quantity|amount|price|cost|value|total|count|fee|level|reading|temp|score|"
+    r"latitude|longitude|(^|_)(lat|lon|lng|x|y|n)($|_)"
+)
+# West of these meridians, within the contiguous United States: rough, and said as a guess.
+_US_ZONES = (
+    (-114.5, "America/Los_Angeles"),
+    (-102.0, "America/Denver"),
+    (-86.5, "America/Chicago"),
+    (-66.0, "America/New_York"),
+)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller knows better than any guess; None where nothing was said."""
+
+    mode: Mode | None = None
+    zone: str | None = None
+    time: str | None = None
+    identity: tuple[str, ...] = ()
+    days: int | None = None
+    day_first: bool = False
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the files seem to be.
+
+    Attributes:
+        facts: of each column, by its name.
+        words: that stand for nothing.
+        time: the column of the event, if there is one.
+        identity: the columns that identify a row; all that are no measure if none do.
+        is_identified: whether no two different rows of the files share the identity.
+        why: by what each of the guesses was made, for people.
+        first, last: the times in the files, day by day of each file.
+        days: how far back a window reaches.
+    """
+
+    facts: dict[str, Facts]
+    words: tuple[str, ...]
+    mode: Mode
+    zone: str
+    formats: tuple[str, ...]
+    time: str | None
+    identity: tuple[str, ...]
+    is_identified: bool
+    days: int | None = None
+    spans: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+
+
+def guess(look: Look, wishes: Wishes) -> Guess:
+    """Guess what the files are, by evidence in them; what was wished for stands.
+
+    Raises:
+        UsageError: if a wish names a column that there is not, or cannot be.
+    """
+    words = null_words(look.landing, look.feed)
+    found = survey(look.landing, look.feed, words, day_first=wishes.day_first)
+    facts = {one.name: one for one in found}
+    named = (*wishes.identity, *((wishes.time,) if wishes.time else ()))
+    if unknown := [name for name in named if name not in facts]:
+        raise UsageError(f"no column {', '.join(unknown)}; there are: {', '.join(facts)}")
+    why: dict[str, str] = {}
+    time = wishes.time or _time(facts)
+    if wishes.time and facts[wishes.time].kind != "time":
+        raise UsageError(f"--time {wishes.time}: its values cannot be read as times")
+    formats = tuple(
+        dict.fromkeys(form for one in found if one.kind == "time" for form in one.formats)
+    )
+    zone = wishes.zone or _zone(look, facts, why)
+    identity, is_identified = _identity(look, facts, words, time, wishes.identity)
+    spans = _spans(look, time, formats, zone)
+    mode = wishes.mode or _mode(facts, time, identity, spans, why)
+    if mode == "window" and len(identity) > 1 and not wishes.identity:
+        # Of a window nothing is lost if equal identities all count.
+        is_identified = False
+    if mode == "window" and time is None:
+        raise UsageError(
+            "mode window: a window is about the dates of a column, and none holds times; "
+            "name one with --time, or say --mode snapshot"
+        )
+    days = None
+    if mode == "snapshot":
+        time, spans = None, {}
+    if mode == "window":
+        longest = max((last.date() - first.date()).days for first, last in spans.values())
+        days = wishes.days or longest + 1
+        why["window"] = "as given" if wishes.days else "as long as the longest file"
+    return Guess(
+        *(facts, words, mode, zone, formats, time, identity, is_identified),
+        days=days,
+        spans=spans,
+        why=why,
+    )
+
+
+def _time(facts: dict[str, Facts]) -> str | None:
+    """The column that says when an event was: the one that begins it, if several do."""
+    times = [one for one in facts.values() if one.kind == "time" and one.is_whole]
+
+    def rank(one: Facts) -> tuple[bool, bool, bool]:
+        goes_on = bool(_GOES_ON.search(one.name))
+        return goes_on, not _BEGINS.search(one.name), not one.has_clock
+
+    return min(times, key=rank).name if times else None
+
+
+def _zone(look: Look, facts: dict[str, Facts], why: dict[str, str]) -> str:
+    times = [one for one in facts.values() if one.kind == "time"]
+    if times and all(one.has_offset for one in times if one.has_clock):
+        why["zone"] = "the times have offsets: their days are counted by this clock"
+        return "UTC"
+    degrees = [n for n in facts if re.search(r"lon|lng", n) and facts[n].n_values]
+    for name in degrees:
+        row = look.landing.execute(
+            f'select median(try_cast("{name}" as double)) from raw.{look.feed.name}'  # noqa: S608
+        ).fetchone()
+        for meridian, zone in _US_ZONES:
+            if row and row[0] and -125 < row[0] < meridian:
+                why["zone"] = f"a guess by the median of {name}, {row[0]:.1f}"
+                return zone
+    why["zone"] = "nothing in the files says it: give --zone"
+    return "UTC"
+
+
+def _identity(
+    look: Look,
+    facts: dict[str, Facts],
+    words: tuple[str, ...],
+    time: str | None,
+    wished: tuple[str, ...],
+) -> tuple[tuple[str, ...], bool]:
+    """The columns that identify a row, and whether no two different rows share them."""
+    columns = ", ".join(f'{value_of(name, words)} as "{name}"' for name in facts)
+    # Whole rows that come twice tell nothing.
+    look.landing.execute(
+        f"create or replace temporary table distinct_rows as "  # noqa: S608
+        f"select distinct {columns} from raw.{look.feed.name}"
+    )
+    if wished:
+        return wished, _identifies(look.landing, wished)
+    whole = [one for one in facts.values() if one.is_whole and one.n_rows > 1]
+    ids = [one for one in whole if one.kind in ("text", "integer")]
+    for one in sorted(ids, key=lambda one: not one.is_called_id):
+        is_measure = _MEASURES.search(one.name) and not one.is_called_id
+        if not is_measure and _identifies(look.landing, (one.name,)):
+            return (one.name,), True
+    # Too few columns would take two events for one, so all that only name something; what
+    # may be corrected later is none of them, or a correction would be an event more.
+    names = [
+        one.name
+        for one in ids
+        if one.kind == "text"
+        and (one.is_called_id or not _MEASURES.search(one.name))
+        and not _CHANGES.search(one.name)
+    ]
+    others = [one.name for one in ids if one.name not in names]
+    identity = (*names, *((time,) if time else ()))
+    while not (identity and _identifies(look.landing, identity)) and others:
+        identity = (others.pop(0), *identity)
+    if not identity:
+        raise UsageError(
+            "no column could identify a row: all are measures or have gaps; name those "
+            "that do with --identity COLUMN,COLUMN"
+        )
+    row = look.landing.execute(
+        f"select max(_copy) from raw.{look.feed.name}"  # noqa: S608
+    ).fetchone()
+    comes_twice = bool(row and row[0] > 1)
+    return identity, not comes_twice and _identifies(look.landing, identity)
+
+
+def _identifies(landing: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> bool:
+    """Whether no two different rows share these columns, and each has all of them.
+
+    Gaps are allowed: rows with one are set aside.
+    """
+    columns = ", ".join(f'"{name}"' for name in names)
+    there = " and ".join(f'"{name}" is not null' for name in names)
+    row = landing.execute(
+        f"select count(*) = count(distinct ({columns})) "  # noqa: S608
+        f"from distinct_rows where {there}"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _spans(
+    look: Look, time: str | None, formats: tuple[str, ...], zone: str
+) -> dict[str, tuple[datetime, datetime]]:
+    """The first and last time in each file, by its label, the oldest first."""
+    if time is None:
+        return {}
+    feed = look.feed.model_copy(update={"formats": formats, "zone": zone})
+    rows = look.landing.execute(
+        f"""
+        with held as (
+            select _row_hash, _copy, _delivery_seq from raw.{feed.name}
+            union
+            select _row_hash, _copy, _delivery_seq from raw.presence
+        )
+        select held._delivery_seq, min(moment), max(moment)
+        from held
+        inner join (
+            select _row_hash, _copy, {clock_time(feed, f'"{time}"')} as moment
+            from raw.{feed.name}
+        ) using (_row_hash, _copy)
+        where moment is not null
+        group by all
+        """  # noqa: S608
+    ).fetchall()
+    labels = {entry.delivery_seq: entry.label for entry in look.entries}
+    found = {labels[seq]: (first, last) for seq, first, last in rows}
+    return dict(sorted(found.items(), key=lambda item: item[1][::-1]))
+
+
+def _mode(
+    facts: dict[str, Facts],
+    time: str | None,
+    identity: tuple[str, ...],
+    spans: dict[str, tuple[datetime, datetime]],
+    why: dict[str, str],
+) -> Mode:
+    """What absence means: of several files by what they share, of one by its columns."""
+    if time is None:
+        why["mode"] = "no time of an event: each file is taken for the whole list"
+        return "snapshot"
+    if len(spans) > 1:
+        ranges = ", ".join(
+            f"{one:%Y-%m-%d} to {last:%Y-%m-%d}" for one, last in spans.values()
+        )
+        if all(_follows(one, other) for one, other in pairwise(spans.values())):
+            why["mode"] = f"the files follow one another, {ranges}: each brings new events"
+            return "increment"
+        why["mode"] = f"the files overlap, {ranges}: each is the whole of its days"
+        return "window"
+    changing = [name for name in facts if _CHANGES.search(name) and name != time]
+    if len(identity) == 1 and identity[0] != time and changing:
+        why["mode"] = (
+            f"a guess from one file: {identity[0]} identifies, {', '.join(changing)} may "
+            "change; if each file brings only new rows, say --mode increment"
+        )
+        return "window"
+    if len(identity) == 1 and not facts[time].has_clock:
+        why["mode"] = (
+            f"a guess from one file: {identity[0]} identifies, and no date has a time of "
+            "day: things, not events; else say --mode increment"
+        )
+        return "snapshot"
+    why["mode"] = (
+        "a guess from one file; if each file is the whole of its days again, say "
+        "--mode window"
+    )
+    return "increment"
+
+
+def _follows(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> bool:
+    """Whether one span follows another, but for a little that is sent again."""
+    overlap = one[1] - other[0]
+    return overlap <= 0.1 * min(one[1] - one[0], other[1] - other[0])

@@ -1,0 +1,207 @@
+"""Look at files of an unknown feed: how they are written, and what stands in them."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import duckdb
+
+from loaders.drops import receive, scratch
+from loaders.encodings import copy_of_utf16, decide_encoding, text_of
+from loaders.errors import DeliveryError, UsageError
+from loaders.feeds import AsOf, Column, Encoding, Feed, Layout, canonical
+from loaders.landing import Warehouse, land_file
+from loaders.ledger import Entry
+from loaders.unpack import members
+from loaders.warehouse import create_tables
+
+_ALL_ENCODINGS: tuple[Encoding, ...] = (
+    *("utf-8", "utf-16", "cp1252-via-cp850", "cp1252", "latin-1"),
+)
+_DELIMITERS = ",;\t|"
+_OPENING = 1 << 16
+_MAX_NAME = 60
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# What no header says: a number, or something that begins like a date or a time.
+_VALUE = re.compile(
+    r"[-+]?[0-9]+([.,][0-9]+)?|[0-9]{1,4}[-/.:][0-9]{1,2}[-/.:][0-9]{1,4}.*"
+)
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """How files are written, by their first lines; of several files, what fits them all.
+
+    Attributes:
+        headers: column names, ours to those sent, in the order of the first file.
+        always: those that every file has.
+    """
+
+    encodings: tuple[Encoding, ...]
+    delimiter: str
+    n_preamble: int
+    headers: dict[str, str]
+    always: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Files that have been read into a database of their own, as an increment.
+
+    Attributes:
+        landing: the database; the rows stand in `raw.<name of the feed>`.
+        feed: the settings they were read by.
+        sketch: how they are written.
+        entries: what became of each file.
+    """
+
+    landing: duckdb.DuckDBPyConnection
+    feed: Feed
+    sketch: Sketch
+    entries: list[Entry] = field(default_factory=list)
+
+
+def look_at(name: str, files: Sequence[Path], warehouse: Warehouse) -> Look:
+    """Read files of an unknown feed with the loader's own readers.
+
+    Args:
+        name: what the feed is to be called.
+        files: plain, gzip or zip.
+        warehouse: a scratch database and folder.
+
+    Raises:
+        UsageError: if one of them cannot be read, saying why.
+    """
+    sketch = _united([_sketch(path, warehouse) for path in files])
+    feed = Feed(
+        name=name,
+        description="Not described yet.",
+        mode="increment",
+        delimiter=sketch.delimiter,
+        encodings=sketch.encodings,
+        max_preamble_lines=sketch.n_preamble,
+        as_of=AsOf(arrival=True),
+        layouts=(Layout(name="first", has=tuple(sorted(sketch.always))),),
+        columns={
+            column: Column(aliases=aliases_of(column, header))
+            for column, header in sketch.headers.items()
+        },
+    )
+    create_tables(warehouse.landing, {name: feed})
+    look = Look(warehouse.landing, feed, sketch)
+    for path in files:
+        for entry in land_file(warehouse, feed, path):
+            if entry.status not in ("landed", "seen_again", "empty"):
+                raise UsageError(f"{entry.label}: {entry.reason}: {entry.detail}")
+            look.entries.append(entry)
+    if not sum(entry.n_new for entry in look.entries):
+        raise UsageError(f"{', '.join(map(str, files))}: there is no row to look at")
+    return look
+
+
+def is_name(text: str) -> bool:
+    """Whether it can name a feed, a column or a source."""
+    return bool(_NAME.fullmatch(text)) and len(text) <= _MAX_NAME
+
+
+def aliases_of(column: str, header: str) -> tuple[str, ...]:
+    """The header as an alias, where the column's own name does not match it."""
+    return () if canonical(header) in ("", column) else (header,)
+
+
+def _sketch(path: Path, warehouse: Warehouse) -> Sketch:
+    """How one file is written."""
+    try:
+        found = members(path, "*.csv", Feed.model_fields["limits"].default)
+        with scratch(warehouse.paths.spool) as spool:
+            with found[0].open() as stream:
+                plain = receive(stream, spool).plain
+            text = decide_encoding(plain, _ALL_ENCODINGS)
+            if text.is_copied:
+                plain = copy_of_utf16(plain, text.encoding, spool)
+            with plain.open("rb") as opened:
+                opening = text_of(opened.read(_OPENING), text.codec).removeprefix("\ufeff")
+    except (DeliveryError, OSError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from error
+    lines = re.split(r"\r\n|\r|\n", opening)[:50]
+    delimiter = max(_DELIMITERS, key=lambda mark: _fit(lines, mark))
+    n_preamble, names = _header(lines, delimiter)
+    _check_header(path, n_preamble, names)
+    columns = dict(zip(_column_names(path, names), names, strict=True))
+    encodings: tuple[Encoding, ...] = ("utf-8",)
+    if text.is_copied:
+        encodings = ("utf-8", "utf-16")
+    elif text.encoding != "utf-8":
+        encodings = ("utf-8", *(one for one in _ALL_ENCODINGS if one == text.encoding))
+    return Sketch(encodings, delimiter, n_preamble, columns, frozenset(columns))
+
+
+def _rows(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
+    """Records that have fields, each with the number of lines up to its end."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    return [(reader.line_num, row) for row in reader if any(row)]
+
+
+def _fit(lines: list[str], delimiter: str) -> tuple[int, int]:
+    """How well a delimiter divides lines: how many alike, into how many fields."""
+    widths = Counter(len(row) for _, row in _rows(lines, delimiter) if len(row) > 1)
+    ((width, n_rows),) = widths.most_common(1) or [(0, 0)]
+    return n_rows, width
+
+
+def _header(lines: list[str], delimiter: str) -> tuple[int, list[str]]:
+    """How many lines stand before the header, and its names."""
+    _, width = _fit(lines, delimiter)
+    rows = _rows(lines, delimiter)
+    for end, row in rows:
+        if len(row) == width:
+            return end - 1, row
+    return 0, rows[0][1] if rows else []
+
+
+def _check_header(path: Path, n_preamble: int, names: list[str]) -> None:
+    values = [name for name in names if _VALUE.fullmatch(name.strip())]
+    if values or not names:
+        found = f"has values such as {values[0]!r}" if values else "is empty"
+        raise UsageError(
+            f"{path}: line {n_preamble + 1} {found}, and so is no header; columns are "
+            "known by name: ask for a file with its header, or put one in front"
+        )
+
+
+def _column_names(path: Path, headers: list[str]) -> list[str]:
+    """Our names of columns, by their headers and places."""
+    names: list[str] = []
+    for place, header in enumerate(headers, start=1):
+        name = canonical(header) or f"unnamed_{place}"
+        if not is_name(name) or name == "rowid":
+            name = f"column_{place}"
+        if name in names:
+            raise UsageError(
+                f"{path}: columns {names.index(name) + 1} and {place} of the header are "
+                f"both {name!r}; ask for a file with one of them"
+            )
+        names.append(name)
+    return names
+
+
+def _united(sketches: list[Sketch]) -> Sketch:
+    """What fits all files of a feed."""
+    first = sketches[0]
+    if len({(one.delimiter, one.n_preamble) for one in sketches}) > 1:
+        raise UsageError(
+            "the files have different delimiters, or different lines before their "
+            "headers: they are of several feeds; make a feed of each"
+        )
+    headers = {name: h for one in reversed(sketches) for name, h in one.headers.items()}
+    always = frozenset.intersection(*(one.always for one in sketches))
+    if not always:
+        raise UsageError("the files have no column in common; make a feed of each")
+    ordered = dict(first.headers) | headers
+    encodings = tuple(
+        name for name in _ALL_ENCODINGS if any(name in one.encodings for one in sketches)
+    )
+    return replace(first, encodings=encodings, headers=ordered, always=always)

@@ -1,0 +1,70 @@
+"""What was found in the files of a new feed, as a short table."""
+
+from loaders.newfeed.guess import Guess
+from loaders.newfeed.look import Look
+from loaders.newfeed.plan import Plan
+from loaders.newfeed.survey import Facts
+
+
+def found_lines(plan: Plan, look: Look) -> list[str]:
+    """What was found, and by what; what to say if it is wrong."""
+    guess, sketch = plan.guess, look.sketch
+    lines = [_file_line(entry.label, look, guess) for entry in look.entries]
+    marks = {"\t": "tab", ",": "comma", ";": "semicolon"}
+    written = f"{' or '.join(sketch.encodings)}, {marks.get(sketch.delimiter, '|')}"
+    if sketch.n_preamble:
+        written += f", {sketch.n_preamble} lines before the header"
+    lines.append(f"written    {written}")
+    if guess.words:
+        lines.append(f"nothing is {', '.join(map(repr, guess.words))}")
+    lines.append(f"{'column':<28}{'header':<26}{'type':<16}{'filled':>8}  as")
+    outs = {one.name: one.out for one in plan.columns}
+    if plan.time:
+        outs[plan.time.name] = plan.time.at
+    for facts in guess.facts.values():
+        header = sketch.headers[facts.name][:25]
+        share = f"{100 * facts.n_values / facts.n_rows:.0f} %"
+        kind = "text" if facts.name in guess.identity else _kind(facts)
+        lines.append(
+            f"{facts.name:<28}{header:<26}{kind:<16}{share:>8}  {outs[facts.name]}"
+        )
+    lines += _guess_lines(guess)
+    return lines
+
+
+def _file_line(label: str, look: Look, guess: Guess) -> str:
+    entry = next(one for one in look.entries if one.label == label)
+    line = f"file       {label}: {entry.n_records:,} records"
+    if entry.n_rejected:
+        line += f", {entry.n_rejected:,} rejected"
+    if entry.n_known:
+        line += f", {entry.n_known:,} that came before"
+    if span := guess.spans.get(label):
+        line += f", {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M}"
+    return line
+
+
+def _kind(facts: Facts) -> str:
+    if facts.kind != "time":
+        return facts.kind
+    return ("time" if facts.has_clock else "date") + f" {'/'.join(facts.formats)}"[:11]
+
+
+def _guess_lines(guess: Guess) -> list[str]:
+    lines = []
+    if guess.time:
+        lines.append(f"time       {guess.time}, written {' or '.join(guess.formats)}")
+        lines.append(f"zone       {guess.zone}: {guess.why.get('zone', 'as given')}")
+        if unclear := [n for n, one in guess.facts.items() if one.is_ambiguous]:
+            lines.append(
+                f"           {', '.join(unclear)}: no day is above 12, so month first is a "
+                "guess: else say --day-first"
+            )
+    sure = "no two rows that differ share it: a second one is a duplicate"
+    if not guess.is_identified:
+        sure = "rows that differ share it: each row is an event of its own"
+    lines.append(f"identity   {', '.join(guess.identity)}: {sure}")
+    lines.append(f"mode       {guess.mode}: {guess.why.get('mode', 'as given')}")
+    if guess.days:
+        lines.append(f"window     {guess.days} days: {guess.why['window']}; else --days N")
+    return lines

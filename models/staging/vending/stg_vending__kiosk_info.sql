@@ -1,0 +1,62 @@
+with source as (
+    select * from {{ source('vending', 'kiosk_info') }}
+    {{ where_held_by_then() }}
+),
+
+sent as (
+    select
+        {% for column in [
+            'kiosk_id', 'place', 'kind_of_site', 'opened_on', 'capacity',
+        ] %}
+            {{ clean_text('"' ~ column ~ '"') }} as sent_{{ column }},
+        {% endfor %}
+        _row_hash,
+        _copy,
+        _delivery_seq,
+        _change_seq,
+        _line
+    from source
+),
+
+typed as (
+    select
+        *,
+        {{ id_text('sent_kiosk_id') }} as kiosk_id,
+        cast({{ feed_time('kiosk_info', 'sent_opened_on') }} as date) as opened_on,
+        {{ round_trip_cast('sent_capacity', 'bigint') }} as capacity
+    from sent
+),
+
+renamed as (
+    select
+        -- keys
+        _row_hash,
+        _copy,
+        kiosk_id,
+
+        -- text
+        sent_place as place,
+        sent_kind_of_site as kind_of_site,
+        case
+            when kiosk_id is null
+                then 'no_kiosk_id'
+        end as set_aside_reason,
+
+        -- numbers
+        capacity,
+
+        -- booleans
+        (sent_opened_on is not null and opened_on is null)
+        or (sent_capacity is not null and capacity is null) as has_untyped_values,
+
+        -- dates
+        opened_on,
+
+        -- audit
+        _delivery_seq,
+        _change_seq,
+        _line
+    from typed
+)
+
+select * from renamed

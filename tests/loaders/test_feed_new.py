@@ -1,0 +1,332 @@
+"""What `eventmart feed new` and `feed check` find in files that nobody described."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from loaders import feed_commands
+from loaders.__main__ import main
+from loaders.errors import UsageError
+from loaders.feeds import load_feeds
+from loaders.landing import Warehouse
+from loaders.newfeed.guess import Guess, Wishes, guess
+from loaders.newfeed.look import Look, look_at
+from loaders.newfeed.models import write_models
+from loaders.newfeed.plan import make_plan
+from loaders.newfeed.write import entry_of
+from loaders.paths import Paths
+from loaders.warehouse import open_landing
+
+SALES = "Machine,Item,Card,Time,Qty,Price\n"
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Warehouse]:
+    paths = Paths(tmp_path / "scratch", tmp_path)
+    with open_landing(paths.landing) as landing:
+        yield Warehouse(landing, paths)
+
+
+def file(tmp_path: Path, text: str | bytes, name: str = "things.csv") -> Path:
+    path = tmp_path / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def guessed(
+    scratch: Warehouse, *files: Path, wishes: Wishes | None = None
+) -> tuple[Look, Guess]:
+    look = look_at("things", files, scratch)
+    return look, guess(look, wishes or Wishes())
+
+
+def sales(n: int, first: int = 0) -> str:
+    return "".join(
+        f"M{i % 3},{100 + i % 7},c{i % 5},2024-03-{1 + i // 24:02} {i % 24:02}:00:00,"
+        "1,2.5\n"
+        for i in range(first, first + n)
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoding", "delimiter"),
+    [("utf-8", ","), ("utf-8-sig", ";"), ("utf-16", "\t"), ("cp1252", "|")],
+)
+def test_encoding_and_delimiter_are_found(
+    scratch: Warehouse, tmp_path: Path, encoding: str, delimiter: str
+) -> None:
+    rows = (SALES + sales(30)).replace(",", delimiter).replace("M1", "Málaga")
+    look, found = guessed(scratch, file(tmp_path, rows.encode(encoding)))
+    assert look.sketch.delimiter == delimiter
+    assert sum(entry.n_new for entry in look.entries) == 30
+    assert found.identity == ("machine", "item", "card", "time")
+
+
+def test_lines_before_the_header_are_found(scratch: Warehouse, tmp_path: Path) -> None:
+    path = file(tmp_path, f"An export of machines\n\n{SALES}{sales(30)}")
+    look, _ = guessed(scratch, path)
+    assert look.sketch.n_preamble == 2
+    assert list(look.sketch.headers) == ["machine", "item", "card", "time", "qty", "price"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "sql_type"),
+    [
+        (["1", "2", "30"], "integer", "bigint"),
+        (["1", "02", "30"], "text", "varchar"),
+        (["1", "2.5", "-30.25"], "decimal", "decimal(18, 4)"),
+        (["1", "2", "x"], "text", "varchar"),
+        (["1.5", "NULL", "2"], "decimal", "decimal(18, 4)"),
+        (["1.12345678", "2", "3"], "double", "double"),
+        (["1e3", "2", "3"], "text", "varchar"),
+        (["12345678901234567890", "2", "3"], "text", "varchar"),
+        (["2024-03-05", "2024-03-06", "2024-03-07"], "time", "timestamp"),
+        (["3/25/2024 1:00 PM", "3/6/2024 1:00 PM", ""], "time", "timestamp"),
+        (["25/03/2024", "06/03/2024", "07/03/2024"], "time", "timestamp"),
+        (["soon", "2024-03-06", "2024-03-07"], "text", "varchar"),
+    ],
+)
+def test_a_column_is_typed_only_if_no_value_says_otherwise(
+    scratch: Warehouse, tmp_path: Path, values: list[str], kind: str, sql_type: str
+) -> None:
+    rows = "".join(f"k{number},{value}\n" for number, value in enumerate(values))
+    _, found = guessed(scratch, file(tmp_path, f"key,measured\n{rows}"))
+    facts = found.facts["measured"]
+    assert (facts.kind, facts.sql_type) == (kind, sql_type)
+
+
+@pytest.mark.parametrize("name", ["zip", "product_id", "AccountNumber", "Machine", "sku"])
+def test_numbers_that_only_name_something_stay_text(
+    scratch: Warehouse, tmp_path: Path, name: str
+) -> None:
+    _, found = guessed(scratch, file(tmp_path, f"key,{name}\na,101\nb,102\nc,101\n"))
+    assert list(found.facts.values())[1].kind == "text"
+
+
+def test_a_day_above_12_tells_of_all_dates(scratch: Warehouse, tmp_path: Path) -> None:
+    path = file(tmp_path, "key,opened,closed\na,03/04/2024,25/04/2024\nb,05/04/2024,\n")
+    _, found = guessed(scratch, path)
+    assert found.formats == ("%d/%m/%Y",)
+
+
+def test_a_file_that_could_be_either_is_month_first_and_said_to_be_a_guess(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    path = file(tmp_path, "key,opened\na,03/04/2024\nb,05/04/2024\n")
+    _, found = guessed(scratch, path)
+    assert found.formats == ("us",)
+    assert found.facts["opened"].is_ambiguous
+    look = look_at("others", [path], scratch)
+    assert guess(look, Wishes(day_first=True)).formats == ("%d/%m/%Y",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "zone"),
+    [
+        ("a,2024-03-05T10:00:00Z,1.5\nb,2024-03-06T10:00:00Z,2.5\n", "UTC"),
+        ("a,2024-03-05 10:00:00,-118.2\nb,2024-03-06 10:00:00,-118.4\n", "Los_Angeles"),
+        ("a,2024-03-05 10:00:00,-73.9\nb,2024-03-06 10:00:00,-73.8\n", "New_York"),
+        ("a,2024-03-05 10:00:00,13.4\nb,2024-03-06 10:00:00,13.3\n", "UTC"),
+    ],
+)
+def test_the_zone_is_guessed_by_offsets_or_place(
+    scratch: Warehouse, tmp_path: Path, rows: str, zone: str
+) -> None:
+    _, found = guessed(scratch, file(tmp_path, f"key,time,longitude\n{rows}"))
+    assert found.zone.endswith(zone)
+
+
+def test_what_may_be_corrected_is_no_part_of_the_identity(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = "".join(f"s{i % 2},2024-03-05T{i // 2:02}:00:00Z,{i},ok\n" for i in range(20))
+    _, found = guessed(scratch, file(tmp_path, f"sensor,at_time,value,quality\n{rows}"))
+    assert found.identity == ("sensor", "at_time")
+    assert found.is_identified
+
+
+def test_equal_rows_are_so_many_events_where_nothing_tells_them_apart(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = SALES + sales(30) + sales(1)
+    _, found = guessed(scratch, file(tmp_path, rows))
+    assert not found.is_identified
+
+
+def test_files_that_follow_one_another_are_increments_others_windows(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    first = file(tmp_path, SALES + sales(48), "1.csv")
+    apart = file(tmp_path, SALES + sales(48, 48), "2.csv")
+    assert guessed(scratch, first, apart)[1].mode == "increment"
+    overlapping = file(tmp_path, SALES + sales(72, 24), "3.csv")
+    look = look_at("others", [first, overlapping], scratch)
+    assert guess(look, Wishes()).mode == "window"
+
+
+def test_things_with_an_id_and_no_time_of_day_are_a_list(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    path = file(
+        tmp_path, "kiosk_id,place,opened_on\n1,Lobby,2024-03-05\n2,Gym,2024-01-05\n"
+    )
+    look, found = guessed(scratch, path)
+    plan = make_plan("kiosk_list", "vending", found)
+    files = write_models(plan, look.sketch, with_fact=True)
+    assert (found.mode, plan.time) == ("snapshot", None)
+    assert "models/marts/kiosk_list/dim_kiosk_list.sql" in files
+
+
+@pytest.mark.fault("hostile.sql", "hostile.shell_and_html")
+@pytest.mark.parametrize(
+    "header",
+    [
+        '"; drop table raw.deliveries; --',
+        "{{ env_var('HOME') }}",
+        "' || (select 1) || '",
+        "Straße der Messung",
+        "2nd value",
+        "order",
+        "sent_x",
+        "fate",
+        "x: [y",
+    ],
+)
+def test_no_text_of_a_file_goes_into_models_as_it_is(
+    scratch: Warehouse, tmp_path: Path, header: str
+) -> None:
+    quoted = '"' + header.replace('"', '""') + '"'
+    rows = "".join(f'k{i},2024-03-05 {i:02}:00:00,"{{{{ 1/0 }}}}\';--"\n' for i in range(9))
+    path = file(tmp_path, f"key_id,time,{quoted}\n{rows}", "it's {{ odd }}.csv")
+    look, found = guessed(scratch, path)
+    plan = make_plan("things", "things", found)
+    texts = write_models(plan, look.sketch, with_fact=True)
+    for name, text in texts.items():
+        assert "drop table" not in text
+        assert "env_var(" not in text
+        assert "1/0" not in text
+        assert "odd" not in text
+        if name.endswith(".yml"):
+            yaml.safe_load(text)
+    # What stands in the settings is the header as an alias, and is found by it.
+    settings = tmp_path / "feeds.yml"
+    settings.write_text("feeds:\n" + entry_of(plan, look, "x"))
+    feed = load_feeds(settings)["things"]
+    assert len(feed.columns) == 3
+
+
+def test_a_file_without_header_is_refused(scratch: Warehouse, tmp_path: Path) -> None:
+    path = file(tmp_path, "M1,101,2024-03-05,2.5\nM2,102,2024-03-06,3\n")
+    with pytest.raises(UsageError, match="line 1 has values such as '101'"):
+        look_at("things", [path], scratch)
+
+
+def test_files_with_nothing_in_common_are_refused(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    files = [file(tmp_path, "a,b\nx,y\n", "1.csv"), file(tmp_path, "c,d\nx,y\n", "2.csv")]
+    with pytest.raises(UsageError, match="no column in common"):
+        look_at("things", files, scratch)
+
+
+def test_a_zip_is_looked_into(scratch: Warehouse, tmp_path: Path) -> None:
+    path = tmp_path / "things.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("sales.csv", SALES + sales(30))
+    look, _ = guessed(scratch, path)
+    assert look.entries[0].n_new == 30
+
+
+# ---------------------------------------------------------------- commands
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with nothing but what the command writes to."""
+    root = tmp_path / "project"
+    (root / "models").mkdir(parents=True)
+    (root / "dbt_project.yml").write_text("vars:\n  events:\n    a: {}\n\nmodels: {}\n")
+    (root / "feeds.yml").write_text(
+        "# Kept.\nfeeds:\n  a:\n    description: A.\n    mode: increment\n"
+        "    as_of: {arrival: true}\n    layouts: [{name: x, has: [y]}]\n"
+        "    columns: {y: {}}\n"
+    )
+    monkeypatch.setattr(feed_commands, "PROJECT", root)
+    monkeypatch.setenv("EVENTMART_DATA", str(tmp_path / "data"))
+    return root
+
+
+def run(project: Path, *arguments: str | Path) -> Result:
+    call = ["--feeds", str(project / "feeds.yml"), "feed", *map(str, arguments)]
+    return CliRunner().invoke(main, call)
+
+
+def test_a_feed_is_written_as_a_whole_and_comments_stay(
+    project: Path, tmp_path: Path
+) -> None:
+    path = file(tmp_path, SALES + sales(30))
+    result = run(project, "new", "sales", path, "--zone", "Europe/Berlin")
+    assert result.exit_code == 0, result.output
+    text = (project / "feeds.yml").read_text()
+    assert text.startswith("# Kept.")
+    assert load_feeds(project / "feeds.yml")["sales"].zone == "Europe/Berlin"
+    settings = yaml.safe_load((project / "dbt_project.yml").read_text())
+    assert settings["vars"]["events"]["sales"]["fact"] == "fct_sales"
+    assert len(list(project.rglob("*.sql"))) == 6
+    again = run(project, "new", "sales", path)
+    assert again.exit_code == 2
+    assert "has a feed sales already" in again.output
+
+
+def test_a_dry_run_writes_nothing(project: Path, tmp_path: Path) -> None:
+    before = sorted(project.rglob("*"))
+    result = run(project, "new", "sales", file(tmp_path, SALES + sales(30)), "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "would write" in result.output
+    assert sorted(project.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("Sales",), "small letters"),
+        (("sales; drop",), "small letters"),
+        (("x" * 50,), "no longer than"),
+        (("sales", "--source", "../x"), "small letters"),
+        (("sales", "--time", "when"), "no column when"),
+        (("sales", "--time", "machine"), "cannot be read as times"),
+        (("sales", "--zone", "Mars/Base"), "time zone"),
+        (("deliveries",), "table of the loader's own"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_written(
+    project: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    before = sorted(project.rglob("*"))
+    name, *options = arguments
+    result = run(project, "new", name, file(tmp_path, SALES + sales(30)), *options)
+    assert result.exit_code == 2, result.output
+    assert message in result.output
+    assert sorted(project.rglob("*")) == before
+
+
+def test_a_file_can_be_checked_against_its_feed(project: Path, tmp_path: Path) -> None:
+    path = file(tmp_path, SALES + sales(30))
+    assert run(project, "new", "sales", path).exit_code == 0
+    bad = SALES.replace("Qty", "Amount") + sales(30).replace(
+        "2024-03-01 05:00:00", "yesterday"
+    )
+    result = run(project, "check", "sales", file(tmp_path, bad + "M1,2\n", "b.csv"))
+    assert "machine, item" not in result.output
+    assert "Machine is machine" in result.output
+    assert "kept in _extra, unknown: Amount" in result.output
+    assert "not there: qty" in result.output
+    assert "dates of time: 29 of 30 can be read; not: 'yesterday'" in result.output
+    assert "line 32 would be rejected" in result.output
+    held = run(project, "check", "sales", file(tmp_path, "a,b\n1,2\n", "c.csv"))
+    assert held.exit_code == 3
+    assert run(project, "check", "nothing", path).exit_code == 2
