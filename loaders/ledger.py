@@ -1,4 +1,7 @@
-"""The ledger `raw.deliveries`: one immutable row per delivery, whatever became of it."""
+"""The ledger `raw.deliveries`: one immutable row per delivery, whatever became of it.
+
+Only `n_new` and `n_known` follow the raw rows, where settings made rows one: reread.py.
+"""
 
 import dataclasses
 from dataclasses import dataclass, field

@@ -91,9 +91,17 @@ def inbox(folder: Path, feed: Feed) -> Iterator[Offer]:
 def inbox_files(folder: Path, feed: Feed) -> Iterator[Path]:
     """The paths of the feed's files in the inbox, by name; `X.CSV` is like `x.csv`."""
     for pattern in feed.inbox_globs:
-        for path in sorted(p for p in folder.glob(_in_any_case(pattern)) if p.is_file()):
+        for path in sorted(filter(is_file, folder.glob(_in_any_case(pattern)))):
             if not is_unfinished(path.relative_to(folder)):
                 yield path
+
+
+def is_file(path: Path) -> bool:
+    """Whether a path is a file, or may be one that only the landing can say more of."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
 
 
 def is_unfinished(name: Path) -> bool:

@@ -25,8 +25,10 @@
             ledger as (
                 select
                     concat(
-                        min(started_at), ' ',
-                        (select sum(n_rereads) from landing.raw.feed_settings)
+                        cast(min(started_at) as varchar),
+                        ' ' || nullif(
+                            (select sum(n_rereads) from landing.raw.feed_settings), 0
+                        )
                     ) as definition,
                     max(delivery_seq) as delivery_seq,
                     coalesce(max(change_seq), 0) as change_seq,

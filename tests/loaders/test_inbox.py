@@ -296,6 +296,27 @@ def test_a_folder_that_cannot_be_listed_is_said(
     assert "not taken   1 file: closed: cannot be looked into" in run("land").output
 
 
+@pytest.mark.fault("delivery.unforeseen", "process.unwritable")
+def test_a_file_in_a_folder_that_may_not_be_entered_is_one_failure(
+    run: Callable[..., Result], paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(paths, "things/x.csv")
+    drop(paths, "others/closed.csv")
+    drop(paths, "others/closed.txt")
+    honest = Path.stat
+
+    def stat(path: Path, **more: bool) -> os.stat_result:
+        if path.stem == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return honest(path, **more)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    output = run("land", code=4).output
+    assert "not taken   1 file: others/closed.txt" in output
+    assert "unreadable: " in output
+    assert sorted(status for status, _ in uris(paths)) == ["failed", "landed"]
+
+
 @pytest.mark.fault("delivery.not_taken", "delivery.odd_name", "delivery.unforeseen")
 def test_a_watch_survives_all_of_it_and_says_it_once(
     settings: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch
