@@ -11,7 +11,7 @@ from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed
-from loaders.times import clock_time
+from loaders.times import clock_time, utc_time
 from loaders.unread import known_formats, unread_times
 
 
@@ -63,7 +63,9 @@ def _newest(
     landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, column: str
 ) -> datetime | None:
     """The newest moment in a column of these rows."""
-    parsed = clock_time(feed, f'"{column}"')
+    # Windows reach back by days of the feed's own calendar; others are only put in order.
+    moment = clock_time if feed.window else utc_time
+    parsed = moment(feed, f'"{column}"')
     among, values = "true", []
     if all(form.startswith(("iso", "%Y-%m-%d")) for form in feed.time_formats):
         # Text that begins with the year is in order of time, but for the zone. Reading

@@ -66,6 +66,11 @@ def clock_time(feed: Feed, text: str) -> str:
     return _first(feed, text, lambda reading: _local(reading, feed.zone))
 
 
+def utc_time(feed: Feed, text: str) -> str:
+    """The instant of a text as a timestamp in UTC, or null."""
+    return _first(feed, text, lambda reading: _utc(reading, feed.zone))
+
+
 def any_time(feed: Feed, text: str) -> str:
     """The time as a text has it, in whatever zone; sooner found than `clock_time`."""
     return _first(feed, text, lambda reading: reading.clock or reading.value)
@@ -77,9 +82,7 @@ def macros(feed: Feed) -> dict[str, str]:
         return {}
     return {
         f"{feed.name}_time": clock_time(feed, "text"),
-        f"{feed.name}_instant": _first(
-            feed, "text", lambda reading: _utc(reading, feed.zone)
-        ),
+        f"{feed.name}_instant": utc_time(feed, "text"),
         f"{feed.name}_time_with_offset": _first(
             feed, "text", lambda reading: reading.clock or "cast(null as timestamp)"
         ),

@@ -14,8 +14,10 @@ from loaders.records import Body
 from loaders.rejects import rejects_of
 from loaders.times import any_time
 
-# What more than this share of is rejected is another kind of file than was expected.
+# What more than this share of is rejected is another kind of file than was expected; of
+# so few records, only if no other is left.
 MAX_REJECTED_SHARE = 0.5
+FEW_REJECTED = 10
 N_EXAMPLES = 5
 _BLANK = r"[\s\x{a0}]*"
 # Dates such as 28/2/2026 and 2/28/2026, which only one order of day and month allows.
@@ -53,8 +55,9 @@ class Unread:
 
 def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) -> None:
     """Raise `DeliveryHeldError`, with the reasons, if most of the records are rejected."""
-    n_rows = body.n_records - body.n_blank
-    is_doubtful = body.n_rejected > MAX_REJECTED_SHARE * n_rows
+    n_rows, n = body.n_records - body.n_blank, body.n_rejected
+    is_doubtful = n > MAX_REJECTED_SHARE * n_rows and n >= FEW_REJECTED
+    is_doubtful |= n == n_rows > 1
     # Of a file that was cut, that is what there is to say.
     if not is_doubtful or entry.accepted_by or body.is_cut:
         return
@@ -73,7 +76,7 @@ def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) 
     )
     raise DeliveryHeldError(
         "mostly_rejected",
-        f"{body.n_rejected:,} of {n_rows:,} records rejected: {found}; ask for a file "
+        f"{n:,} of {n_rows:,} records rejected: {found}; ask for a file "
         f"whose records are as its header says; {ACCEPT_IT}",
     )
 
@@ -202,8 +205,11 @@ def _hold_if_day_first(feed: Feed, unread: Unread) -> None:
 
 
 def _hold_if_untyped(feed: Feed, unread: Unread) -> None:
+    """Hold what has too many values that cannot be read; one alone is a slip."""
     share = unread.n / unread.n_values
-    if feed.time_columns[unread.column] and share > feed.max_untyped_share:
+    if not feed.time_columns[unread.column] or unread.n == 1:
+        return
+    if share > feed.max_untyped_share:
         raise DeliveryHeldError(
             "untyped_dates",
             f"{unread}; {known_formats(feed)}; if they mean no value, add them to its "

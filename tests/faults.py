@@ -72,12 +72,13 @@ FAULTS = {
         "exact_text": "leading zeros, long numbers, exponents, blanks: text as sent",
         "null_markers": "words that may mean nothing, by column",
         "delimiter_inside": "delimiters inside quoted values",
+    },
+    "meaning": {
         "integer_dates": "numbers that may be dates: of Excel, since 1970, yyyymmdd",
         "time_formats": "times with T, offsets, fractions, two-digit years, mixed",
         "untyped_dates": "dates that cannot be read, all of them or some",
         "day_first": "dates with the day first where the month is expected",
         "mostly_rejected": "a file of which most records are rejected",
-        "quotes_behind_blanks": "blanks between delimiters and quotes",
         "set_aside": "rows that land and are in no fact",
     },
     "identity": {

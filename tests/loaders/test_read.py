@@ -112,6 +112,9 @@ def check(lab: Lab, data: bytes, encoding: str = "utf-8") -> None:
     """Land, and compare every record, value, byte, line and offset with the oracle."""
     expected = judge(data, encoding)
     entry = lab.land(data)
+    if entry.reason == "mostly_rejected":
+        assert len(expected.bad) > len(expected.good) == 0
+        return
     if entry.status == "held":
         assert entry.reason == "cut_mid_record"
         assert data[-1:] != b"\n"

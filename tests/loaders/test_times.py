@@ -115,7 +115,7 @@ def test_a_time_without_offset_is_one_of_the_feeds_clocks(
     assert read(text, *ALL) == datetime.fromisoformat(expected)
 
 
-@pytest.mark.fault("text.time_formats")
+@pytest.mark.fault("meaning.time_formats")
 @pytest.mark.parametrize(("form", "text", "instant"), INSTANTS, ids=short)
 @pytest.mark.parametrize("zone", [DENVER, "America/New_York", "UTC"])
 def test_an_instant_is_shown_on_the_feeds_clocks(
@@ -133,7 +133,7 @@ def test_what_is_no_time_is_read_by_no_format(
     assert read(text, *ALL) is None
 
 
-@pytest.mark.fault("text.integer_dates")
+@pytest.mark.fault("meaning.integer_dates")
 @pytest.mark.parametrize("text", ["45000.5", "45000", "1772287385", "1772287385123456"])
 def test_numbers_are_times_only_where_a_feed_says_so(
     read: Callable[..., datetime | None], text: str

@@ -37,7 +37,8 @@ counted as (
         purchase_date as event_date,
         count(*) as n_events,
         count(*) as n_facts,
-        count(case when time_quality <> 'exact' then 1 end) as n_uncertain_times,
+        count(case when time_quality not in ('exact', 'assumed_zone') then 1 end)
+            as n_uncertain_times,
         0 as n_without_point,
         0 as n_without_neighborhood,
         0 as n_withdrawn
@@ -50,8 +51,11 @@ counted as (
         count(case when service_requests.record_state <> 'withdrawn' then 1 end)
             as n_events,
         count(*) as n_facts,
-        count(case when service_requests.time_quality <> 'assumed_zone' then 1 end)
-            as n_uncertain_times,
+        count(
+            case
+                when service_requests.time_quality not in ('exact', 'assumed_zone') then 1
+            end
+        ) as n_uncertain_times,
         count(case when not service_requests.has_usable_point then 1 end)
             as n_without_point,
         count(case when not neighborhoods.is_known then 1 end)
@@ -72,8 +76,9 @@ counted as (
             end
         ) as n_events,
         count(*) as n_facts,
-        count(case when accidents.time_quality <> 'assumed_zone' then 1 end)
-            as n_uncertain_times,
+        count(
+            case when accidents.time_quality not in ('exact', 'assumed_zone') then 1 end
+        ) as n_uncertain_times,
         count(case when not accidents.has_usable_point then 1 end) as n_without_point,
         count(case when not neighborhoods.is_known then 1 end)
             as n_without_neighborhood,
