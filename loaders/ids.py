@@ -62,12 +62,16 @@ def judge_ids(
         return
     rows = _rows(feed, parsed, columns)
     tests = {name: f'raw.is_damaged_id("{name}")' for name in columns}
-    counts = ", ".join(
-        f"count(*) filter (where {test})"
-        for test in (" or ".join(tests.values()), *tests.values())
-    )
+    counts = ", ".join(f"count(*) filter (where {test})" for test in tests.values())
     counted = landing.execute(f"select count(*), {counts} from {rows}").fetchone()  # noqa: S608
-    n_rows, entry.n_damaged, *n_damaged = counted or (0, 0)
+    n_rows, *n_damaged = counted or (0,)
+    if any(n_damaged):
+        # What came like that before stands for nothing that is missing now.
+        new = landing.execute(
+            "select count(*) from incoming_rows semi join new_rows using (_place) "  # noqa: S608
+            f"where {' or '.join(tests.values())}"
+        ).fetchone()
+        entry.n_damaged = new[0] if new else 0
     for (name, test), n in zip(tests.items(), n_damaged, strict=False):
         if n:
             values = _examples(landing, rows, name, test)

@@ -37,7 +37,7 @@ class Entry:
         n_aged_out: of its absent rows, those before the window that it covers.
         n_untyped: rows in which a required typed column cannot be typed.
         n_padded: rows that ended early and were padded with nulls.
-        n_damaged: rows with an id that is none, such as a spreadsheet makes.
+        n_damaged: new rows with an id that is none, such as a spreadsheet makes.
     """
 
     feed: str

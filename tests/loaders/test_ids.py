@@ -117,6 +117,15 @@ def test_what_is_no_list_of_its_own_events_may_share_ids(
     assert lab(**settings).land(rows(*["7"] * 40)).status == "landed"
 
 
+def test_a_damaged_row_that_comes_again_casts_no_new_doubt(lab: Labs) -> None:
+    things = lab(**LIST)
+    ids = [*map(str, range(1, 40)), "#N/A"]
+    assert things.land(rows(*ids), as_of="2024-01-01").n_damaged == 1
+    again = things.land(rows(*ids, "40"), as_of="2024-01-02")
+    assert (again.status, again.n_damaged) == ("landed", 0)
+    assert "1 of 41 rows have a damaged a" in (again.detail or "")
+
+
 def test_rows_known_by_their_lines_are_judged_with_the_new_ones(lab: Labs) -> None:
     things = lab(**LIST)
     known = rows(*map(str, range(1, 40)))
