@@ -97,6 +97,17 @@ def test_every_shipped_feed_can_date_its_deliveries() -> None:
         ({"as_of": {"newest": ["b"]}}, "as a whole", "needs formats"),
         ({"as_of": {"newest": ["q"], "formats": ["%Y"]}}, "as a whole", "columns: q"),
         ({"as_of": {"newest": ["b"], "formats": ["%Q"]}}, "as_of.formats", "%Q"),
+        ({"formats": ["isoo"]}, "formats", "'isoo' is no pattern, and none of: iso, us"),
+        ({"formats": ["%Q"]}, "formats", "%Q"),
+        (
+            {"formats": ["iso"], "as_of": {"newest": ["b"], "formats": ["%Y"]}},
+            "as a whole",
+            "formats: stand twice",
+        ),
+        ({"times": ["q"], "formats": ["iso"]}, "as a whole", "columns: q"),
+        ({"times": ["b"]}, "as a whole", "needs formats"),
+        ({"zone": "Nowhere/City"}, "zone", "no time zone, such as America/Denver"),
+        ({"zone": "UTC'; drop table x; --"}, "zone", "no time zone"),
         ({"sources": ["ftp://h.org/x"]}, "as a whole", "sources: ftp://h.org/x: ftp:// is"),
         ({"sources": ["https://a:b@h.org/"]}, "as a whole", "https://h.org/: holds cred"),
         ({"sources": ["s3://bucket"]}, "as a whole", "expected s3://bucket/key"),
@@ -201,3 +212,32 @@ def test_a_window_starts_with_its_first_whole_day() -> None:
     as_of = datetime(2024, 3, 1, 12)
     assert Window(column="a", days=366).start(as_of) == date(2023, 3, 2)
     assert Window(column="a", calendar_years=5).start(as_of) == date(2019, 1, 1)
+
+
+def test_settings_from_before_feeds_had_zones_are_read_as_they_were_meant(
+    tmp_path: Path,
+) -> None:
+    document = yaml.safe_load(FEEDS_FILE.read_text())
+    feed = document["feeds"]["purchases"]
+    del feed["zone"], feed["formats"]
+    feed["as_of"]["formats"] = ["%Y-%m-%d %H:%M:%S%z"]
+    document["feeds"]["others"] = feed
+    path = tmp_path / "feeds.yml"
+    path.write_text(yaml.safe_dump(document))
+    feeds = load_feeds(path)
+    assert feeds["purchases"].time_formats == ("%Y-%m-%d %H:%M:%S%z",)
+    assert feeds["purchases"].zone == "America/Los_Angeles"
+    assert feeds["others"].zone == "UTC"
+
+
+def test_times_must_be_readable_where_they_are_required_or_listed() -> None:
+    feeds = load_feeds()
+    assert feeds["service_requests"].time_columns == {
+        "case_created_dttm": True,
+        "case_closed_dttm": True,
+    }
+    assert feeds["accidents"].time_columns == {
+        "reported_date": True,
+        "first_occurrence_date": True,
+    }
+    assert feeds["products"].time_columns == {}
