@@ -47,9 +47,8 @@ def untaken(
             continue
         folder = _folder_of(name, owners)
         owner = owners.get(folder) if folder is not None else None
-        if (fault or local.is_file(path)) and (
-            owner in chosen or len(chosen) == len(feeds)
-        ):
+        is_asked = owner in chosen or len(chosen) == len(feeds)
+        if is_asked and (fault or local.is_file(path)):
             why = fault or _why(name, owner, len(folder or ()), owners)
             found.append(Untaken(str(name), why))
     return sorted(found, key=lambda one: (one.why, one.name))
