@@ -19,6 +19,10 @@ from loaders.sources.offer import Offer
 
 # What `eventmart demo` writes beside the folders of its feeds: see demo/truth.py.
 _TRUTH_FILE = "truth.json"
+_INSTEAD = (
+    "say where your files are: EVENTMART_INBOX=inbox; or build what has landed: eventmart "
+    "build; or give the demo a folder: EVENTMART_DATA=data_of_the_demo"
+)
 
 
 def truth_beside(uri: str) -> dict[str, Any] | None:
@@ -57,8 +61,7 @@ def check_kind(
         raise UsageError(
             f"{paths.data}: holds data of your own, first {first}; the demo's files in "
             f"{paths.inbox}, whose rows are invented, would mix with it; nothing was "
-            "landed; say where your files are: EVENTMART_INBOX=inbox; or give the demo a "
-            "folder: EVENTMART_DATA=data_of_the_demo"
+            f"landed; {_INSTEAD}"
         )
 
 
@@ -72,8 +75,7 @@ def check_may_hold_demo(paths: Paths, landing: duckdb.DuckDBPyConnection) -> Non
     if first and not is_demo(paths, first):
         raise UsageError(
             f"{paths.data}: holds data of your own, first {first}; no demo was written; "
-            "say where your files are: EVENTMART_INBOX=inbox; or give the demo a folder: "
-            "EVENTMART_DATA=data_of_the_demo"
+            f"{_INSTEAD}"
         )
 
 

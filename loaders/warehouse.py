@@ -367,12 +367,14 @@ def holder(path: Path, refusal: str) -> str:
     if not found:
         return "another process"
     program, pid = found.groups()
-    try:
-        owner = Owner(**json.loads(_note(path).read_text()))
-        if owner.pid == int(pid):
-            return str(owner)
-    except (OSError, ValueError, TypeError):
-        pass  # Gone, or half written: a process without a note is named by its own.
+    # Who lands notes it beside the database, who builds in the lock: see lock.py.
+    for note in (_note(path), path.with_name("build.lock")):
+        try:
+            owner = Owner(**json.loads(note.read_text()))
+            if owner.pid == int(pid):
+                return str(owner)
+        except (OSError, ValueError, TypeError):
+            pass  # Gone, or half written: a process without a note is named by its own.
     try:
         # The name of what runs, not its arguments: those may hold secrets.
         program = Path(f"/proc/{pid}/comm").read_text().strip()

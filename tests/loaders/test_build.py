@@ -25,6 +25,7 @@ from loaders.dbt_plugin import Plugin
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.paths import Paths
 from loaders.progress import Progress
+from tests.conftest import ROOT
 
 project = test_publish.project
 dbt = test_watch.dbt
@@ -138,11 +139,14 @@ def test_a_build_waits_for_another_and_a_killed_one_holds_nothing(
 
 @pytest.mark.fault("process.two_builds")
 def test_nothing_lands_while_dbt_works(paths: Paths, dbt: Calls, tmp_path: Path) -> None:
-    (tmp_path / "lands.py").write_text(has_open(paths.landing))
-    tries = f"{PYTHON} {tmp_path}/lands.py 2> {tmp_path}/refusal || true\n"
+    feeds = test_watch.write_feeds(paths)
+    lands = f"{PYTHON} -m loaders --feeds {feeds} land things {tmp_path}/do"
+    tries = f"cd {ROOT}\n{lands} 2> {tmp_path}/refusal || echo $? >> {tmp_path}/refusal\n"
     (tmp_path / "do").write_text(tries)
     build(paths)
-    assert "Could not set lock" in (tmp_path / "refusal").read_text()
+    said, code = (tmp_path / "refusal").read_text().splitlines()[:2]
+    assert f"landing.duckdb is held by `eventmart build` (pid {os.getpid()}" in said
+    assert code == "5"
 
 
 @pytest.mark.fault("process.two_builds", "publishing.killed")

@@ -193,12 +193,18 @@ def test_a_build_that_fails_publishes_nothing(
     assert not paths.published.exists()
 
 
-def watched(paths: Paths, monkeypatch: pytest.MonkeyPatch, *between: Any) -> Result:
-    """Run `watch --build`, with something done after each poll, and then a stop."""
+def write_feeds(paths: Paths) -> Path:
+    """Settings of one feed, whose files lie in the inbox itself."""
     feed = make_feed(sources=("*.csv",))
     entry = feed.model_dump(mode="json", exclude_none=True, exclude={"name"})
     file = paths.data / "feeds.yml"
     file.write_text(yaml.safe_dump({"feeds": {"things": entry}}))
+    return file
+
+
+def watched(paths: Paths, monkeypatch: pytest.MonkeyPatch, *between: Any) -> Result:
+    """Run `watch --build`, with something done after each poll, and then a stop."""
+    file = write_feeds(paths)
     monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
     monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
     step = steps(*between)
