@@ -18,6 +18,15 @@ START = datetime(2024, 3, 1, 8)
 PARTS = ("models", "macros", "seeds", "loaders")
 FILES = ("dbt_project.yml", "profiles.yml", ".sqlfluff", ".yamllint.yml", ".gitignore")
 Row = list[str]
+# A feed that no model reads.
+BARE = """
+  bare_things:
+    description: Things.
+    mode: snapshot
+    as_of: {arrival: true}
+    layouts: [{name: first, has: [thing]}]
+    columns: {thing: {required: true}, colour: {}}
+"""
 
 
 class Copy:
@@ -132,6 +141,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         file = write(folder / f"{name}_1.csv", header, rows[name])
         copy.eventmart("feed", "new", name, file)
         copy.eventmart("land", name, file)
+    settings = copy.root / "loaders" / "feeds.yml"
+    settings.write_text(settings.read_text() + BARE)
+    things = write(folder / "things.csv", "thing,colour", [["a", "red"], ["b"], ["c", ""]])
+    copy.eventmart("land", "bare_things", things)
     copy.run("yamllint", "--strict", "loaders/feeds.yml", "models", "dbt_project.yml")
     copy.eventmart("build")
     (folder / "first.json").write_text(json.dumps(fates(copy)))
@@ -214,6 +227,18 @@ def test_a_new_feed_is_counted_where_all_feeds_are(checkout: Copy) -> None:
         "select sum(n_events) from marts.fct_event_days where feed = 'machine_sales'"
     )
     assert days == (79,)
+
+
+@pytest.mark.fault("feed.without_models")
+def test_a_feed_without_models_is_built_beside_the_others(checkout: Copy) -> None:
+    assert checkout.published(
+        "select n_records, n_open_rejects, has_events from marts.dim_feeds "
+        "where feed = 'bare_things'"
+    ) == [(3, 1, False)]
+    assert checkout.published(
+        "select rejected_share from reports.rpt_trust where feed = 'bare_things'"
+    ) == [(pytest.approx(1 / 3),)]
+    assert "bare_things" in checkout.eventmart("status")
 
 
 def test_the_unit_tests_of_a_new_feed_pass(checkout: Copy) -> None:
