@@ -38,6 +38,7 @@ def test_the_shipped_settings_are_valid() -> None:
         "service_requests",
         "accidents",
         "neighborhoods",
+        "kiosk_info",
     ]
 
 

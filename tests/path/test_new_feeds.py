@@ -45,7 +45,7 @@ class Copy:
         for name in FILES:
             shutil.copy(ROOT / name, self.root / name)
 
-    def run(self, *call: str | Path) -> str:
+    def run(self, *call: str | Path, fails: bool = False) -> str:
         environment = os.environ | {
             "EVENTMART_DATA": str(self.data),
             "DBT_PROFILES_DIR": str(self.root),
@@ -59,7 +59,7 @@ class Copy:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done.stdout
 
     def eventmart(self, *arguments: str | Path) -> str:
@@ -249,3 +249,18 @@ def test_the_unit_tests_of_a_new_feed_pass(checkout: Copy) -> None:
     ]
     only = ("--resource-type", "unit_test", "--quiet")
     checkout.run("dbt.cli.main", "test", *only, "--select", *new)
+
+
+@pytest.mark.fault("feed.dates_from")
+def test_dates_from_what_has_no_key_fail_in_the_first_build(checkout: Copy) -> None:
+    model = checkout.root / "models/marts/other_city_311/fct_other_city_311.sql"
+    right = model.read_text()
+    wrong = "int_other_city_311_days_touched"
+    text = right.replace(
+        "'dates_from': 'int_other_city_311_row_fates'", f"'dates_from': '{wrong}'"
+    )
+    model.write_text(f"{text}-- depends_on: {{{{ ref('{wrong}') }}}}\n")
+    call = ("run", "--quiet", "--full-refresh", "--select", "fct_other_city_311")
+    said = checkout.run("dbt.cli.main", *call, fails=True)
+    model.write_text(right)
+    assert f"{wrong} has no column 'identity_key'" in said
