@@ -26,7 +26,7 @@ from loaders.tell import printable, rehearsal_text
 from loaders.warehouse import create_tables, open_landing
 
 # A name that leaves room for what models and tests put around it.
-MAX_NAME = 40
+MAX_NAME = 30
 
 
 @click.group()

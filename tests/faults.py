@@ -94,6 +94,7 @@ FAULTS = {
         "without_models": "a feed that no model reads",
         "of_another": "a file of another feed with the same ids",
         "undescribed": "a published column that nobody has described",
+        "dates_from": "a model that looks for dates where its key is not",
     },
     "meaning": {
         "integer_dates": "numbers that may be dates: of Excel, since 1970, yyyymmdd",

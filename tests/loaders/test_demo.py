@@ -327,6 +327,20 @@ def test_zips_hold_a_resource_fork_beside_the_member(demo: tuple[Path, Truth]) -
 # ---------------------------------------------------------------- products, places
 
 
+def test_the_second_list_of_kiosks_moves_one_and_leaves_one_out(
+    demo: tuple[Path, Truth],
+) -> None:
+    folder, truth = demo
+    first, second = (rows(folder, d) for d in of_feed(truth, "kiosk_info"))
+    before = {row["kiosk_id"]: row for row in first}
+    after = {row["kiosk_id"]: row for row in second}
+    known = truth.kiosks
+    assert before.keys() - after.keys() == {known["no_longer_listed"]}
+    assert [k for k in after if before[k] != after[k]] == [known["moved"]]
+    assert known["never_listed"] not in before
+    assert all(row["place"] and int(row["capacity"]) > 0 for row in first)
+
+
 def test_the_second_product_list_changes_adds_and_withdraws(
     demo: tuple[Path, Truth],
 ) -> None:

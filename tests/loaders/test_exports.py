@@ -481,6 +481,18 @@ def test_what_dbt_does_not_describe_is_not_published(
     publish(paths, results())
 
 
+@pytest.mark.fault("feed.undescribed")
+def test_what_nobody_described_is_not_published_and_named(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    mart = node("marts.dim_things", ["name", "colour"])
+    mart["description"] = " "
+    mart["columns"]["colour"]["description"] = ""
+    with pytest.raises(EventmartError, match=r": dim_things, dim_things\.colour$"):
+        publish(paths, results([*NODES, mart]))
+    assert not (paths.published / "eventmart.duckdb").exists()
+
+
 def test_what_dbt_no_longer_knows_of_is_left_out(
     paths: Paths, results: Callable[..., Path]
 ) -> None:

@@ -38,6 +38,7 @@ def test_the_shipped_settings_are_valid() -> None:
         "service_requests",
         "accidents",
         "neighborhoods",
+        "kiosk_info",
     ]
 
 
@@ -79,6 +80,7 @@ def test_every_shipped_feed_can_date_its_deliveries() -> None:
         ({"volatile": ["q"]}, "as a whole", "columns: q"),
         ({"identity": ["q"]}, "as a whole", "columns: q"),
         ({"identity": ["a"], "volatile": ["a"]}, "as a whole", "cannot be volatile: a"),
+        ({"foreign": ["a"]}, "as a whole", "columns of its own: a"),
         ({"window": {"column": "a", "days": 3}}, "as a whole", "mode is window"),
         ({"mode": "window"}, "as a whole", "mode is window"),
         (

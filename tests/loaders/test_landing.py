@@ -23,7 +23,7 @@ from conftest import REPOSITORY, Lab, make_feed, short
 from loaders import landing as landing_module
 from loaders.drops import restore
 from loaders.errors import DeliveryError, UsageError
-from loaders.feeds import Limits
+from loaders.feeds import Limits, load_feeds
 from loaders.landing import accept, land_file
 from loaders.ledger import Entry
 from loaders.unpack import members
@@ -1239,3 +1239,46 @@ def test_large_random_text_is_kept_as_it_came(
         "seen_again",
         [drop],
     )
+
+
+# ---------------------------------------------------------------- feeds
+
+
+@pytest.mark.fault("feed.of_another")
+@pytest.mark.parametrize("header", ["a,b,IS_CRIME", "Is Crime,a,b,c", "a,b,c,is-crime"])
+def test_a_file_of_another_feed_is_held_by_what_tells_it(lab: Labs, header: str) -> None:
+    things = lab(foreign=["is_crime"])
+    row = ",".join("1" for _ in header.split(","))
+    entry = things.land(f"{header}\n{row}\n", as_of="2024-01-01")
+    assert (entry.status, entry.reason) == ("held", "of_another_feed")
+    assert "is_crime, which files of things never have" in (entry.detail or "")
+    assert things.land("a,b,c\n1,2,3\n", "own.csv", as_of="2024-01-01").n_new == 1
+
+
+@pytest.mark.fault("feed.of_another")
+def test_crimes_among_the_accidents_are_held(warehouse: Any) -> None:
+    feed = load_feeds()["accidents"]
+    crimes = (
+        "INCIDENT_ID,OFFENSE_ID,OFFENSE_CODE,OFFENSE_CODE_EXTENSION,OFFENSE_TYPE_ID,"
+        "OFFENSE_CATEGORY_ID,FIRST_OCCURRENCE_DATE,LAST_OCCURRENCE_DATE,REPORTED_DATE,"
+        "INCIDENT_ADDRESS,GEO_X,GEO_Y,GEO_LON,GEO_LAT,DISTRICT_ID,PRECINCT_ID,"
+        "NEIGHBORHOOD_ID,IS_CRIME,IS_TRAFFIC,VICTIM_COUNT\n"
+        "1,2,2399,0,theft-other,larceny,1/2/2024 1:00:00 PM,,1/2/2024 2:00:00 PM,,,,,,"
+        "1,111,five-points,1,0,1\n"
+    )
+    city = Lab(warehouse, feed, warehouse.paths.data)
+    entry = city.land(crimes, "crime.csv")
+    assert (entry.status, entry.reason) == ("held", "of_another_feed")
+
+
+@pytest.mark.fault("feed.without_models")
+def test_rows_are_counted_by_delivery_of_whatever_feeds_there_are(lab: Labs) -> None:
+    things = lab()
+    things.land("a,b,c\n1,2,3\n2,3,4\n", as_of="2024-01-01")
+    others = make_feed(name="others")
+    create_tables(things.landing, {"others": others})
+    Lab(things.warehouse, others, things.files).land("a\n1\n", "o.csv", "2024-01-01")
+    assert things.all("from raw.rows_by_delivery order by all") == [
+        ("others", 2, 1),
+        ("things", 1, 2),
+    ]

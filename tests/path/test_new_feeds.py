@@ -18,6 +18,15 @@ START = datetime(2024, 3, 1, 8)
 PARTS = ("models", "macros", "seeds", "loaders")
 FILES = ("dbt_project.yml", "profiles.yml", ".sqlfluff", ".yamllint.yml", ".gitignore")
 Row = list[str]
+# A feed that no model reads.
+BARE = """
+  bare_things:
+    description: Things.
+    mode: snapshot
+    as_of: {arrival: true}
+    layouts: [{name: first, has: [thing]}]
+    columns: {thing: {required: true}, colour: {}}
+"""
 
 
 class Copy:
@@ -36,7 +45,7 @@ class Copy:
         for name in FILES:
             shutil.copy(ROOT / name, self.root / name)
 
-    def run(self, *call: str | Path) -> str:
+    def run(self, *call: str | Path, fails: bool = False) -> str:
         environment = os.environ | {
             "EVENTMART_DATA": str(self.data),
             "DBT_PROFILES_DIR": str(self.root),
@@ -50,7 +59,7 @@ class Copy:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
         return done.stdout
 
     def eventmart(self, *arguments: str | Path) -> str:
@@ -132,6 +141,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         file = write(folder / f"{name}_1.csv", header, rows[name])
         copy.eventmart("feed", "new", name, file)
         copy.eventmart("land", name, file)
+    settings = copy.root / "loaders" / "feeds.yml"
+    settings.write_text(settings.read_text() + BARE)
+    things = write(folder / "things.csv", "thing,colour", [["a", "red"], ["b"], ["c", ""]])
+    copy.eventmart("land", "bare_things", things)
     copy.run("yamllint", "--strict", "loaders/feeds.yml", "models", "dbt_project.yml")
     copy.eventmart("build")
     (folder / "first.json").write_text(json.dumps(fates(copy)))
@@ -216,6 +229,18 @@ def test_a_new_feed_is_counted_where_all_feeds_are(checkout: Copy) -> None:
     assert days == (79,)
 
 
+@pytest.mark.fault("feed.without_models")
+def test_a_feed_without_models_is_built_beside_the_others(checkout: Copy) -> None:
+    assert checkout.published(
+        "select n_records, n_open_rejects, has_events from marts.dim_feeds "
+        "where feed = 'bare_things'"
+    ) == [(3, 1, False)]
+    assert checkout.published(
+        "select rejected_share from reports.rpt_trust where feed = 'bare_things'"
+    ) == [(pytest.approx(1 / 3),)]
+    assert "bare_things" in checkout.eventmart("status")
+
+
 def test_the_unit_tests_of_a_new_feed_pass(checkout: Copy) -> None:
     new = [
         f"path:models/{layer}/{feed}"
@@ -224,3 +249,18 @@ def test_the_unit_tests_of_a_new_feed_pass(checkout: Copy) -> None:
     ]
     only = ("--resource-type", "unit_test", "--quiet")
     checkout.run("dbt.cli.main", "test", *only, "--select", *new)
+
+
+@pytest.mark.fault("feed.dates_from")
+def test_dates_from_what_has_no_key_fail_in_the_first_build(checkout: Copy) -> None:
+    model = checkout.root / "models/marts/other_city_311/fct_other_city_311.sql"
+    right = model.read_text()
+    wrong = "int_other_city_311_days_touched"
+    text = right.replace(
+        "'dates_from': 'int_other_city_311_row_fates'", f"'dates_from': '{wrong}'"
+    )
+    model.write_text(f"{text}-- depends_on: {{{{ ref('{wrong}') }}}}\n")
+    call = ("run", "--quiet", "--full-refresh", "--select", "fct_other_city_311")
+    said = checkout.run("dbt.cli.main", *call, fails=True)
+    model.write_text(right)
+    assert f"{wrong} has no column 'identity_key'" in said
