@@ -53,7 +53,8 @@ counted as (
         count(*) as n_facts,
         count(
             case
-                when service_requests.time_quality not in ('exact', 'assumed_zone') then 1
+                when service_requests.time_quality not in ('exact', 'assumed_zone')
+                    then 1
             end
         ) as n_uncertain_times,
         count(case when not service_requests.has_usable_point then 1 end)
