@@ -281,6 +281,7 @@ def watch(
             is_built = True
             if published:
                 click.echo(publication_line(paths, *published))
+                _say_set_aside(paths)
 
     repeat(poll, every)
 
@@ -315,9 +316,7 @@ def build(settings: Settings, if_redefined: bool) -> None:
                 click.echo(printable(line))
     elif not if_redefined:
         click.echo("nothing new: what is published is of this very landing and project")
-    if not if_redefined and (found := mostly_set_aside(paths)):
-        for one in found:
-            click.echo(printable(set_aside_line(one)), err=True)
+    if not if_redefined and _say_set_aside(paths):
         sys.exit(EXIT_HELD)
 
 
@@ -656,6 +655,14 @@ def _end_of(moment: str) -> datetime:
         return found
     now = datetime.now(UTC)
     return now if found.date() == now.date() else found + timedelta(days=1, microseconds=-1)
+
+
+def _say_set_aside(paths: Paths) -> bool:
+    """Say of which feeds and deliveries most rows are in no fact; whether of any."""
+    found = mostly_set_aside(paths)
+    for one in found:
+        click.echo(printable(set_aside_line(one)), err=True)
+    return bool(found)
 
 
 def _exit_by(statuses: list[str]) -> None:

@@ -23,6 +23,7 @@ from conftest import REPOSITORY
 from loaders.__main__ import main
 from loaders.feeds import FEEDS_FILE
 from loaders.paths import Paths
+from loaders.set_aside import SetAside
 from loaders.tell import printable
 from loaders.warehouse import open_landing
 
@@ -785,3 +786,17 @@ def test_a_valid_settings_file_can_be_given(run: Run, paths: Paths, tmp_path: Pa
     write(tmp_path / "x.csv", "a\n1\n")
     run("--feeds", "my.yml", "land", "mine", "x.csv")
     assert n_rows(paths, "mine") == 1
+
+
+@pytest.mark.fault("meaning.set_aside")
+def test_a_build_of_which_most_is_in_no_fact_says_why_and_exits_with_3(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SetAside("purchases", None, None, 50, 40, "40 untyped_date_time")
+    monkeypatch.setattr("loaders.__main__.build_landed", lambda paths: None)
+    monkeypatch.setattr("loaders.__main__.mostly_set_aside", lambda paths: [found])
+    said = run("build", code=3).output
+    assert "40 of 50 rows of purchases were set aside: 40 untyped_date_time" in said
+    assert "feeds.yml" in said
+    monkeypatch.setattr("loaders.__main__.mostly_set_aside", lambda paths: [])
+    assert run("build").output == ""
