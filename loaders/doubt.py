@@ -186,17 +186,22 @@ def _note(entry: Entry, text: str) -> None:
 # ---------------------------------------------------------------- withdrawals
 
 
-def _is_too_much(feed: Feed, loss: Loss) -> bool:
-    return loss.n_withdrawn >= MIN_WITHDRAWN and loss.share > feed.withdrawn_share_allowed
+def _is_too_much(feed: Feed, entry: Entry, loss: Loss) -> bool:
+    """Whether too much is withdrawn, beyond what may be among unread rows."""
+    n_gone = loss.n_withdrawn - entry.n_rejected - entry.n_damaged
+    return (
+        n_gone >= MIN_WITHDRAWN and n_gone > feed.withdrawn_share_allowed * loss.n_covered
+    )
 
 
 def _note_overruled(entry: Entry, overruled: list[tuple[Neighbor, Loss]]) -> None:
     """Say of a delivery that comes late what later ones have withdrawn."""
     for later, loss in overruled:
+        # Without its number, which depends on what else was tried before.
         _note(
             entry,
-            f"{loss.n_withdrawn:,} of its rows are withdrawn by delivery "
-            f"{later.delivery_seq}, as of {later.as_of:%Y-%m-%d}, which lacks them",
+            f"{loss.n_withdrawn:,} of its rows are withdrawn by what was delivered as of "
+            f"{later.as_of:%Y-%m-%d}, which lacks them",
         )
 
 
@@ -208,7 +213,7 @@ def _hold_if_withdrawing(
     loss: Loss,
 ) -> None:
     """Hold what lacks more than the feed allows of what it covers: a slice, it seems."""
-    if not _is_too_much(feed, loss):
+    if not _is_too_much(feed, entry, loss):
         return
     evidence = [
         f"would withdraw {loss.n_withdrawn:,} of the {loss.n_covered:,} rows "
@@ -238,7 +243,7 @@ def _hold_if_withdrawing(
 
 def _hold_if_withdrawn_by(feed: Feed, entry: Entry, later: Neighbor, loss: Loss) -> None:
     """Hold what comes late, and would be withdrawn by what has landed already."""
-    if not _is_too_much(feed, loss):
+    if not _is_too_much(feed, entry, loss):
         return
     raise DeliveryHeldError(
         "withdrawn_at_once",

@@ -38,7 +38,7 @@ RESERVED = (
 # something. `NA`, `None` and `-` may be names, so that feeds name them themselves.
 _NULL_WORDS = (
     *("\\N", "NULL", "Null", "null", "<NULL>", "<Null>", "<null>"),
-    *("NaN", "NAN", "nan", "N/A", "n/a", "#N/A"),
+    *("NaN", "NAN", "nan", "N/A", "n/a"),
 )
 
 
@@ -344,7 +344,8 @@ class Feed(Settings):
         words = [word for word in _NULL_WORDS if self.delimiter not in word]
         cases = (str, str.lower, str.upper, str.capitalize, str.title)
         spelled = [case(marker) for marker in self.null_markers for case in cases]
-        defaults = words if self.default_null_markers else []
+        # A database tells nulls from words itself.
+        defaults = words if self.default_null_markers and not self.query else []
         return tuple(dict.fromkeys(("", *defaults, *spelled)))
 
     @property

@@ -36,10 +36,12 @@ def result_line(entry: Entry) -> str:
         f"{start}  as of {as_of}  {entry.n_records:,} records = {entry.n_new:,} new + "
         f"{entry.n_known:,} known + {entry.n_rejected:,} rejected + {entry.n_blank:,} blank"
     )
+    # What cannot be read here may be among what it lacks.
+    is_clean = not (entry.n_rejected or entry.n_damaged)
     gone = [
         f"{count:,} {what}"
         for count, what in (
-            (entry.n_withdrawn, "withdrawn"),
+            (entry.n_withdrawn, "withdrawn" if is_clean else "lacking, in doubt"),
             (entry.n_aged_out, "aged out"),
         )
         if count and entry.status == "landed"

@@ -25,21 +25,25 @@ create temp macro integer_of(x) as
     case when cast(try_cast(x as integer) as varchar) = x then try_cast(x as integer) end;
 create temp macro local_of(utc) as timezone('America/Denver', timezone('UTC', utc));
 create temp macro utc_of(wall) as timezone('UTC', timezone('America/Denver', wall));
+create temp macro is_count(x) as coalesce(regexp_full_match(x, '[0-9]{12,13}'), false);
 create temp macro moment_of(x) as coalesce(
     try_strptime(
         x, ['%Y-%m-%d %H:%M:%S', '%m/%d/%Y %I:%M:%S %p', '%Y-%m-%d', '%m/%d/%Y']
     ),
     local_of(make_timestamp(
-        1000 * case when regexp_full_match(x, '[0-9]{12,13}') then cast(x as bigint) end
+        1000 * case when is_count(x) then cast(x as bigint) end
     ))
 );
 create temp macro in_range(t) as
     case when extract(year from t) between 1990 and 2099 then t end;
 create temp macro whole_minute(t) as
     case when extract(second from t) = 59 then t + interval 1 second else t end;
-create temp macro quality_of(wall, is_date_only) as case
+create temp macro is_day(x, t) as
+    x not like '%:%' and t = date_trunc('day', t);
+create temp macro quality_of(wall, is_date_only, is_exact) as case
     when wall is null then null
     when is_date_only then 'date_only'
+    when is_exact then 'exact'
     when local_of(utc_of(wall)) <> wall then 'nonexistent'
     when local_of(utc_of(wall) - interval 1 hour) = wall
         or local_of(utc_of(wall) + interval 1 hour) = wall then 'ambiguous'
@@ -406,11 +410,48 @@ from (
 drop table purchase_rows;
 
 create table marts.dim_kiosks as
+with lists as (
+    select * from deliveries where feed = 'kiosk_info'
+),
+
+listed as (
+    select
+        id_of(rows.kiosk_id) as kiosk_id, clean(rows.place) as place,
+        clean(rows.kind_of_site) as kind_of_site,
+        cast(in_range(moment_of(clean(rows.opened_on))) as date) as opened_on,
+        cast(integer_of(clean(rows.capacity)) as bigint) as capacity
+    from landing.raw.kiosk_info as rows
+    inner join (
+        select
+            changes._row_hash, changes._copy,
+            if(
+                max_by(changes.change, lists.place) = '+',
+                (select max(place) from lists),
+                max(lists.place) - 1
+            ) as last_held_place
+        from landing.raw.presence as changes
+        inner join lists on changes._delivery_seq = lists.delivery_seq
+        where changes.feed = 'kiosk_info'
+        group by changes._row_hash, changes._copy
+    ) as changes
+        on rows._row_hash = changes._row_hash and rows._copy = changes._copy
+    where id_of(rows.kiosk_id) is not null
+    qualify row_number() over (
+        partition by id_of(rows.kiosk_id)
+        order by changes.last_held_place desc, rows._row_hash, rows._copy
+    ) = 1
+)
+
 select
-    key_of(kiosk_id) as kiosk_key, kiosk_id, min(purchase_date) as first_purchase_date,
-    max(purchase_date) as last_purchase_date
-from marts.fct_purchases
-group by kiosk_id;
+    key_of(sold.kiosk_id) as kiosk_key, sold.kiosk_id,
+    min(sold.purchase_date) as first_purchase_date,
+    max(sold.purchase_date) as last_purchase_date,
+    coalesce(any_value(listed.place), 'Unknown') as place,
+    coalesce(any_value(listed.kind_of_site), 'Unknown') as kind_of_site,
+    any_value(listed.opened_on) as opened_on, any_value(listed.capacity) as capacity
+from marts.fct_purchases as sold
+left join listed on sold.kiosk_id = listed.kiosk_id
+group by sold.kiosk_id;
 
 create table marts.dim_products as
 with typed as (
@@ -449,7 +490,12 @@ listed as (
             as has_untyped_values,
         changes.last_held_place >= (
             select coalesce(max(place) filter (not has_rejects), 0) from lists
-        ) as is_listed
+        ) as is_listed,
+        coalesce(
+            min(clean(typed.product_name)) over same_list
+            <> max(clean(typed.product_name)) over same_list,
+            false
+        ) as has_conflicting_names
     from typed
     inner join (
         select
@@ -466,6 +512,7 @@ listed as (
     ) as changes
         on typed._row_hash = changes._row_hash and typed._copy = changes._copy
     where id_of(typed.product_id) is not null
+    window same_list as (partition by id_of(typed.product_id), changes.last_held_place)
     qualify row_number() over (
         partition by id_of(typed.product_id)
         order by changes.last_held_place desc, typed._row_hash, typed._copy
@@ -491,6 +538,7 @@ select
     end as listing_status,
     listed.onqi_score, listed.cost_usd, listed.margin_share,
     coalesce(listed.has_untyped_values, false) as has_untyped_values,
+    coalesce(listed.has_conflicting_names, false) as has_conflicting_names,
     sold.first_purchase_date, sold.last_purchase_date
 from listed
 full outer join sold using (product_id);
@@ -566,10 +614,13 @@ select
         else 'unknown' end as first_call_resolution,
     neighborhood as neighborhood_label, council_district, police_district,
     incident_zip, customer_zip,
-    quality_of(requested_at, length(created) <= 10) as time_quality,
+    quality_of(requested_at, is_day(created, requested_at), is_count(created))
+        as time_quality,
     quality_of(
         closed_at,
-        length(closed) <= 10 or closed like '%11:59:59 PM' or closed like '%23:59:59'
+        is_day(closed, closed_at)
+        or cast(closed_at + interval 1 second as date) > cast(closed_at as date),
+        is_count(closed)
     ) as close_time_quality,
     point_longitude as longitude, point_latitude as latitude, is_open,
     is_usable(point_longitude, point_latitude) as has_usable_point,
@@ -749,7 +800,11 @@ select
     upper(road_condition) as road_condition, upper(light_condition) as light_condition,
     upper(tu1_driver_humancontribfactor) as first_driver_factor,
     upper(tu2_driver_humancontribfactor) as second_driver_factor,
-    quality_of(occurred_at, length(first_occurrence_date) <= 10) as time_quality,
+    quality_of(
+        occurred_at,
+        is_day(first_occurrence_date, occurred_at),
+        is_count(first_occurrence_date)
+    ) as time_quality,
     longitude, latitude, n_bicycles, n_pedestrians, n_seriously_injured, n_fatalities,
     is_usable(longitude, latitude) as has_usable_point,
     neighborhood_id is not null and neighborhood_slug = 'unknown'

@@ -230,7 +230,7 @@ def test_a_purchase_sent_again_with_another_offset_is_still_one(tmp_path: Path) 
     for number, moments in enumerate(
         (
             ("2017-12-06 22:06:36-08", "2017-12-06 22:30:00-08"),
-            ("2017-12-07 06:06:36+00", "2017-12-07 06:30:00+00"),
+            ("2017-12-07 01:06:36-05", "2017-12-07 01:30:00-05"),
         )
     ):
         file = tmp_path / f"purchases_{number}.csv"
@@ -245,8 +245,8 @@ def test_a_purchase_sent_again_with_another_offset_is_still_one(tmp_path: Path) 
         ).fetchall()
     day = dt.date(2017, 12, 7)
     assert held == [
-        (day, dt.datetime(2017, 12, 7, 6, 6, 36)),
-        (day, dt.datetime(2017, 12, 7, 6, 30)),
+        (day, dt.datetime(2017, 12, 7, 1, 6, 36)),
+        (day, dt.datetime(2017, 12, 7, 1, 30)),
     ]
     project.run("--full-refresh", *select)
     assert contents(project) == by_and_by

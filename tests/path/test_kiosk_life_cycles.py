@@ -71,6 +71,12 @@ def build(compiled: Compiled, units: pd.DataFrame) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("attach ':memory:' as eventmart; use eventmart")
     connection.execute("create schema marts; create schema reports")
+    connection.execute("attach ':memory:' as intermediate")
+    connection.execute("create schema intermediate.intermediate")
+    connection.execute(
+        "create table intermediate.intermediate.int_kiosk_info_listed "
+        "(kiosk_id text, place text, kind_of_site text, opened_on date, capacity bigint)"
+    )
     connection.register("units", units)
     connection.execute(
         "create table marts.fct_purchases as select kiosk_id, product_id, purchased_at, "

@@ -23,7 +23,7 @@ FACTS = (
 
 def write(project: Project, times: list[str]) -> Path:
     file = project.paths.data / "purchases.csv"
-    rows = "".join(f"K1,{n},card,{time},1\n" for n, time in enumerate(times))
+    rows = "".join(f"K1,{n},card,{time},1\n" for n, time in enumerate(times, 1))
     file.write_text(HEADER + rows)
     return file
 
@@ -78,7 +78,7 @@ def test_a_delivery_that_is_mostly_in_no_fact_is_named_with_the_reasons(
     # Known of a delivery that was accepted; but of the feed, if it is most of that.
     assert project.eventmart("accept", "1", "--by", "me", "--why", "x").exit_code == 0
     nothing = project.paths.data / "nothing.csv"
-    rows = "".join(f" ,{n},card,2018-01-01 00:00:0{n}-08,1\n" for n in range(8))
+    rows = "".join(f" ,{n},card,2018-01-01 00:00:0{n}-08,1\n" for n in range(1, 9))
     nothing.write_text(HEADER + rows + "K2,1,card,2018-01-01 00:00:00-08,1\n")
     project.land("purchases", nothing)
 

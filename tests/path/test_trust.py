@@ -29,7 +29,7 @@ def test_status_shows_what_the_published_file_says(built: Project) -> None:
     lines = built.eventmart("status").output.splitlines()
     (start,) = (n for n, line in enumerate(lines) if line.startswith("trust, as of "))
     shown = [re.split(r"  +", line) for line in lines[start + 2 :]]
-    assert len(shown) == len(expected) == 5
+    assert len(shown) == len(expected) == 6
     for row, (feed, freshness, as_of, *shares, n_held, n_failed) in zip(
         shown, expected, strict=True
     ):
