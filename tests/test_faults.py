@@ -35,7 +35,8 @@ def table(found: dict[str, list[str]]) -> str:
 
 
 def test_every_fault_has_a_test() -> None:
-    assert [fault for fault in IDS if not marked_tests()[fault]] == []
+    found = marked_tests()
+    assert [fault for fault in IDS if not found[fault]] == []
 
 
 def test_the_list_of_faults_is_as_the_tests_are() -> None:

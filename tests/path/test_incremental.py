@@ -70,10 +70,10 @@ def test_deliveries_by_and_by_equal_a_full_rebuild(
     # Not by date: some arrive late, between those of other feeds.
     random.Random(4).shuffle(deliveries)
     written = []
-    for first in range(0, len(deliveries), 4):
-        for feed, path, _ in deliveries[first : first + 4]:
+    for first in range(0, len(deliveries), 6):
+        for feed, path, _ in deliveries[first : first + 6]:
             project.land(feed, path)
-        names = ", ".join(path.name for _, path, _ in deliveries[first : first + 4])
+        names = ", ".join(path.name for _, path, _ in deliveries[first : first + 6])
         written.append((names, project.run()))
     by_and_by = contents(project)
     with compiled.build(project.paths.landing) as connection:
@@ -278,7 +278,7 @@ def assert_orders_agree(demo: Path, folder: Path, orders: list, each: bool) -> N
 
 
 def test_windows_end_in_the_same_facts_in_some_orders(demo: Path, tmp_path: Path) -> None:
-    late_first, mixed = tuple(reversed(windows(demo))), windows(demo)
+    late_first, mixed = tuple(reversed(windows(demo)[-4:])), windows(demo)[-4:]
     random.Random(7).shuffle(mixed)
     assert_orders_agree(demo, tmp_path, [late_first], each=False)
     assert_orders_agree(demo, tmp_path / "each", [tuple(mixed)], each=True)
@@ -291,7 +291,7 @@ def test_windows_end_in_the_same_facts_in_some_orders(demo: Path, tmp_path: Path
 def test_windows_end_in_the_same_facts_in_each_of_their_24_orders(
     demo: Path, tmp_path: Path, each: bool, report: Callable[[str, str], None]
 ) -> None:
-    orders = list(itertools.permutations(windows(demo)))
+    orders = list(itertools.permutations(windows(demo)[-4:]))
     assert_orders_agree(demo, tmp_path, orders, each)
     how = "one by one" if each else "at the end"
     report(

@@ -17,6 +17,8 @@ from tests.path.conftest import ROOT
 START = datetime(2024, 3, 1, 8)
 PARTS = ("models", "macros", "seeds", "loaders")
 FILES = ("dbt_project.yml", "profiles.yml", ".sqlfluff", ".yamllint.yml", ".gitignore")
+# What takes two minutes to set up is set up once.
+pytestmark = pytest.mark.xdist_group("new feeds")
 Row = list[str]
 # A feed that no model reads.
 BARE = """
