@@ -19,7 +19,7 @@ row_deltas as (
         versions.window_date,
         versions.set_aside_reason is null as is_readable,
         deliveries.series,
-        deliveries.chain,
+        deliveries.chain_number,
         deliveries.place,
         coalesce(deliveries.has_other_chains, false) as has_other_chains,
         coalesce(
@@ -58,12 +58,12 @@ chain_stays as (
         _row_hash,
         _copy,
         series,
-        chain,
+        chain_number,
         change,
         place as came_place,
         coalesce(
             lead(place) over (
-                partition by _row_hash, _copy, series, chain
+                partition by _row_hash, _copy, series, chain_number
                 order by place
             ),
             2147483647
@@ -77,7 +77,7 @@ told_by_rows as (
     select
         identity_key,
         series,
-        chain,
+        chain_number,
         place
     from row_deltas
     where has_other_chains and change = '+'
@@ -85,13 +85,13 @@ told_by_rows as (
     select
         chain_stays.identity_key,
         deliveries.series,
-        deliveries.chain,
+        deliveries.chain_number,
         deliveries.place
     from chain_stays
     inner join deliveries
         on
             chain_stays.series = deliveries.series
-            and chain_stays.chain = deliveries.chain
+            and chain_stays.chain_number = deliveries.chain_number
             and chain_stays.came_place <= deliveries.place
             and chain_stays.left_place > deliveries.place
     where chain_stays.change = '+' and deliveries.is_run_start
@@ -102,7 +102,7 @@ told_by_rows as (
 told as (
     select
         chain_rows.*,
-        deliveries.chain,
+        deliveries.chain_number,
         deliveries.place,
         coalesce(chain_rows.window_date >= deliveries.window_start, true) as is_covered
     from chain_rows
@@ -116,7 +116,7 @@ told as (
     union
     select
         chain_rows.*,
-        told_by_rows.chain,
+        told_by_rows.chain_number,
         told_by_rows.place,
         true as is_covered
     from chain_rows
@@ -135,7 +135,7 @@ statements as (
         window_date,
         is_readable,
         series,
-        chain,
+        chain_number,
         place,
         is_covered,
         change
@@ -149,7 +149,7 @@ statements as (
         told.window_date,
         told.is_readable,
         told.series,
-        told.chain,
+        told.chain_number,
         told.place,
         told.is_covered,
         case when chain_stays.came_place is null then '-' else '+' end as change
@@ -159,7 +159,7 @@ statements as (
             told._row_hash = chain_stays._row_hash
             and told._copy = chain_stays._copy
             and told.series = chain_stays.series
-            and told.chain = chain_stays.chain
+            and told.chain_number = chain_stays.chain_number
             and chain_stays.change = '+'
             and told.place >= chain_stays.came_place
             and told.place < chain_stays.left_place
@@ -182,7 +182,7 @@ held_elsewhere as (
     inner join deliveries
         on
             departures_uncovered.series = deliveries.series
-            and departures_uncovered.chain <> deliveries.chain
+            and departures_uncovered.chain_number <> deliveries.chain_number
             and departures_uncovered.place > deliveries.place
             and departures_uncovered.place
             < coalesce(deliveries.next_place_of_chain, 2147483647)
@@ -202,7 +202,7 @@ held_elsewhere as (
             departures_uncovered._row_hash = chain_stays._row_hash
             and departures_uncovered._copy = chain_stays._copy
             and departures_uncovered.series = chain_stays.series
-            and departures_uncovered.chain <> chain_stays.chain
+            and departures_uncovered.chain_number <> chain_stays.chain_number
             and departures_uncovered.place > chain_stays.came_place
             and departures_uncovered.place < chain_stays.left_place
     where chain_stays.change = '+'
@@ -216,7 +216,7 @@ said_by_any_chain as (
         statements.window_date,
         statements.is_readable,
         statements.series,
-        statements.chain,
+        statements.chain_number,
         statements.place,
         statements.change,
         max(case when statements.is_covered then 1 else 0 end) as is_covered
@@ -235,7 +235,7 @@ said_by_any_chain as (
         statements.window_date,
         statements.is_readable,
         statements.series,
-        statements.chain,
+        statements.chain_number,
         statements.place,
         statements.change
 ),
@@ -251,8 +251,8 @@ stays_numbered as (
             partition by _row_hash, _copy, series
             order by place
         ) as stay_number,
-        min(chain) over (partition by identity_key)
-        <> max(chain) over (partition by identity_key) as is_of_several_chains
+        min(chain_number) over (partition by identity_key)
+        <> max(chain_number) over (partition by identity_key) as is_of_several_chains
     from said_by_any_chain
 ),
 

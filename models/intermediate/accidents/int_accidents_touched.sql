@@ -50,8 +50,8 @@ recounted as (
         or deliveries.has_new_driver_factors
 ),
 
--- What follows upon a delivery that covers other dates speaks of all that it covers, and
--- what it lacks has no change of its own that would say so.
+-- What follows upon a delivery that covers other dates speaks of all that it covers, but
+-- what it lacks has no change of its own.
 covered as (
     select
         versions.identity_key,

@@ -10,7 +10,7 @@ chained as (
         cast(dense_rank() over (
             partition by feed, series
             order by covers_from_date nulls first, covers_to_date nulls first
-        ) as integer) as chain
+        ) as integer) as chain_number
     from deliveries
 ),
 
@@ -25,7 +25,7 @@ ordered as (
             partition by feed, series order by as_of, delivery_seq
         ) as integer) as place,
         cast(count(*) over (partition by feed, series) as integer) as last_place,
-        max(chain) over (partition by feed, series) > 1 as has_other_chains
+        max(chain_number) over (partition by feed, series) > 1 as has_other_chains
     from chained
 ),
 
@@ -34,19 +34,19 @@ compared as (
         delivery_seq,
         feed,
         series,
-        chain,
+        chain_number,
         has_other_chains,
         place,
         case when place < last_place then place + 1 else 0 end as next_place,
         lead(place) over chain_in_order as next_place_of_chain,
         coalesce(
-            chain <> lag(chain) over (partition by feed, series order by place), true
+            chain_number <> lag(chain_number) over (partition by feed, series order by place), true
         ) as is_run_start,
         lag(as_of) over (partition by feed, series order by place) as previous_as_of,
         not is_clean as has_rejects,
         cast(coalesce(
             count(case when is_clean then 1 end) over (
-                partition by feed, series, chain
+                partition by feed, series, chain_number
                 order by place
                 rows between unbounded preceding and 1 preceding
             ),
@@ -54,7 +54,7 @@ compared as (
         ) as integer) as n_clean_before,
         -- Rows missing here may be among those, and nothing clean has followed yet.
         count(case when is_clean then 1 end) over (
-            partition by feed, series, chain
+            partition by feed, series, chain_number
             order by place
             rows between current row and unbounded following
         ) = 0 as is_provisional,
@@ -78,7 +78,7 @@ compared as (
         as_of,
         _change_seq
     from ordered
-    window chain_in_order as (partition by feed, series, chain order by place)
+    window chain_in_order as (partition by feed, series, chain_number order by place)
 )
 
 select * from compared

@@ -21,13 +21,13 @@ doubted as (
         on
             deliveries.feed = later_deliveries.feed
             and deliveries.series = later_deliveries.series
-            and deliveries.chain = later_deliveries.chain
+            and deliveries.chain_number = later_deliveries.chain_number
             and deliveries.place < later_deliveries.place
     where presences.change = '-' and deliveries.has_rejects
 ),
 
--- A delivery that follows upon one which covers other dates says anew of all rows that it
--- holds that they are there.
+-- A delivery that follows upon one which covers other dates says again that all rows that
+-- it holds are there.
 restated as (
     select
         presences.feed,
@@ -39,7 +39,7 @@ restated as (
         on
             run_starts.feed = deliveries.feed
             and run_starts.series = deliveries.series
-            and run_starts.chain = deliveries.chain
+            and run_starts.chain_number = deliveries.chain_number
             and run_starts.place >= deliveries.place
     inner join presences
         on deliveries.delivery_seq = presences._delivery_seq
