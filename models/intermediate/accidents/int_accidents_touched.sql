@@ -50,7 +50,7 @@ recounted as (
         or deliveries.has_new_driver_factors
 ),
 
--- What follows upon a delivery that covers other dates speaks of all that it covers, but
+-- What follows upon a delivery that covers other dates speaks of all that it covers:
 -- what it lacks has no change of its own.
 covered as (
     select

@@ -40,7 +40,9 @@ compared as (
         case when place < last_place then place + 1 else 0 end as next_place,
         lead(place) over chain_in_order as next_place_of_chain,
         coalesce(
-            chain_number <> lag(chain_number) over (partition by feed, series order by place), true
+            chain_number
+            <> lag(chain_number) over (partition by feed, series order by place),
+            true
         ) as is_run_start,
         lag(as_of) over (partition by feed, series order by place) as previous_as_of,
         not is_clean as has_rejects,

@@ -26,8 +26,8 @@ doubted as (
     where presences.change = '-' and deliveries.has_rejects
 ),
 
--- A delivery that follows upon one which covers other dates says again that all rows that
--- it holds are there.
+-- A delivery that follows upon one which covers other dates says again that all rows
+-- that it holds are there.
 restated as (
     select
         presences.feed,

@@ -36,7 +36,7 @@ changed as (
             and changes._copy = versions._copy
 ),
 
--- What follows upon a delivery that covers other dates speaks of all that it covers, but
+-- What follows upon a delivery that covers other dates speaks of all that it covers:
 -- what it lacks has no change of its own.
 covered as (
     select
