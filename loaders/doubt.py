@@ -47,6 +47,7 @@ def judge(
             neighbors = look_around(landing, entry)
             taken, overruled = losses(landing, feed, entry, neighbors)
             entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
+            _note_replaced(entry, taken)
             _note_overruled(entry, overruled)
             _hold_if_other_size(landing, entry)
             _hold_if_withdrawing(landing, feed, entry, parsed, taken)
@@ -192,6 +193,17 @@ def _is_too_much(feed: Feed, entry: Entry, loss: Loss) -> bool:
     return (
         n_gone >= MIN_WITHDRAWN and n_gone > feed.withdrawn_share_allowed * loss.n_covered
     )
+
+
+def _note_replaced(entry: Entry, loss: Loss) -> None:
+    """Say of rows without an identity what became of them: by day, nothing is missing."""
+    if loss.n_replaced:
+        _note(
+            entry,
+            f"{loss.n_replaced:,} rows held before, which have no id, are not in it word "
+            "for word, and as many others of the same days are: changed or others, nobody "
+            "can tell, so the old ones count as withdrawn and the others as new",
+        )
 
 
 def _note_overruled(entry: Entry, overruled: list[tuple[Neighbor, Loss]]) -> None:

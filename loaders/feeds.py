@@ -339,6 +339,13 @@ class Feed(Settings):
         }
 
     @property
+    def event_times(self) -> tuple[str, ...]:
+        """The required columns that tell when an event was, the first of them first."""
+        window = (self.window.column,) if self.window else ()
+        names = dict.fromkeys((*window, *self.as_of.newest))
+        return tuple(name for name in names if self.columns[name].required)
+
+    @property
     def null_words(self) -> tuple[str, ...]:
         """What means nothing, in each spelling; '' always does."""
         words = [word for word in _NULL_WORDS if self.delimiter not in word]

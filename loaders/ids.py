@@ -32,6 +32,10 @@ _DAMAGED = "|".join(
         r"[+-]?0+(?:[.,]0*)?",
         r"[-\x{2013}\x{2014}_.?*]+",
         r"(?i:nan)",
+        # ="2013", '2013 and 2,013 are other texts than 2013, and would be other ids.
+        r"=.*",
+        r"[\x{27}\x{2019}]\s*\d[\w.-]*",
+        r"\d{1,3}(?:[,\x{27}\x{2019}\x{a0}\x{202f}]\d{3})+(?:[.]0*)?",
         # Longer than a spreadsheet can hold, and rounded to what it had shown.
         r"[+-]?\d{7,}0{9,}(?:[.,]0*)?",
     )
@@ -77,7 +81,9 @@ def judge_ids(
             values = _examples(landing, rows, name, test)
             found = f"{n:,} of {n_rows:,} rows have a damaged {name}: {values}"
             if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
-                raise _damaged(f"{found}; the digits are lost", "such rows are set aside")
+                raise _damaged(
+                    f"{found}; a spreadsheet writes such ids", "such rows are set aside"
+                )
             entry.detail = "; ".join(filter(None, (entry.detail, f"{found}: no id")))
     if entry.accepted_by:
         return

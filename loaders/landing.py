@@ -30,7 +30,7 @@ from loaders.records import Body
 from loaders.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
 from loaders.unpack import Member, members
-from loaders.unread import judge_rejects, judge_times
+from loaders.unread import judge_rejects, judge_times, note_blanks
 from loaders.warehouse import check_space, transaction
 
 
@@ -198,6 +198,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
         return None
     judge_rejects(landing, entry, parsed.body)
     judge_times(landing, feed, entry, parsed)
+    note_blanks(landing, feed, entry, parsed)
     if entry.as_of is None:
         entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
     find_coverage(landing, feed, entry, parsed)

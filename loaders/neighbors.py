@@ -70,6 +70,8 @@ class Loss:
         n_withdrawn: those that the later one covers, and has no other row of.
         n_aged_out: those that it does not cover.
         n_covered: how many rows it covers in all; 0 if it withdraws none.
+        n_replaced: those without an identity that it covers, in whose place others of the
+            same day came: changed or withdrawn, which nobody can tell.
         first_date: of those withdrawn, where they have dates.
         last_date: of those withdrawn, where they have dates.
     """
@@ -77,6 +79,7 @@ class Loss:
     n_withdrawn: int = 0
     n_aged_out: int = 0
     n_covered: int = 0
+    n_replaced: int = 0
     first_date: date | None = None
     last_date: date | None = None
 
@@ -88,6 +91,7 @@ class Loss:
             self.n_withdrawn + other.n_withdrawn,
             self.n_aged_out + other.n_aged_out,
             self.n_covered + other.n_covered,
+            self.n_replaced + other.n_replaced,
             min(first, default=None),
             max(last, default=None),
         )
@@ -279,14 +283,17 @@ def _loss(
         ),
 
         lost as (
-            select event_date, count(*) as n_rows
+            select event_date, count(*) as n_rows, 0 as n_replaced
             from gone, ways
             where is_by_identity and identity is not null and identity not in (
                 select identity from come where identity is not null
             )
             group by event_date
             union all
-            select event_date, sum(if(is_gone, 1, -1))
+            select
+                event_date,
+                greatest(sum(if(is_gone, 1, -1)), 0),
+                least(count(*) filter (is_gone), count(*) filter (not is_gone))
             from (
                 select event_date, identity, true as is_gone from gone
                 union all
@@ -294,23 +301,25 @@ def _loss(
             ) as rows, ways
             where not is_by_identity or identity is null
             group by event_date
-            having sum(if(is_gone, 1, -1)) > 0
         )
 
         select
             coalesce(sum(n_rows) filter (where {_COVERED}), 0),
             coalesce(sum(n_rows) filter (where not {_COVERED}), 0),
-            min(event_date) filter (where {_COVERED}),
-            max(event_date) filter (where {_COVERED})
+            coalesce(sum(n_replaced) filter (where {_COVERED}), 0),
+            min(event_date) filter (where {_COVERED} and n_rows > 0),
+            max(event_date) filter (where {_COVERED} and n_rows > 0)
         from lost
         """,  # noqa: S608
         dates,
     ).fetchone()
-    n_withdrawn, n_aged_out, first, last = found or (0, 0, None, None)
+    n_withdrawn, n_aged_out, n_replaced, first, last = found or (0, 0, 0, None, None)
     n_covered = 0
     if n_withdrawn:
         n_covered = _n_covered(landing, feed, earlier, first_date, last_date)
-    return Loss(int(n_withdrawn), int(n_aged_out), int(n_covered), first, last)
+    return Loss(
+        int(n_withdrawn), int(n_aged_out), int(n_covered), int(n_replaced), first, last
+    )
 
 
 def _n_covered(

@@ -113,6 +113,33 @@ def judge_times(
     entry.detail = "; ".join([*notes, *map(str, found)])
 
 
+def note_blanks(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> None:
+    """Say in the entry's detail how many rows lack their time, or an id that is required.
+
+    Staging sets most of them aside: that is no reason to hold the rest, but none to be
+    silent. Of lines that are known, none is counted again.
+    """
+    ids = [name for name in feed.id_columns if feed.columns[name].required]
+    columns = [name for name in (*feed.event_times[:1], *ids) if name in parsed.columns]
+    if not columns:
+        return
+    counts = ", ".join(
+        f"count(*) filter (where coalesce(trim({_quoted(name)}), '') = '')"
+        for name in columns
+    )
+    n_blank = landing.execute(f"select {counts} from incoming_rows").fetchone() or ()  # noqa: S608
+    body = parsed.body
+    n_rows = body.n_records - body.n_rejected - body.n_blank
+    found = [
+        f"{n:,} of {n_rows:,} rows have no {name}"
+        for name, n in zip(columns, n_blank, strict=True)
+        if n
+    ]
+    entry.detail = "; ".join(filter(None, (entry.detail, *found))) or None
+
+
 def unread_times(
     landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed
 ) -> list[Unread]:

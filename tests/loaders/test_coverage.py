@@ -153,6 +153,16 @@ def test_what_has_no_identity_is_compared_by_its_number_a_day(lab: Labs) -> None
     assert (fewer.reason, fewer.n_withdrawn) == ("withdraws_too_much", 182)
 
 
+@pytest.mark.fault("delivery.taken_for_whole")
+def test_other_rows_without_identity_in_place_of_those_before_are_said(lab: Labs) -> None:
+    things = lab(**(WINDOW | {"identity": []}))
+    land(things, days("2025-01-01", "2025-03-31", c="old"))
+    entry = land(things, days("2025-01-01", "2025-04-02", c="new"))
+    assert counted(entry) == ("landed", 0, 0)
+    assert (entry.detail or "").startswith("90 rows held before, which have no id, are not")
+    assert land(things, days("2025-01-01", "2025-04-03", c="new")).detail is None
+
+
 def test_an_allowed_share_may_go_and_is_said(lab: Labs) -> None:
     things = lab(**WINDOW)
     land(things, days("2024-01-01", "2024-12-30"))

@@ -17,10 +17,12 @@ DAMAGED = (
     *("2E+15", "2.01310 E+15", "\u00a02.01E+15", "4.06E+03", "#######", "#N/A", "#NV"),
     *("#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#ÜBERLAUF!", "0", "0.0", "-", "--"),
     *("2013101000000000", "2013100000000000.0"),
+    *("=4061", "'4061", "\u20194061", "4,061", "2,013,227,315.00", "4\u202f061"),
 )
 SOUND = (
     *("2013100000544100", "20148031043544100", "201411917.0", "12E4", "5E1", "0001"),
-    *("1000000000", "1704067200000000", "A-0", "#12", "", "4061", "x/" * 44),
+    *("1000000000", "1704067200000000", "A-0", "#12", "4061", "x/" * 44),
+    *("4,06", "12,34,56", "O'4061", "4 061", "a=1"),
 )
 
 
@@ -43,6 +45,12 @@ def test_what_a_spreadsheet_makes_of_ids_holds_a_delivery(lab: Labs, value: str)
 def test_an_id_that_only_looks_like_it_lands(lab: Labs, value: str) -> None:
     entry = lab(**LIST).land(rows("2013100000544100", value))
     assert (entry.status, entry.n_damaged, entry.detail) == ("landed", 0, None)
+
+
+@pytest.mark.fault("identity.damaged_ids")
+def test_ids_in_the_form_that_excel_exports_text_in_hold_a_delivery(lab: Labs) -> None:
+    entry = lab(**LIST).land('a,b\n"=""4061""",1\n"=""4062""",2\n')
+    assert (entry.status, entry.reason) == ("held", "ids_damaged")
 
 
 @pytest.mark.fault("identity.damaged_ids")

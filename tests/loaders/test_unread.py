@@ -74,6 +74,16 @@ def test_the_share_is_a_setting_and_blank_is_no_value(lab: Labs) -> None:
     assert "1 of 2 b" in str(entry.detail)
 
 
+@pytest.mark.fault("meaning.untyped_dates")
+def test_rows_without_their_time_or_a_required_id_are_counted_and_named(lab: Labs) -> None:
+    columns = {"a": {"required": True, "ids": True}, "b": {"required": True}, "c": {}}
+    things = lab(**{**EVENTS, "columns": columns})
+    entry = things.land(csv_of("", " ", "", n_good=16).replace("\n0,", "\n ,"))
+    assert entry.status == "landed"
+    assert entry.detail == "3 of 19 rows have no b; 1 of 19 rows have no a"
+    assert things.land("a,b,c\n1,2026-01-05,\n").detail is None
+
+
 def test_other_times_are_named_but_hold_nothing_unless_they_are_listed(lab: Labs) -> None:
     data = "a,b,c\n1,2026-01-05,soon\n2,2026-01-06,later\n"
     entry = lab(**EVENTS).land(data)
