@@ -54,7 +54,7 @@ class Facts:
         is_ambiguous: of a time, whether day and month could be either.
         has_clock: of a time, whether a time of day stands in it.
         has_offset: of a time, whether an offset from UTC stands in it.
-        is_digits: whether no value has anything but digits, and dots between.
+        is_digits: whether no value has anything but digits, and one dot at most.
     """
 
     name: str
@@ -150,7 +150,7 @@ def _facts(
             bool_and(regexp_full_match(value, '-?(0|[1-9][0-9]{{0,17}})')),
             bool_and(regexp_full_match(value, '-?(0|[1-9][0-9]{{0,14}})([.][0-9]+)?')),
             max(length(regexp_extract(value, '[.]([0-9]+)$', 1))),
-            bool_and(regexp_full_match(value, '[0-9.]+')),
+            bool_and(regexp_full_match(value, '[0-9]*[.]?[0-9]*')),
             bool_or(value like '%:%'),
             bool_or(regexp_full_match(value, '.*{_OFFSET}'))
         from (select {value_of(name, words)} as value from raw.{feed.name})
