@@ -185,17 +185,14 @@ def _identity(
     ]
     ids = [one for one in whole if one.kind in ("text", "integer")]
     for one in sorted(ids, key=lambda one: not one.is_called_id):
-        is_measure = _MEASURES.search(one.name) and not one.is_called_id
-        if not is_measure and _identifies(look.landing, (one.name,), time):
+        if not _is_measure(one) and _identifies(look.landing, (one.name,), time):
             return (one.name,), True
     # Too few columns would take two events for one, so all that only name something; what
     # may be corrected later is none of them, or a correction would be an event more.
     names = [
         one.name
         for one in ids
-        if one.kind == "text"
-        and (one.is_called_id or not _MEASURES.search(one.name))
-        and not _CHANGES.search(one.name)
+        if one.kind == "text" and not _is_measure(one) and not _CHANGES.search(one.name)
     ]
     others = [one.name for one in ids if one.name not in names]
     identity = (*names, *((time,) if time else ()))
@@ -211,6 +208,12 @@ def _identity(
     ).fetchone()
     comes_twice = bool(row and row[0] > 1)
     return identity, not comes_twice and _identifies(look.landing, identity, time)
+
+
+def _is_measure(one: Facts) -> bool:
+    """Whether a column seems to hold amounts, which tell nothing apart."""
+    is_called = bool(_MEASURES.search(one.name))
+    return (one.has_comma or is_called) and not one.is_called_id
 
 
 def _identifies(

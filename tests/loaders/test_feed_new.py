@@ -17,6 +17,7 @@ from loaders.newfeed.guess import Guess, Wishes, guess
 from loaders.newfeed.look import Look, look_at
 from loaders.newfeed.models import write_models
 from loaders.newfeed.plan import make_plan
+from loaders.newfeed.tell import found_lines
 from loaders.newfeed.write import entry_of
 from loaders.paths import Paths
 from loaders.warehouse import open_landing
@@ -227,6 +228,17 @@ def test_a_date_with_dots_is_a_date(scratch: Warehouse, tmp_path: Path, name: st
     rows = "".join(f"{i},{i + 1:02}.03.2024\n" for i in range(20))
     _, found = guessed(scratch, file(tmp_path, f"id,{name}\n{rows}"))
     assert found.facts[name.lower()].formats == ("%d.%m.%Y",)
+
+
+def test_numbers_with_decimal_commas_are_said_and_identify_nothing(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = "".join(f"F{i % 2};{i + 1:02}.03.2024;1.{i:03},50\n" for i in range(20))
+    look, found = guessed(scratch, file(tmp_path, f"Filiale;Datum;Betrag\n{rows}"))
+    assert found.identity == ("filiale", "datum")
+    said = "\n".join(found_lines(make_plan("things", "things", found), look))
+    assert "betrag: numbers with decimal commas are kept as sent" in said
+    assert "zone       UTC: nothing in the files says it" in said
 
 
 def test_a_number_with_more_than_one_dot_is_text(
