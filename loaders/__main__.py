@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 from typing import NoReturn
 
@@ -333,7 +334,9 @@ def as_of(settings: Settings, day: datetime) -> None:
     require_checkout("a build")
     paths, _ = settings
     file = build_as_of(paths, day.date(), Progress(), patience=_patience())
-    click.echo(f"built as of {day:%Y-%m-%d}; open it with: duckdb -readonly {file}")
+    click.echo(
+        f"built as of {day:%Y-%m-%d}; open it with: duckdb -readonly {quote(str(file))}"
+    )
 
 
 @main.command()

@@ -68,13 +68,20 @@ def rehearse(
         covers: the dates that it covers by the caller's word.
 
     Raises:
-        DeliveryError: if it cannot be fetched, or is not the archive that it says it is.
+        DeliveryError: if it cannot be fetched.
     """
     found = []
     with scratch(warehouse.paths.fetched) as folder:
         # Without a stamp of what was dealt with before, there is always something.
         fetched = offer.fetch(folder, None)
-        for member in members_of(feed, fetched.path) if fetched else ():
+        try:
+            members = members_of(feed, fetched.path) if fetched else []
+        except DeliveryError as error:
+            # As when it lands: refused, and the others are looked at.
+            entry = Entry(feed.name, feed.mode, offer.uri)
+            entry.refuse(error)
+            return [Rehearsal(entry)]
+        for member in members:
             rehearsal = Rehearsal(Entry(feed.name, feed.mode, offer.uri, member.name))
             entry = rehearsal.entry
             entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)

@@ -26,9 +26,9 @@ def result_line(entry: Entry) -> str:
     """One line on what became of a delivery."""
     start = printable(f"{entry.status:<11} {entry.feed:<17} {entry.label}")
     if entry.status in ("held", "failed"):
-        return printable(
-            f"{start}  delivery {entry.delivery_seq}: {entry.reason}: {entry.detail}"
-        )
+        # A rehearsal has no number.
+        number = f"delivery {entry.delivery_seq}: " if entry.delivery_seq else ""
+        return printable(f"{start}  {number}{entry.reason}: {entry.detail}")
     if entry.status == "empty":
         return f"{start}  {entry.reason}"
     as_of = f"{entry.as_of:%Y-%m-%d}" if entry.as_of else "?"

@@ -206,9 +206,10 @@ def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
             if endings
             else "ask for the file itself, or one archive of it"
         )
+        inside = f", but {_listed(others)}" if others else "; it is empty"
         raise DeliveryError(
             "archive_without_member",
-            f"{path.name}: no {pattern} inside, but {_listed(others) or 'nothing'}; {hint}",
+            f"{path.name}: no {pattern} inside{inside}; {hint}",
         )
     for entry in wanted:
         if names[entry.filename] > 1:

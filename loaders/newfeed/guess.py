@@ -34,6 +34,12 @@ _US_ZONES = (
     (-86.5, "America/Chicago"),
     (-66.0, "America/New_York"),
 )
+# Which file held which row, of a feed in a database of its own.
+_HELD = """
+    select _row_hash, _copy, _delivery_seq from raw.{0}
+    union
+    select _row_hash, _copy, _delivery_seq from raw.presence
+"""
 
 
 @dataclass(frozen=True)
@@ -134,8 +140,8 @@ def _time(facts: dict[str, Facts]) -> str | None:
 
 
 def _zone(look: Look, facts: dict[str, Facts], why: dict[str, str]) -> str:
-    times = [one for one in facts.values() if one.kind == "time"]
-    if times and all(one.has_offset for one in times if one.has_clock):
+    clocks = [one for one in facts.values() if one.kind == "time" and one.has_clock]
+    if clocks and all(one.has_offset for one in clocks):
         why["zone"] = "the times have offsets: their days are counted by this clock"
         return "UTC"
     degrees = [n for n in facts if re.search(r"lon|lng", n) and facts[n].n_values]
@@ -162,29 +168,35 @@ def _identity(
     columns = ", ".join(f'{value_of(name, words)} as "{name}"' for name in facts)
     # Whole rows that come twice tell nothing.
     look.landing.execute(
-        f"create or replace temporary table distinct_rows as "  # noqa: S608
-        f"select distinct {columns} from raw.{look.feed.name}"
+        f"""
+        create or replace temporary table distinct_rows as
+        select distinct held._delivery_seq, {columns}
+        from ({_HELD.format(look.feed.name)}) as held
+        inner join raw.{look.feed.name} using (_row_hash, _copy)
+        """  # noqa: S608
     )
     if wished:
-        return wished, _identifies(look.landing, wished)
-    whole = [one for one in facts.values() if one.is_whole and one.n_rows > 1]
+        return wished, _identifies(look.landing, wished, time)
+    # Of a single row every column is unique, and only a name tells anything.
+    whole = [
+        one
+        for one in facts.values()
+        if one.is_whole and (one.n_rows > 1 or one.is_called_id)
+    ]
     ids = [one for one in whole if one.kind in ("text", "integer")]
     for one in sorted(ids, key=lambda one: not one.is_called_id):
-        is_measure = _MEASURES.search(one.name) and not one.is_called_id
-        if not is_measure and _identifies(look.landing, (one.name,)):
+        if not _is_measure(one) and _identifies(look.landing, (one.name,), time):
             return (one.name,), True
     # Too few columns would take two events for one, so all that only name something; what
     # may be corrected later is none of them, or a correction would be an event more.
     names = [
         one.name
         for one in ids
-        if one.kind == "text"
-        and (one.is_called_id or not _MEASURES.search(one.name))
-        and not _CHANGES.search(one.name)
+        if one.kind == "text" and not _is_measure(one) and not _CHANGES.search(one.name)
     ]
     others = [one.name for one in ids if one.name not in names]
     identity = (*names, *((time,) if time else ()))
-    while not (identity and _identifies(look.landing, identity)) and others:
+    while not (identity and _identifies(look.landing, identity, time)) and others:
         identity = (others.pop(0), *identity)
     if not identity:
         raise UsageError(
@@ -195,19 +207,34 @@ def _identity(
         f"select max(_copy) from raw.{look.feed.name}"  # noqa: S608
     ).fetchone()
     comes_twice = bool(row and row[0] > 1)
-    return identity, not comes_twice and _identifies(look.landing, identity)
+    return identity, not comes_twice and _identifies(look.landing, identity, time)
 
 
-def _identifies(landing: duckdb.DuckDBPyConnection, names: tuple[str, ...]) -> bool:
-    """Whether no two different rows share these columns, and each has all of them.
+def _is_measure(one: Facts) -> bool:
+    """Whether a column seems to hold amounts, which tell nothing apart."""
+    is_called = bool(_MEASURES.search(one.name))
+    return (one.has_comma or is_called) and not one.is_called_id
 
-    Gaps are allowed: rows with one are set aside.
+
+def _identifies(
+    landing: duckdb.DuckDBPyConnection, names: tuple[str, ...], time: str | None
+) -> bool:
+    """Whether no two different rows of a file share these columns.
+
+    Rows of several files may: the later tells what became of an event. Where they differ
+    in its time they are two, such as those with running numbers that start anew. Gaps are
+    allowed: rows with one are set aside.
     """
     columns = ", ".join(f'"{name}"' for name in names)
     there = " and ".join(f'"{name}" is not null' for name in names)
+    timed = ", ".join(f'"{name}"' for name in (*names, *((time,) if time else ())))
     row = landing.execute(
-        f"select count(*) = count(distinct ({columns})) "  # noqa: S608
-        f"from distinct_rows where {there}"
+        f"""
+        select
+            count(*) = count(distinct (_delivery_seq, {columns}))
+            and count(distinct ({columns})) = count(distinct ({timed}))
+        from distinct_rows where {there}
+        """  # noqa: S608
     ).fetchone()
     return bool(row and row[0])
 
@@ -221,11 +248,7 @@ def _spans(
     feed = look.feed.model_copy(update={"formats": formats, "zone": zone})
     rows = look.landing.execute(
         f"""
-        with held as (
-            select _row_hash, _copy, _delivery_seq from raw.{feed.name}
-            union
-            select _row_hash, _copy, _delivery_seq from raw.presence
-        )
+        with held as ({_HELD.format(feed.name)})
         select held._delivery_seq, min(moment), max(moment)
         from held
         inner join (

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -126,7 +127,8 @@ def _sketch(path: Path, warehouse: Warehouse) -> Sketch:
                 opening = text_of(opened.read(_OPENING), text.codec).removeprefix("\ufeff")
     except (DeliveryError, OSError) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
-    lines = re.split(r"\r\n|\r|\n", opening)[:50]
+    # With their ends: a quoted header may have one in it.
+    lines = re.split(r"(?<=\n)|(?<=\r)(?!\n)", opening)[:50]
     delimiter = max(_DELIMITERS, key=lambda mark: _fit(lines, mark))
     n_preamble, names = _header(lines, delimiter)
     _check_header(path, n_preamble, names)
@@ -140,9 +142,11 @@ def _sketch(path: Path, warehouse: Warehouse) -> Sketch:
 
 
 def _rows(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
-    """Records that have fields, each with the number of lines up to its end."""
+    """Records that have fields, each with the number of lines before it."""
     reader = csv.reader(lines, delimiter=delimiter)
-    return [(reader.line_num, row) for row in reader if any(row)]
+    ends = [(reader.line_num, row) for row in reader]
+    starts = [0, *(end for end, _ in ends)]
+    return [(start, row) for start, (_, row) in zip(starts, ends, strict=False) if any(row)]
 
 
 def _fit(lines: list[str], delimiter: str) -> tuple[int, int]:
@@ -156,9 +160,9 @@ def _header(lines: list[str], delimiter: str) -> tuple[int, list[str]]:
     """How many lines stand before the header, and its names."""
     _, width = _fit(lines, delimiter)
     rows = _rows(lines, delimiter)
-    for end, row in rows:
+    for n_before, row in rows:
         if len(row) == width:
-            return end - 1, row
+            return n_before, row
     return 0, rows[0][1] if rows else []
 
 
@@ -176,7 +180,7 @@ def _column_names(path: Path, headers: list[str]) -> list[str]:
     """Our names of columns, by their headers and places."""
     names: list[str] = []
     for place, header in enumerate(headers, start=1):
-        name = canonical(header) or f"unnamed_{place}"
+        name = _without_accents(canonical(header)) or f"unnamed_{place}"
         if not is_name(name) or name == "rowid":
             name = f"column_{place}"
         if name in names:
@@ -186,6 +190,13 @@ def _column_names(path: Path, headers: list[str]) -> list[str]:
             )
         names.append(name)
     return names
+
+
+def _without_accents(name: str) -> str:
+    """Letters without marks: `größe` is `grosse`; those of other scripts stay."""
+    return "".join(
+        c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)
+    )
 
 
 def _united(sketches: list[Sketch]) -> Sketch:

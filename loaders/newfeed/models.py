@@ -71,7 +71,7 @@ def write_models(plan: Plan, sketch: Sketch, *, with_fact: bool) -> dict[str, st
         tests = environment.get_template(f"{model.template}_tests.yml.jinja").render(shown)
         said = environment.get_template("model.yml.jinja").render(shown)
         files[f"{start}.sql"] = _with_long_lines_excused(sql)
-        files[f"{start}.yml"] = f"{said}\nunit_tests:\n{tests}"
+        files[f"{start}.yml"] = f"{said}\nunit_tests:\n{tests}" if tests.strip() else said
     return files
 
 

@@ -54,7 +54,8 @@ class Facts:
         is_ambiguous: of a time, whether day and month could be either.
         has_clock: of a time, whether a time of day stands in it.
         has_offset: of a time, whether an offset from UTC stands in it.
-        is_digits: whether no value has anything but digits, and dots between.
+        is_digits: whether no value has anything but digits, and one dot at most.
+        has_comma: of a text, whether all values are numbers with a decimal comma or none.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Facts:
     has_clock: bool = False
     has_offset: bool = False
     is_digits: bool = False
+    has_comma: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -150,14 +152,15 @@ def _facts(
             bool_and(regexp_full_match(value, '-?(0|[1-9][0-9]{{0,17}})')),
             bool_and(regexp_full_match(value, '-?(0|[1-9][0-9]{{0,14}})([.][0-9]+)?')),
             max(length(regexp_extract(value, '[.]([0-9]+)$', 1))),
-            bool_and(regexp_full_match(value, '[0-9.]+')),
+            bool_and(regexp_full_match(value, '[0-9]*[.]?[0-9]*')),
             bool_or(value like '%:%'),
-            bool_or(regexp_full_match(value, '.*{_OFFSET}'))
+            bool_or(regexp_full_match(value, '.*{_OFFSET}')),
+            bool_and(regexp_full_match(value, '-?[0-9]+([.][0-9]{{3}})*(,[0-9]+)?'))
         from (select {value_of(name, words)} as value from raw.{feed.name})
         """  # noqa: S608
     ).fetchone()
     n_values, n_rows, n_distinct, *looks = row or ()
-    is_integer, is_number, scale, is_digits, has_clock, has_offset = looks
+    is_integer, is_number, scale, is_digits, has_clock, has_offset, is_comma = looks
     kind: Kind = "text"
     sql_type = "varchar"
     if n_values and (not is_digits or _CALLED_TIME.search(name)):
@@ -177,8 +180,9 @@ def _facts(
         kind = "decimal" if is_decimal else "double"
         sql_type = f"decimal(18, {max(places or 0, 4)})" if is_decimal else "double"
     return Facts(
-        name, kind, n_values, n_rows, n_distinct, sql_type, is_digits=bool(is_digits)
-    )
+        name, kind, n_values, n_rows, n_distinct, sql_type, is_digits=bool(is_digits),
+        has_comma=kind == "text" and bool(is_comma) and not is_digits,
+    )  # fmt: skip
 
 
 def _times(

@@ -52,6 +52,11 @@ def _kind(facts: Facts) -> str:
 
 def _guess_lines(guess: Guess) -> list[str]:
     lines = []
+    if commas := [name for name, one in guess.facts.items() if one.has_comma]:
+        lines.append(
+            f"text       {', '.join(commas)}: numbers with decimal commas are kept as "
+            "sent; type them in the staging model"
+        )
     if guess.time:
         lines.append(f"time       {guess.time}, written {' or '.join(guess.formats)}")
         lines.append(f"zone       {guess.zone}: {guess.why.get('zone', 'as given')}")

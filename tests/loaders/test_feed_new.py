@@ -17,6 +17,7 @@ from loaders.newfeed.guess import Guess, Wishes, guess
 from loaders.newfeed.look import Look, look_at
 from loaders.newfeed.models import write_models
 from loaders.newfeed.plan import make_plan
+from loaders.newfeed.tell import found_lines
 from loaders.newfeed.write import entry_of
 from loaders.paths import Paths
 from loaders.warehouse import open_landing
@@ -166,6 +167,105 @@ def test_files_that_follow_one_another_are_increments_others_windows(
     overlapping = file(tmp_path, SALES + sales(72, 24), "3.csv")
     look = look_at("others", [first, overlapping], scratch)
     assert guess(look, Wishes()).mode == "window"
+
+
+def tickets(*states: str, first: int = 0, day: int = 1) -> str:
+    return "ticket,opened,status\n" + "".join(
+        f"T{i},2024-01-{day + i:02} 10:00:00,{state}\n"
+        for i, state in enumerate(states, start=first)
+    )
+
+
+def test_an_id_identifies_though_a_later_file_says_other_things_of_it(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    first = file(tmp_path, tickets(*["open"] * 9), "1.csv")
+    later = file(tmp_path, tickets(*["closed", "open"] * 4, first=3), "2.csv")
+    _, found = guessed(scratch, first, later)
+    assert (found.identity, found.mode) == (("ticket",), "window")
+    assert found.is_identified
+
+
+def test_numbers_that_start_anew_in_each_file_identify_nothing(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    first = file(tmp_path, tickets(*["open"] * 9), "1.csv")
+    later = file(tmp_path, tickets(*["open"] * 9, day=11), "2.csv")
+    _, found = guessed(scratch, first, later)
+    assert {"ticket", "opened"} <= set(found.identity)
+    assert found.mode == "increment"
+
+
+def test_a_list_of_which_all_may_change_keeps_its_id(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    first = file(tmp_path, "kiosk_id,capacity\n1,10\n2,20\n", "1.csv")
+    later = file(tmp_path, "kiosk_id,capacity\n1,10\n2,25\n", "2.csv")
+    _, found = guessed(scratch, first, later)
+    assert (found.identity, found.mode) == (("kiosk_id",), "snapshot")
+
+
+def test_a_single_row_is_identified_by_what_is_called_so(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    path = file(tmp_path, "at,value,id\n2024-01-01 10:00:00,5,1\n")
+    assert guessed(scratch, path)[1].identity == ("id",)
+
+
+def test_a_window_of_which_all_identifies_is_written(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    path = file(tmp_path, tickets("open", "closed"))
+    keys = ("ticket", "opened", "status")
+    look, found = guessed(scratch, path, wishes=Wishes(mode="window", identity=keys))
+    texts = write_models(make_plan("things", "things", found), look.sketch, with_fact=True)
+    said = yaml.safe_load(texts["models/marts/things/fct_things_versions.yml"])
+    assert "unit_tests" not in said
+
+
+@pytest.mark.parametrize("name", ["Datum", "date"])
+def test_a_date_with_dots_is_a_date(scratch: Warehouse, tmp_path: Path, name: str) -> None:
+    rows = "".join(f"{i},{i + 1:02}.03.2024\n" for i in range(20))
+    _, found = guessed(scratch, file(tmp_path, f"id,{name}\n{rows}"))
+    assert found.facts[name.lower()].formats == ("%d.%m.%Y",)
+
+
+def test_numbers_with_decimal_commas_are_said_and_identify_nothing(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = "".join(f"F{i % 2};{i + 1:02}.03.2024;1.{i:03},50\n" for i in range(20))
+    look, found = guessed(scratch, file(tmp_path, f"Filiale;Datum;Betrag\n{rows}"))
+    assert found.identity == ("filiale", "datum")
+    said = "\n".join(found_lines(make_plan("things", "things", found), look))
+    assert "betrag: numbers with decimal commas are kept as sent" in said
+    assert "zone       UTC: nothing in the files says it" in said
+
+
+def test_a_number_with_more_than_one_dot_is_text(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    _, found = guessed(scratch, file(tmp_path, "id,version_at\n1,1.2.3\n2,10.0.0.1\n"))
+    assert found.facts["version_at"].kind == "text"
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [("Größe", "grosse"), ("Año", "ano"), ("日時a", "column_2"), ("Дата", "column_2")],
+)
+def test_headers_lose_accents_but_not_their_letters(
+    scratch: Warehouse, tmp_path: Path, header: str, name: str
+) -> None:
+    look, _ = guessed(scratch, file(tmp_path, f"id,{header}\n1,x\n2,y\n"))
+    assert list(look.feed.columns) == ["id", name]
+
+
+def test_a_header_with_a_line_break_is_one_header(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    text = 'Report\n\n"id","the ""big""\none"\n' + "".join(f"{i},x\n" for i in range(9))
+    look, _ = guessed(scratch, file(tmp_path, text))
+    assert list(look.feed.columns) == ["id", "the_big_one"]
+    assert look.sketch.n_preamble == 2
 
 
 def test_things_with_an_id_and_no_time_of_day_are_a_list(

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import Lab
 
-from loaders.errors import DeliveryError
 from loaders.landing import land_file
 from loaders.rehearse import Rehearsal, rehearse
 from loaders.sources import local
+from loaders.tell import rehearsal_text
 
 Labs = Callable[..., Lab]
 
@@ -71,6 +71,7 @@ def test_what_has_nothing_to_land_says_so(lab: Labs, data: str, status: str) -> 
 
 def test_a_file_that_is_no_archive_is_said(lab: Labs) -> None:
     things = lab()
-    with pytest.raises(DeliveryError, match=r"x\.zip"):
-        trial(things, things.file("no zip", "x.zip"))
+    (found,) = trial(things, things.file("no zip", "x.zip"))
+    assert (found.entry.status, found.entry.reason) == ("failed", "archive_broken")
+    assert "delivery" not in rehearsal_text(found).partition(":")[0]
     assert things.ledger() == []

@@ -197,7 +197,7 @@ def test_an_archive_without_any_fitting_member_is_one_refusal(lab: Labs) -> None
         ({"311.txt": GOOD}, "but 311.txt; if one of them holds the rows, name it in"),
         ({"311.txt": GOOD, "a.md": b""}, "such as by member: '*.md'"),
         ({"inner.zip": zip_of({"x.csv": GOOD})}, "ask for the file itself, or one archive"),
-        ({}, "but nothing; ask for the file itself"),
+        ({}, "it is empty; ask for the file itself"),
     ],
 )
 def test_an_archive_of_other_names_says_what_to_set(
