@@ -269,8 +269,8 @@ def land_windows(folder: Path, order: tuple[Path, ...], each: bool) -> dict:
     return contents(project)
 
 
-def assert_orders_agree(demo: Path, folder: Path, orders: list, each: bool) -> None:
-    expected = land_windows(folder / "by_date", tuple(windows(demo)), each=False)
+def assert_orders_agree(folder: Path, orders: list, each: bool) -> None:
+    expected = land_windows(folder / "by_date", tuple(sorted(orders[0])), each=False)
     assert expected["marts.fct_service_requests"][0] > 1000
     for number, order in enumerate(orders):
         found = land_windows(folder / str(number), order, each)
@@ -280,8 +280,8 @@ def assert_orders_agree(demo: Path, folder: Path, orders: list, each: bool) -> N
 def test_windows_end_in_the_same_facts_in_some_orders(demo: Path, tmp_path: Path) -> None:
     late_first, mixed = tuple(reversed(windows(demo)[-4:])), windows(demo)[-4:]
     random.Random(7).shuffle(mixed)
-    assert_orders_agree(demo, tmp_path, [late_first], each=False)
-    assert_orders_agree(demo, tmp_path / "each", [tuple(mixed)], each=True)
+    assert_orders_agree(tmp_path, [late_first], each=False)
+    assert_orders_agree(tmp_path / "each", [tuple(mixed)], each=True)
 
 
 @pytest.mark.full
@@ -292,7 +292,7 @@ def test_windows_end_in_the_same_facts_in_each_of_their_24_orders(
     demo: Path, tmp_path: Path, each: bool, report: Callable[[str, str], None]
 ) -> None:
     orders = list(itertools.permutations(windows(demo)[-4:]))
-    assert_orders_agree(demo, tmp_path, orders, each)
+    assert_orders_agree(tmp_path, orders, each)
     how = "one by one" if each else "at the end"
     report(
         "Order of deliveries",
