@@ -732,7 +732,8 @@ def _writing(
     ) as landing:
         # What a killed landing left is of no use, and may be large.
         shutil.rmtree(paths.spool, ignore_errors=True)
-        create_tables(landing, feeds)
+        # The project's models read its feeds, whether these settings have them or not.
+        create_tables(landing, load_feeds() | feeds)
         yield Warehouse(landing, paths), feeds
 
 

@@ -800,3 +800,14 @@ def test_a_build_of_which_most_is_in_no_fact_says_why_and_exits_with_3(
     assert "feeds.yml" in said
     monkeypatch.setattr("loaders.__main__.mostly_set_aside", lambda paths: [])
     assert run("build").output.startswith("nothing new")
+
+
+def test_feeds_of_ones_own_leave_the_projects_models_their_tables(
+    run: Run, paths: Paths, tmp_path: Path
+) -> None:
+    """Settings of before a feed was added lack it; what reads it builds all the same."""
+    settings = yaml.safe_load(FEEDS_FILE.read_text())
+    del settings["feeds"]["kiosk_info"]
+    run("--feeds", str(write(tmp_path / "feeds.yml", yaml.safe_dump(settings))), "init")
+    with duckdb.connect(str(paths.landing), read_only=True) as landing:
+        assert landing.execute("select count(*) from raw.kiosk_info").fetchone() == (0,)
