@@ -363,3 +363,15 @@ def test_the_command_line_says_what_goes_and_takes_what_is_covered(
     assert run(main, ["land", *covers]).exit_code == 2
     backwards = run(main, [*land, archive, "--covers", "2023-12-31", "2023-01-01"])
     assert (backwards.exit_code, "comes after" in backwards.output) == (2, True)
+
+
+def test_what_may_be_among_rejects_is_not_taken_for_gone(lab: Labs) -> None:
+    things = lab(**LIST)
+    land(things, items(range(40)))
+    broken = "".join(f"{n},,x,more\n" for n in range(20, 40))
+    entry = land(things, items(range(20)) + broken)
+    assert counted(entry) == ("landed", 20, 0), entry.detail
+    short = lab(**(LIST | {"name": "others"}))
+    land(short, items(range(40)))
+    two = "".join(f"{n},,x,more\n" for n in range(2))
+    assert land(short, items(range(2, 20)) + two).reason == "withdraws_too_much"
