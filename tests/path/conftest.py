@@ -11,7 +11,8 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 
 from loaders.__main__ import main
 from loaders.paths import Paths
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SCALE = 0.005
+# What dbt has read of the project.
+_parsed: list[Manifest] = []
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,29 @@ class Project:
         assert result.exit_code == 0, result.output
         return result.output
 
-    def dbt(self, *arguments: str) -> int:
-        """Run dbt; returns how many rows its models and seeds wrote."""
+    def invoke(self, *arguments: str) -> dbtRunnerResult:
+        """Run dbt, whatever comes of it.
+
+        Reading the project takes dbt far longer than most calls, so each process of
+        tests does it once. Variables are another matter: what they say may be read then.
+        """
         self._enter()
         target = self.paths.data / "target"
         call = [*arguments, "--project-dir", ROOT, "--profiles-dir", ROOT]
         call += ["--target-path", target, "--log-path", self.paths.data / "logs", "--quiet"]
         try:
-            result = dbtRunner().invoke([str(part) for part in call])
+            if not _parsed and "--vars" not in arguments:
+                parse = [str(part) for part in ("parse", *call[len(arguments) :])]
+                _parsed.append(dbtRunner().invoke(parse).result)
+            manifest = None if "--vars" in arguments else _parsed[0]
+            return dbtRunner(manifest).invoke([str(part) for part in call])
         finally:
             # dbt keeps its files open for the next call; others want them meanwhile.
             DuckDBConnectionManager.close_all_connections()
+
+    def dbt(self, *arguments: str) -> int:
+        """Run dbt; returns how many rows its models and seeds wrote."""
+        result = self.invoke(*arguments)
         failed = [
             f"{r.node.unique_id}: {r.status}: {r.message}"
             for r in getattr(result.result, "results", [])
@@ -60,7 +75,8 @@ class Project:
         ]
         # As text, of which nothing is left out however many have failed.
         assert result.success, str(result.exception or "\n".join(failed))
-        results = json.loads((target / "run_results.json").read_text())["results"]
+        written = self.paths.data / "target" / "run_results.json"
+        results = json.loads(written.read_text())["results"]
         return sum(r["adapter_response"].get("rows_affected", 0) for r in results)
 
     def run(self, *arguments: str) -> int:

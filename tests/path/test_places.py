@@ -1,7 +1,6 @@
 """Where a point lies: what the warehouse computes is what shapely and PROJ compute."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from functools import cache
@@ -12,12 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import dbtRunner
 from pyproj import Transformer
 
 from loaders.demo.places import neighborhoods
-from tests.path.conftest import ROOT, Project, new_project
+from tests.path.conftest import Project, new_project
 from tests.path.test_incremental import contents
 
 on_built = pytest.mark.xdist_group("built")
@@ -37,19 +34,7 @@ select * from placed_points
 @cache
 def compiled(project: Project, sql: str) -> str:
     """The SQL that dbt makes of an inline query."""
-    os.environ["EVENTMART_DATA"] = str(project.paths.data)
-    call = ["compile", "--inline", sql, "--project-dir", str(ROOT), "--quiet"]
-    call += [
-        "--profiles-dir",
-        str(ROOT),
-        "--target-path",
-        str(project.paths.data / "inline"),
-    ]
-    call += ["--log-path", str(project.paths.data / "logs")]
-    try:
-        result = dbtRunner().invoke(call)
-    finally:
-        DuckDBConnectionManager.close_all_connections()
+    result = project.invoke("compile", "--inline", sql)
     assert result.success, result.exception
     return result.result.results[0].node.compiled_code
 
