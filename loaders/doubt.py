@@ -39,14 +39,16 @@ def judge(
         should be held, with the evidence, or None.
     """
     neighbors = None
+    if entry.mode != "increment":
+        # Before all that may hold it: if it is accepted, it stands beside these.
+        entry.delivery_seq = ledger.next_numbers(landing)[0]
+        neighbors = look_around(landing, entry)
+        taken, overruled = losses(landing, feed, entry, neighbors)
+        entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
     try:
         _hold_if_cut_or_early(entry, parsed)
         _hold_if_elsewhere(landing, feed, entry, parsed)
-        if entry.mode != "increment":
-            entry.delivery_seq = ledger.next_numbers(landing)[0]
-            neighbors = look_around(landing, entry)
-            taken, overruled = losses(landing, feed, entry, neighbors)
-            entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
+        if neighbors:
             _note_replaced(entry, taken)
             _note_overruled(entry, overruled)
             _hold_if_other_size(landing, entry)

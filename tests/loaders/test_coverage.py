@@ -28,6 +28,7 @@ WINDOW: dict[str, Any] = {
     "identity": ["a"],
     "max_withdrawn_share": None,
 }
+HALF, FUTURE = ("2024-01-01", "2024-06-30"), datetime(9024, 1, 1)
 LIST: dict[str, Any] = {"mode": "snapshot", "identity": ["a"], "max_withdrawn_share": None}
 
 
@@ -213,6 +214,31 @@ def test_shares_can_be_told_apart(
     share: float, allowed: float, said: tuple[str, str]
 ) -> None:
     assert _percents(share, allowed) == said
+
+
+@pytest.mark.fault("delivery.vanished")
+@pytest.mark.parametrize(
+    ("reason", "data", "more"),
+    [
+        ("covers_other_dates", days("2024-07-01", "2024-07-20"), {"covers": HALF}),
+        ("as_of_in_the_future", days("2024-01-03", "2024-01-20"), {"given": FUTURE}),
+        ("cut_mid_record", days("2024-01-03", "2024-01-20") + '9,"cut', {}),
+    ],
+    ids=["other dates", "future", "cut"],
+)
+def test_what_is_accepted_whatever_held_it_is_held_by_its_delivery(
+    lab: Labs, reason: str, data: str, more: dict[str, Any]
+) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-01-01", "2024-01-20"), covers=more.get("covers"))
+    held = land(things, data, **more)
+    assert (held.status, held.reason) == ("held", reason)
+    feeds = {"things": things.feed}
+    entry = accept(things.warehouse, feeds, held.delivery_seq, "ann", "it is right")
+    assert entry.status == "landed"
+    n_lost = 20 if reason == "covers_other_dates" else 2
+    assert entry.n_withdrawn + entry.n_aged_out == entry.n_absent == n_lost
+    things.check_laws()
 
 
 def test_few_rows_are_no_evidence(lab: Labs) -> None:
