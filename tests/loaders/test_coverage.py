@@ -155,6 +155,7 @@ def test_what_has_no_identity_is_compared_by_its_number_a_day(lab: Labs) -> None
     assert counted(other) == ("landed", 0, 0)
     fewer = land(things, days("2024-01-01", "2024-12-31", every=2))
     assert (fewer.reason, fewer.n_withdrawn) == ("withdraws_too_much", 182)
+    assert "they are of 2024-01-02 to 2024-12-29" in str(fewer.detail)
 
 
 @pytest.mark.fault("delivery.taken_for_whole")
@@ -384,6 +385,101 @@ def test_of_one_as_of_the_last_to_come_is_the_last_word(lab: Labs) -> None:
     assert counted(entry) == ("landed", 1, 0)
 
 
+def test_what_a_chain_had_before_is_withdrawn_once(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    year, half = ("2024-01-01", "2024-12-31"), ("2024-07-01", "2024-12-31")
+    whole = days(*year)
+    land(things, whole, covers=year, given=datetime(2024, 12, 31))
+    fewer = days("2024-01-11", year[1])
+    for n_withdrawn, day in ((10, 1), (0, 2)):
+        entry = land(things, fewer, given=datetime(2024, 12, 31, day))
+        assert counted(entry) == ("landed", n_withdrawn, 0)
+    # Two chains that hold the same row, which a window after both lacks.
+    late = "late,2024-12-30,\n"
+    land(things, whole + late, covers=year, given=datetime(2024, 12, 31, 3))
+    land(things, days(*half) + late, covers=half, given=datetime(2024, 12, 31, 4))
+    entry = land(things, days(*year, c="x"), given=datetime(2024, 12, 31, 5))
+    assert counted(entry) == ("landed", 1, 0)
+
+
+def test_rows_that_two_chains_hold_are_judged_once_of_all_that_is_held(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    year = ("2024-01-01", "2024-12-31")
+    more = "".join(f"more {n},2024-12-30,\n" for n in range(30))
+    land(things, days(*year) + "late,2024-12-30,\n", given=datetime(2024, 12, 31))
+    both = days(*year) + "late,2024-12-30,\n" + more
+    land(things, both, covers=year, given=datetime(2024, 12, 31, 1))
+    # 31 of 397 rows, not of the 31 that the window before had not.
+    entry = land(things, days(*year), given=datetime(2024, 12, 31, 2))
+    assert counted(entry) == ("landed", 31, 0), entry.detail
+
+
+def test_another_time_stands_for_that_of_the_window_where_a_layout_lacks_it(
+    lab: Labs,
+) -> None:
+    as_of = {"newest": ["b", "c"], "formats": ["%Y-%m-%d"]}
+    things = lab(**(WINDOW | {"as_of": as_of}))
+    old = "old,,2023-01-05\n"
+    land(things, "a,b,c\n1,,2024-01-05\n" + old, given=datetime(2024, 1, 6))
+    entry = land(things, "a,b,c\n1,,2024-01-05\n2,,2024-01-07\n")
+    assert counted(entry) == ("landed", 0, 1)
+
+
+def test_a_time_in_another_format_makes_no_other_identity(lab: Labs) -> None:
+    as_of = {"newest": ["b"], "formats": ["iso", "us"]}
+    things = lab(**(WINDOW | {"as_of": as_of, "identity": ["a", "b"]}))
+    land(things, days("2024-01-01", "2024-01-31"))
+    rows = [f"2401{n:02},{n and 1}/{n}/2024,\n" for n in range(1, 32)]
+    assert counted(land(things, "a,b,c\n" + "".join(rows))) == ("landed", 0, 0)
+
+
+def test_a_late_delivery_says_what_later_ones_have_withdrawn(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-01-01", "2024-01-31"))
+    entry = land(things, days("2024-01-01", "2024-01-30") + "more,2024-01-05,\n")
+    assert entry.status == "landed"
+    assert "1 of its rows are withdrawn by what was delivered as of 2024-01-31" in str(
+        entry.detail
+    )
+
+
+def test_one_copy_more_or_less_is_nothing_withdrawn(lab: Labs) -> None:
+    things = lab(**LIST)
+    land(things, items(range(40)) + "".join(f"{n},,x\n" for n in range(20)))
+    assert counted(land(things, items(range(40)))) == ("landed", 0, 0)
+
+
+def test_the_case_of_an_id_makes_no_other(lab: Labs) -> None:
+    things = lab(**LIST)
+    names = "a,b,c\n" + "".join(f"thing {chr(97 + n)},,\n" for n in range(26))
+    land(things, names)
+    assert counted(land(things, names.replace("thing", "Thing "))) == ("held", 26, 0)
+    assert counted(land(things, names.replace("thing", "Thing"))) == ("landed", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "n_withdrawn"),
+    [
+        # Most have no id: those of a day are compared by their number.
+        (["x", "", ""], ["", "", ""], 0),
+        # Most have one: those without are, and those with by their ids.
+        (["x", "y", "z", ""], ["x", "y", "z"], 1),
+        (["x", "y", "z", ""], ["x", "y", ""], 1),
+        # They came with ids, and these have none.
+        (["x", "y", "z"], ["", "", ""], 0),
+    ],
+)
+def test_rows_with_and_without_an_id_are_compared_each_in_its_way(
+    lab: Labs, before: list[str], after: list[str], n_withdrawn: int
+) -> None:
+    things = lab(**(WINDOW | {"identity": ["a"]}))
+    day = "2024-01-05"
+    for rows, said, n in ((before, "old", 0), (after, "new", n_withdrawn)):
+        lines = [f"{one},{day},{said}{place}\n" for place, one in enumerate(rows)]
+        entry = land(things, "a,b,c\n" + "".join(lines))
+        assert counted(entry) == ("landed", n, 0)
+
+
 def test_losses_add_up_over_the_dates_of_both() -> None:
     one = Loss(1, 2, 3, 4, date(2024, 2, 1), date(2024, 3, 1))
     other = Loss(10, 20, 30, 40, date(2024, 1, 1), date(2024, 2, 2))
@@ -415,8 +511,14 @@ def test_each_file_may_cover_its_own_dates(lab: Labs) -> None:
             f"{month}-01",
             f"{month}-{last}",
         )
-    no_dates = land(things, "a,b,c\n1,,x\n2,soon,x\n", name="x.csv")
-    assert no_dates.status in ("held", "failed")
+    no_dates = land(things, "a,b,c\n1,,x\n2,,x\n", given=datetime(2024, 5, 1))
+    assert (no_dates.status, no_dates.reason) == ("held", "no_event_dates")
+    april = ("2024-04-01", "2024-04-30")
+    said = land(things, days("2024-04-02", "2024-04-29"), covers=april)
+    assert (str(said.covers_from), str(said.covers_to), said.covers_source) == (
+        *april,
+        "given",
+    )
 
 
 @pytest.mark.parametrize("mode", ["snapshot", "increment"])

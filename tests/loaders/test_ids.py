@@ -146,6 +146,29 @@ def test_rows_known_by_their_lines_are_judged_with_the_new_ones(lab: Labs) -> No
     assert things.land(known + shared, as_of="2024-01-04").reason == "ids_damaged"
 
 
+def test_a_damaged_row_that_comes_again_beside_others_is_counted_once(lab: Labs) -> None:
+    things = lab(**LIST)
+    things.land(rows(*map(str, range(1, 60)), "#N/A"), as_of="2024-01-01")
+    changed = rows(*map(str, range(1, 60))).replace('",', '",x') + "#N/A,59\n"
+    entry = things.land(changed, as_of="2024-01-02")
+    assert (entry.status, entry.n_damaged) == ("landed", 0)
+
+
+def test_ids_that_tell_an_event_with_another_column_may_be_shared(lab: Labs) -> None:
+    things = lab(**LIST | {"identity": ["a", "b"]})
+    assert things.land(rows(*["4061"] * 40), as_of="2024-01-01").status == "landed"
+
+
+def test_no_number_is_no_id_where_it_is_no_blank(lab: Labs) -> None:
+    things = lab(**LIST, default_null_markers=False)
+    assert things.land(rows("NaN", "nan", "1"), as_of="2024-01-01").status == "held"
+
+
+def test_ids_of_sixteen_digits_may_all_end_in_zero(lab: Labs) -> None:
+    ids = [f"20131000005441{n:02}"[-15:] + "0" for n in range(40)]
+    assert lab(**LIST).land(rows(*ids), as_of="2024-01-01").status == "landed"
+
+
 def test_damaged_ids_land_by_somebodys_word(lab: Labs) -> None:
     things = lab(**LIST)
     held = things.land(rows("1", "2.0E+15"))

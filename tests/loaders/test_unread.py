@@ -81,6 +81,9 @@ def test_rows_without_their_time_or_a_required_id_are_counted_and_named(lab: Lab
     entry = things.land(csv_of("", " ", "", n_good=16).replace("\n0,", "\n ,"))
     assert entry.status == "landed"
     assert entry.detail == "3 of 19 rows have no b; 1 of 19 rows have no a"
+    columns["c"] = {"ids": True}
+    others = lab(**{**EVENTS, "name": "others", "columns": columns})
+    assert others.land("a,b,c\n5,2026-01-05,\n").detail is None
     assert things.land("a,b,c\n1,2026-01-05,\n").detail is None
 
 
@@ -190,6 +193,7 @@ def test_a_feed_that_has_the_day_first_says_so(lab: Labs) -> None:
         (["1,2026-01-01"] * 4, "4 for too_few_fields", "line 2: 2 fields"),
         (["1;2026-01-01;3"] * 4, "4 for too_few_fields", "line 2: 1 fields"),
         (["1,2026-01-01,3", *["1,2"] * 10], "10 for too_few_fields", "line 3: 2 fields"),
+        (["1,2026-01-01,3"] * 9 + ["1,2"] * 10, "10 for too_few_fields", "line 11: 2"),
         (['1,"a" b,3'] * 2, "2 for stray_quote", "line 2: a quote"),
         (["1,2", "1,2,3,4", "", "1"], "2 for too_few_fields", "1 for too_many_fields"),
     ],
