@@ -94,14 +94,16 @@ def event_date(feed: Feed) -> str:
 
 
 def event_dates(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed, slips: float = 0
 ) -> tuple[date | None, date | None]:
-    """The first and the last event date in a parsed delivery."""
+    """The first and the last event date in a parsed delivery, less this share of slips."""
     if feed.window is None:
         return None, None
     found = landing.execute(
         f"""
-        select min(event_date), max(event_date)
+        select
+            quantile_disc(event_date, {slips}),
+            quantile_disc(event_date, 1 - {slips})
         from (
             select {event_date(feed)} as event_date
             from {parsed_rows(feed, parsed)}

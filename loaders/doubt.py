@@ -11,7 +11,7 @@ from loaders.coverage import event_date, event_dates
 from loaders.errors import DeliveryHeldError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
-from loaders.neighbors import Loss, Neighbor, Neighbors, look_around, losses
+from loaders.neighbors import Loss, Neighbor, Neighbors, look_around, loss_within, losses
 from loaders.parse import Parsed, parsed_rows
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
@@ -39,14 +39,16 @@ def judge(
         should be held, with the evidence, or None.
     """
     neighbors = None
+    if entry.mode != "increment":
+        # Before all that may hold it: if it is accepted, it stands beside these.
+        entry.delivery_seq = ledger.next_numbers(landing)[0]
+        neighbors = look_around(landing, entry)
+        taken, overruled = losses(landing, feed, entry, neighbors)
+        entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
     try:
         _hold_if_cut_or_early(entry, parsed)
         _hold_if_elsewhere(landing, feed, entry, parsed)
-        if entry.mode != "increment":
-            entry.delivery_seq = ledger.next_numbers(landing)[0]
-            neighbors = look_around(landing, entry)
-            taken, overruled = losses(landing, feed, entry, neighbors)
-            entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
+        if neighbors:
             _note_replaced(entry, taken)
             _note_overruled(entry, overruled)
             _hold_if_other_size(landing, entry)
@@ -66,8 +68,7 @@ def _hold_if_cut_or_early(entry: Entry, parsed: Parsed) -> None:
             f"the last of its {parsed.body.n_records} records breaks off: the file was "
             "cut; ask for it again",
         )
-    is_stated = entry.as_of_source != "arrival"
-    if is_stated and entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
+    if entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
         raise DeliveryHeldError(
             "as_of_in_the_future",
             f"its as-of {entry.as_of} is later than now: look at the newest dates in it; "
@@ -227,9 +228,10 @@ def _hold_if_withdrawing(
     """Hold what lacks more than the feed allows of what it covers: a slice, it seems."""
     if not _is_too_much(feed, entry, loss):
         return
+    share, allowed = _percents(loss.share, feed.withdrawn_share_allowed)
     evidence = [
         f"would withdraw {loss.n_withdrawn:,} of the {loss.n_covered:,} rows "
-        f"({loss.share:.0%}) held for {_covered(entry)}"
+        f"({share}) held for {_covered(entry)}"
     ]
     if loss.first_date and loss.last_date:
         evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
@@ -241,13 +243,22 @@ def _hold_if_withdrawing(
     if filters:
         step = "Ask for it without the filter"
     elif first and last:
-        covers = " ".join(map(str, _whole_months(first, last)))
-        step = f"If it is an archive or a part, say so: land it with --covers {covers}"
+        bulk = event_dates(landing, feed, parsed, MAX_ELSEWHERE_SHARE / 4)
+        months = _whole_months(bulk[0] or first, bulk[1] or last)
+        within = loss_within(landing, feed, *months)
+        if _is_too_much(feed, entry, within):
+            step = (
+                f"Of {_days(*months)} alone it lacks {within.n_withdrawn:,} of "
+                f"{within.n_covered:,} rows: ask for all of them, without a filter"
+            )
+        else:
+            covers = " ".join(map(str, months))
+            step = f"If it is an archive or a part, say so: land it with --covers {covers}"
     else:
         step = "Ask for the whole list"
     raise DeliveryHeldError(
         "withdraws_too_much",
-        f"{'; '.join(evidence)}; {feed.withdrawn_share_allowed:.0%} are allowed "
+        f"{'; '.join(evidence)}; {allowed} are allowed "
         f"(max_withdrawn_share in feeds.yml). {step}; if all these are really gone, accept "
         "it (eventmart accept)",
     )
@@ -265,6 +276,13 @@ def _hold_if_withdrawn_by(feed: Feed, entry: Entry, later: Neighbor, loss: Loss)
         "them at once: is one of the two a part? Land a part with --covers FROM TO; or "
         f"{ACCEPT_IT}",
     )
+
+
+def _percents(share: float, allowed: float) -> tuple[str, str]:
+    """Two shares, the second as it was set, the first so that they can be told apart."""
+    said = f"{100 * allowed:g}%"
+    shown = (f"{share:.{digits}%}" for digits in range(9))
+    return next((one for one in shown if float(one[:-1]) != 100 * allowed), said), said
 
 
 def _covered(entry: Entry) -> str:

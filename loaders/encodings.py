@@ -132,7 +132,7 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> Text:
     survey = _survey(path)
     is_mixed = False
     if not survey.is_utf8 and "utf-8" in narrow:
-        n_characters, n_loose = _count_characters(path)
+        n_characters, n_loose = count_characters(path)
         if n_characters and n_characters >= n_loose:
             return Text("utf-8", is_whole=False)
         is_mixed = n_characters > 0
@@ -182,7 +182,7 @@ def _survey(path: Path) -> _Survey:
     return _Survey(bytes(sorted(high)), is_utf8, is_mangled and not is_whole)
 
 
-def _count_characters(path: Path) -> tuple[int, int]:
+def count_characters(path: Path) -> tuple[int, int]:
     """Characters of several bytes in UTF-8, and bytes beyond ASCII that are in none."""
     n_characters, n_loose, rest = 0, 0, b""
     with path.open("rb") as stream:

@@ -13,7 +13,7 @@ from loaders import intake
 from loaders.errors import UsageError
 from loaders.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.landing import Warehouse
-from loaders.newfeed.check import check_lines
+from loaders.newfeed.check import check_lines, held_lines
 from loaders.newfeed.guess import Mode, Wishes, guess
 from loaders.newfeed.look import is_name, look_at
 from loaders.newfeed.models import write_models
@@ -93,7 +93,11 @@ def new(
             for path, text in write_models(plan, look.sketch, with_fact=fact).items()
         }
         said = description or f"Not described yet; made from {files[0].name}."
-        texts[feeds_file] = with_entry(feeds_file, name, entry_of(plan, look, said))
+        entry = entry_of(plan, look, said)
+        texts[feeds_file], made = with_entry(feeds_file, name, entry)
+    with _scratch() as warehouse:
+        for line in held_lines(warehouse, made, files):
+            click.echo(printable(line))
     check_free(PROJECT, {path for path in texts if path != feeds_file})
     if fact and plan.guess.mode != "snapshot":
         project_file = PROJECT / "dbt_project.yml"

@@ -85,6 +85,8 @@ def judge_ids(
                     f"{found}; a spreadsheet writes such ids", "such rows are set aside"
                 )
             entry.detail = "; ".join(filter(None, (entry.detail, f"{found}: no id")))
+    for name in columns:
+        _judge_zeros(landing, feed, entry, rows, n_rows, name)
     if entry.accepted_by:
         return
     for name in columns:
@@ -104,6 +106,59 @@ def _rows(feed: Feed, parsed: Parsed, columns: list[str]) -> str:
         f"anti join incoming_rows using (_place) "
         f"inner join raw.{feed.name} using (_row_hash, _copy))"
     )
+
+
+def _judge_zeros(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    entry: Entry,
+    rows: str,
+    n_rows: int,
+    column: str,
+) -> None:
+    """Note ids that came before with more zeros in front, or fewer: 7 for 007.
+
+    Raises:
+        DeliveryHeldError: if they are more than the feed's share, and nobody accepted that.
+    """
+    is_led = f"starts_with(ltrim(\"{column}\"), '0')"
+    id_, held = f"regexp_replace(trim(\"{column}\"), '[.]0+$', '')", f"raw.{feed.name}"
+    if not any(
+        landing.execute(f"select exists (from {of} where {is_led})").fetchone() == (True,)
+        for of in (rows, held)
+    ):
+        return
+    found = landing.execute(
+        f"""
+        with sent as (
+            select {id_} as id, count(*) as n, min(_line) as line from {rows} group by all
+        ),
+
+        held as (select distinct {id_} as id from {held}),
+
+        bare as (
+            select ltrim(id, '0') as digits, min(id) as id
+            from held
+            where regexp_full_match(id, '[0-9]*[1-9][0-9]*')
+            group by all
+        )
+
+        select sum(sent.n), arg_min(sent.id, sent.line), min(sent.line),
+            arg_min(bare.id, sent.line)
+        from (from sent anti join held using (id)) as sent
+        inner join bare on ltrim(sent.id, '0') = bare.digits
+        """  # noqa: S608
+    ).fetchone()
+    n, sent, line, before = found or (None, "", 0, "")
+    if not n:
+        return
+    said = (
+        f"{n:,} of {n_rows:,} rows have a {column} that came before with other zeros in "
+        f"front, such as {sent!r} (line {line}), before {before!r}"
+    )
+    if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
+        raise _damaged(f"{said}: a spreadsheet drops them", "they are other ids")
+    entry.detail = "; ".join(filter(None, (entry.detail, f"{said}: another id")))
 
 
 def _hold_if_rounded(

@@ -246,6 +246,13 @@ def losses(
     return taken, [(one, loss) for one, loss in overruled if loss.n_withdrawn]
 
 
+def loss_within(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, first_date: date, last_date: date
+) -> Loss:
+    """What the delivery that was judged last would withdraw if it covered these dates."""
+    return _loss(landing, feed, "rows_judged", "incoming", first_date, last_date)
+
+
 def _loss(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,

@@ -1,4 +1,10 @@
-"""Words that may mean nothing, in columns that hold hardly anything else: pointed at."""
+"""Words that may mean nothing, in columns that hold hardly anything else: pointed at.
+
+A value that most rows have is often what it says: one city, one state, `Closed`. A word
+is odd where its column tells otherwise: all other values have digits, or it is new and no
+value made most of a delivery before. Without such evidence, what is nothing but signs is,
+and a few words that mean nothing wherever they stand.
+"""
 
 import duckdb
 
@@ -6,51 +12,98 @@ from loaders.feeds import Feed
 
 # Fewer rows say little; of more, so many are looked at, and all where these are odd.
 MIN_ROWS, N_SAMPLED = 20, 20_000
-# In lower case, without blanks around them. A zero is a number, "unknown" is an answer.
+# So many other values, all with digits, make a column of numbers, dates or ids.
+MIN_NUMBERS = 5
+# In lower case. "Unknown" is an answer.
 _ODD = (
     *("none", "null", "nil", "na", "n/a", "n.a.", "n.a", "#n/a", "nan", "nul", "void"),
     *("<null>", "(null)", "[null]", "<none>", "(none)", "undefined", "missing", "empty"),
-    *("blank", "(blank)", "<blank>", "not available", "not applicable", "no data"),
-    *("\\n", "-", "--", "---", "–", "—", ".", "..", "...", "?", "??", "*", "_", "/"),
+    *("blank", "(blank)", "<blank>", "not available", "not applicable", "no data", "\\n"),
 )
 
 
 def odd_words(landing: duckdb.DuckDBPyConnection, feed: Feed) -> str | None:
     """Say of which columns of the table `hashed` more than half is one such word."""
-    counted = landing.execute("select count(*) from hashed").fetchone()
-    n_rows = int(counted[0]) if counted else 0
-    if n_rows < MIN_ROWS:
-        return None
     found = []
-    for name in _suspects(landing, feed, n_rows):
-        word, n_times = landing.execute(
-            f"""
-            select "{name}", count(*) as n_times
-            from hashed
-            where {_is_odd(name)}
-            group by "{name}"
-            order by n_times desc, "{name}"
-            limit 1
-            """,  # noqa: S608
-            {"odd": _ODD},
-        ).fetchall()[0]
-        if n_times > n_rows / 2:
+    n_rows = _count(landing, "hashed")
+    for name, word in _commonest(landing, feed, n_rows).items():
+        # A number is one, and a zero is none for nothing.
+        if not word.strip() or any(c.isdigit() for c in word):
+            continue
+        n_times = _count(landing, f'hashed where "{name}" = $word', word)
+        if n_times > n_rows / 2 and _is_odd(landing, feed, name, word):
             found.append(f"column {name} is {word!r} in {n_times:,} of {n_rows:,} rows")
     advice = "if that means nothing, add it to the feed's null_markers in feeds.yml"
     return f"{', '.join(found)}; {advice}" if found else None
 
 
-def _suspects(landing: duckdb.DuckDBPyConnection, feed: Feed, n_rows: int) -> list[str]:
-    """The columns that are odd in half of a sample of rows, or a little less."""
-    counts = ", ".join(f"count(*) filter (where {_is_odd(name)})" for name in feed.columns)
-    n_sampled, *n_odd = landing.execute(
-        f"select count(*), {counts} from hashed where rowid % $step = 0",  # noqa: S608
-        {"odd": _ODD, "step": -(-n_rows // N_SAMPLED)},
+def _commonest(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, n_rows: int
+) -> dict[str, str]:
+    """Each column's value that about half of a sample of rows has, if one does."""
+    if n_rows < MIN_ROWS:
+        return {}
+    sample = "(from hashed where rowid % $step = 0)"
+    given = {"step": -(-n_rows // N_SAMPLED)}
+    modes = ", ".join(f'mode("{name}") as "{name}"' for name in feed.columns)
+    shares = ", ".join(
+        f'any_value(modes."{name}"), avg(if(sample."{name}" = modes."{name}", 1, 0))'
+        for name in feed.columns
+    )
+    found = landing.execute(
+        f"select {shares} from {sample} as sample, "  # noqa: S608
+        f"(select {modes} from {sample}) as modes",
+        given,
     ).fetchall()[0]
-    return [
-        name for name, n in zip(feed.columns, n_odd, strict=True) if n > 0.45 * n_sampled
-    ]
+    values = zip(feed.columns, found[::2], found[1::2], strict=True)
+    return {name: value for name, value, share in values if share > 0.45}
 
 
-def _is_odd(name: str) -> str:
-    return f'strlen("{name}") < 20 and list_contains($odd, lower(trim("{name}")))'
+def _is_odd(landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, word: str) -> bool:
+    """Whether there is evidence that this word says nothing in its column."""
+    if word.strip().lower() in _ODD or not any(c.isalnum() for c in word):
+        return True
+    found = landing.execute(
+        f"""
+        with held as (
+            select "{name}" as value, _delivery_seq, count(*) as n
+            from raw.{feed.name}
+            group by all
+        ),
+
+        others as (
+            select value from held
+            union
+            select "{name}" from hashed
+        ),
+
+        deliveries as (
+            select
+                count(value) > 0 and max(n) filter (value is not null) <= sum(n) / 2
+                    as is_varied
+            from held
+            group by _delivery_seq
+            having sum(n) >= {MIN_ROWS}
+        )
+
+        select
+            (
+                select
+                    count(*) >= {MIN_NUMBERS}
+                    and bool_and(regexp_matches(value, '[0-9]'))
+                from others where value <> $word
+            )
+            or (
+                (select bool_and(is_varied) from deliveries)
+                and not exists (from held where value = $word)
+            )
+        """,  # noqa: S608
+        {"word": word},
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _count(landing: duckdb.DuckDBPyConnection, rows: str, word: str = "") -> int:
+    given = {"word": word} if word else {}
+    found = landing.execute(f"select count(*) from {rows}", given).fetchone()  # noqa: S608
+    return int(found[0]) if found else 0

@@ -199,14 +199,17 @@ def _head_at(data: mmap.mmap, position: int, grammar: Grammar, encoding: str) ->
     """The header that a record is, or why it can be none."""
     found = grammar.record.match(data, position)
     if not found:
-        line = data[position : position + 80].splitlines()[:1]
-        return f"is no CSV header: {line[0] if line else b''!r}"
+        line = text_of(data[position : position + 80], encoding).splitlines()[:1]
+        return f"is no CSV header: {''.join(line)!r}"
     if b"\0" in found.group(1):
         return "holds a NUL: is it text?"
     try:
         names = grammar.fields(found.group(1), encoding)
-    except (UnicodeDecodeError, csv.Error) as error:
-        return f"is no CSV header: {error}"
+    except UnicodeDecodeError:
+        shown = text_of(found.group(1)[:80], encoding)
+        return f"is not in {encoding}, the encoding of the file as a whole: {shown!r}"
+    except csv.Error:
+        return "is no CSV header: a name in it has more than 131,072 characters"
     return Head(names, found.end(), found.group().count(grammar.newline) or 1)
 
 
@@ -214,7 +217,7 @@ def count_plain_lines(data: mmap.mmap, head: Head, grammar: Grammar) -> int | No
     """Count the records of a body in which every record is one plain line.
 
     Returns None if some record may not be: a line break or a doubtful quote within a
-    field, a blank line, a NUL, mixed or bare line ends, a field too many (DuckDB lets
+    field, a blank line, a NUL, a 1A, mixed or bare line ends, a field too many (DuckDB lets
     an empty one pass). This is the count that DuckDB's must agree with; it shares
     nothing with DuckDB's parser.
     """
@@ -239,6 +242,7 @@ def count_plain_lines(data: mmap.mmap, head: Head, grammar: Grammar) -> int | No
             or np.any(np.diff(newlines) == 1)
             or (returns and b"\n\r\n" in chunk)
             or b"\0" in chunk
+            or b"\x1a" in chunk
         ):
             return None
         n_records += len(newlines)
@@ -509,6 +513,8 @@ def _malformed(body: bytes, well_formed: bool) -> Fault | None:
         return Fault("stray_quote", "a quote inside a quoted field is not doubled")
     if b"\0" in body:
         return Fault("nul_byte", f"a NUL at byte {body.index(0)} of the record")
+    if body.startswith(b"\x1a"):
+        return Fault("end_mark", "begins with 1A, the end of a DOS file: joined with it?")
     return None
 
 

@@ -89,9 +89,9 @@ def macros(feed: Feed) -> dict[str, str]:
     }
 
 
-def fingerprint(feed: Feed) -> str:
-    """A hash of all that tells how a feed's text becomes time."""
-    text = "\n".join((feed.zone, *macros(feed).values()))
+def fingerprint(feed: Feed, *definitions: str) -> str:
+    """A hash of all that tells how a feed's text becomes time, and of other definitions."""
+    text = "\n".join((feed.zone, *macros(feed).values(), *definitions))
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 

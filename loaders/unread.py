@@ -23,6 +23,7 @@ _BLANK = r"[\s\x{a0}]*"
 # Dates such as 28/2/2026 and 2/28/2026, which only one order of day and month allows.
 _DAY_FIRST = r"\s*(1[3-9]|2[0-9]|3[01])/(0?[1-9]|1[0-2])/[0-9]{2}([0-9]{2})?(\D.*)?"
 _MONTH_FIRST = r"\s*(0?[1-9]|1[0-2])/(1[3-9]|2[0-9]|3[01])/[0-9]{2}([0-9]{2})?(\D.*)?"
+_EITHER = r"\s*(0?[1-9]|1[0-2])/(0?[1-9]|1[0-2])/[0-9]{2}([0-9]{2})?(\D.*)?"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def judge_times(
         DeliveryHeldError: if it is more than the feed allows, or if days stand where the
             feed has months, and nobody has accepted that.
     """
+    _note_unclear_order(landing, feed, entry, parsed)
     found = unread_times(landing, feed, parsed)
     if not found:
         return
@@ -111,6 +113,39 @@ def judge_times(
     entry.n_untyped = int(counted[0]) if counted else 0
     notes = [entry.detail] if entry.detail else []
     entry.detail = "; ".join([*notes, *map(str, found)])
+
+
+def _note_unclear_order(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+) -> None:
+    """Say of dates that have the day or the month first, if no day is above 12.
+
+    One that is, in any of the times of the file or of what has landed, tells of all.
+    """
+    columns = [_quoted(name) for name in feed.time_columns if name in parsed.columns]
+
+    def is_like(pattern: str) -> str:
+        return " or ".join(f"regexp_full_match({c}, '{pattern}')" for c in columns)
+
+    if not columns:
+        return
+    is_either, is_clear = is_like(_EITHER), is_like(f"{_DAY_FIRST}|{_MONTH_FIRST}")
+    row = landing.execute(
+        f"""
+        select
+            exists (from incoming_rows where {is_either})
+            and not exists (from incoming_rows where {is_clear})
+            and not exists (from raw.{feed.name} where {is_clear})
+        """
+    ).fetchone()
+    if row == (True,):
+        note = (
+            "no date such as 3/4/2024 has a day above 12, so whether the month or the day "
+            f"is first cannot be told: read by {', '.join(feed.time_formats)}; if that is "
+            'wrong, put a pattern such as "%d/%m/%Y %H:%M:%S" first in the formats of the '
+            "feed in feeds.yml"
+        )
+        entry.detail = "; ".join(filter(None, (entry.detail, note)))
 
 
 def note_blanks(

@@ -15,6 +15,23 @@ N_SHOWN = 3
 # What the demo notes beside its deliveries.
 _NOT_DELIVERED = {"truth.json"}
 _CLOSED = "cannot be looked into; give eventmart the permission to list and open it"
+_TO_NOTHING = "a link to what is not there; put the file itself there, or remove the link"
+# How names end of what people keep tables in, and is no text.
+_NO_CSV = (
+    *(
+        ".xlsx",
+        ".xls",
+        ".xlsm",
+        ".xlsb",
+        ".ods",
+        ".numbers",
+        ".parquet",
+        ".feather",
+        ".orc",
+    ),
+    *(".avro", ".json", ".jsonl", ".ndjson", ".xml", ".html", ".htm", ".pdf", ".doc"),
+    *(".docx", ".mdb", ".accdb", ".dbf", ".db", ".sqlite", ".duckdb", ".sav", ".dta"),
+)
 _Folder = tuple[str, ...]
 
 
@@ -48,6 +65,8 @@ def untaken(
         folder = _folder_of(name, owners)
         owner = owners.get(folder) if folder is not None else None
         is_asked = owner in chosen or len(chosen) == len(feeds)
+        if path.is_symlink() and not path.exists():
+            fault = _TO_NOTHING
         if is_asked and (fault or local.is_file(path)):
             why = fault or _why(name, owner, len(folder or ()), owners)
             found.append(Untaken(str(name), why))
@@ -97,6 +116,8 @@ def _folder_of(name: Path, folders: Iterable[_Folder]) -> _Folder | None:
 
 
 def _why(name: Path, owner: Feed | None, depth: int, folders: Iterable[_Folder]) -> str:
+    if name.suffix.lower() in _NO_CSV and (owner is None or owner.format == "csv"):
+        return "no CSV, by its name; save it as CSV in UTF-8, in the folder of its feed"
     if owner is None:
         listed = ", ".join(sorted("/".join(folder) + "/" for folder in folders))
         return (

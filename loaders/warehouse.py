@@ -133,8 +133,8 @@ create table if not exists raw.known_lines (
     _row_hash uuid not null using compression uncompressed
 );
 
--- Of each feed the zone of its clocks, and a hash of how its text becomes time: of the
--- macros raw.<feed>_time and others, see times.py.
+-- Of each feed the zone of its clocks, and a hash of how staging reads its text: of the
+-- macros raw.<feed>_time and others, see times.py, and of raw.is_damaged_id, see ids.py.
 create table if not exists raw.feed_times (
     feed varchar not null,
     zone varchar not null,
@@ -210,7 +210,7 @@ def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
     rows = connection.execute("select feed, fingerprint from raw.feed_times").fetchall()
     held = dict(rows)
     for feed in feeds.values():
-        fingerprint = times.fingerprint(feed)
+        fingerprint = times.fingerprint(feed, DEFINITION)
         if held.get(feed.name) == fingerprint:
             continue
         with transaction(connection):

@@ -171,7 +171,7 @@ departures_uncovered as (
 ),
 
 -- A row that left the dates that its chain covers has not gone while another chain covers
--- them, or holds it.
+-- them, or holds it. (Its own chain does neither from then on.)
 held_elsewhere as (
     select
         departures_uncovered._row_hash,
@@ -182,7 +182,6 @@ held_elsewhere as (
     inner join deliveries
         on
             departures_uncovered.series = deliveries.series
-            and departures_uncovered.chain_number <> deliveries.chain_number
             and departures_uncovered.place > deliveries.place
             and departures_uncovered.place
             < coalesce(deliveries.next_place_of_chain, 2147483647)
@@ -202,7 +201,6 @@ held_elsewhere as (
             departures_uncovered._row_hash = chain_stays._row_hash
             and departures_uncovered._copy = chain_stays._copy
             and departures_uncovered.series = chain_stays.series
-            and departures_uncovered.chain_number <> chain_stays.chain_number
             and departures_uncovered.place > chain_stays.came_place
             and departures_uncovered.place < chain_stays.left_place
     where chain_stays.change = '+'

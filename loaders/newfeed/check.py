@@ -1,8 +1,9 @@
 """What a file would meet as a delivery of a feed: header, words for nothing, dates."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from loaders.drops import scratch
 from loaders.feeds import Feed, canonical
@@ -32,6 +33,22 @@ def check_lines(warehouse: Warehouse, feed: Feed, offer: Offer) -> Iterator[str]
             for entry in land_file(warehouse, feed, fetched.path, now, uri=offer.uri):
                 yield from _header_lines(feed, entry)
     yield from _value_lines(warehouse, feed)
+
+
+def held_lines(warehouse: Warehouse, feed: Feed, files: Sequence[Path]) -> Iterator[str]:
+    """Which files would not land one after another, and why.
+
+    Args:
+        warehouse: a scratch database and folder.
+        feed: whose deliveries they would be.
+        files: in the order in which they would come.
+    """
+    create_tables(warehouse.landing, {feed.name: feed})
+    for path in files:
+        for entry in land_file(warehouse, feed, path):
+            if entry.status in ("held", "failed"):
+                why = f"{entry.reason}: {entry.detail}"
+                yield f"would be {entry.status}  {entry.label}: {why}"
 
 
 def _header_lines(feed: Feed, entry: Entry) -> Iterator[str]:

@@ -11,7 +11,13 @@ from pathlib import Path
 import duckdb
 
 from loaders.drops import receive, scratch
-from loaders.encodings import copy_of_utf16, decide_encoding, text_of
+from loaders.encodings import (
+    Text,
+    copy_of_utf16,
+    count_characters,
+    decide_encoding,
+    text_of,
+)
 from loaders.errors import DeliveryError, UsageError
 from loaders.feeds import AsOf, Column, Encoding, Feed, Layout, canonical
 from loaders.landing import Warehouse, land_file
@@ -19,9 +25,9 @@ from loaders.ledger import Entry
 from loaders.unpack import members
 from loaders.warehouse import create_tables
 
-_ALL_ENCODINGS: tuple[Encoding, ...] = (
-    *("utf-8", "utf-16", "cp1252-via-cp850", "cp1252", "latin-1"),
-)
+# No latin-1: what it reads and cp1252 does not are control characters, which no file has;
+# such bytes are of another encoding, of Shift-JIS for one.
+_ALL_ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "cp1252-via-cp850", "cp1252")
 _DELIMITERS = ",;\t|"
 _OPENING = 1 << 16
 _MAX_NAME = 60
@@ -103,6 +109,18 @@ def look_at(name: str, files: Sequence[Path], warehouse: Warehouse) -> Look:
     return look
 
 
+def _check_encoding(path: Path, plain: Path, text: Text) -> None:
+    """Refuse a file in none of the encodings; a few bytes of another are rejected later."""
+    if text.is_whole:
+        return
+    n_characters, n_loose = count_characters(plain)
+    if n_loose > n_characters:
+        raise UsageError(
+            f"{path}: is in no encoding that is known here ({', '.join(_ALL_ENCODINGS)}); "
+            "convert it to UTF-8, such as by: iconv -f SHIFT_JIS -t UTF-8"
+        )
+
+
 def is_name(text: str) -> bool:
     """Whether it can name a feed, a column or a source."""
     return bool(_NAME.fullmatch(text)) and len(text) <= _MAX_NAME
@@ -121,6 +139,7 @@ def _sketch(path: Path, warehouse: Warehouse) -> Sketch:
             with found[0].open() as stream:
                 plain = receive(stream, spool).plain
             text = decide_encoding(plain, _ALL_ENCODINGS)
+            _check_encoding(path, plain, text)
             if text.is_copied:
                 plain = copy_of_utf16(plain, text.encoding, spool)
             with plain.open("rb") as opened:

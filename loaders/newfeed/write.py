@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from loaders.errors import UsageError
-from loaders.feeds import load_feeds
+from loaders.feeds import Feed, load_feeds
 from loaders.newfeed.guess import Guess
 from loaders.newfeed.look import Look, aliases_of
 from loaders.newfeed.plan import Plan
@@ -84,8 +84,8 @@ def _flow(value: object) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def with_entry(feeds_file: Path, feed: str, entry: str) -> str:
-    """The settings with an entry more, all else as it was.
+def with_entry(feeds_file: Path, feed: str, entry: str) -> tuple[str, Feed]:
+    """The settings with an entry more, all else as it was; and the feed that it makes.
 
     Raises:
         UsageError: if the feed is there already, or the settings would not be valid.
@@ -96,8 +96,7 @@ def with_entry(feeds_file: Path, feed: str, entry: str) -> str:
     with TemporaryDirectory() as folder:
         draft = Path(folder) / feeds_file.name
         draft.write_text(text, encoding="utf-8")
-        load_feeds(draft)
-    return text
+        return text, load_feeds(draft)[feed]
 
 
 def with_events(project_file: Path, plan: Plan) -> str:

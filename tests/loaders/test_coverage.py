@@ -1,7 +1,8 @@
 """Parts and wholes: what a delivery covers, and what it may withdraw."""
 
+import zipfile
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from pydantic import ValidationError
 
 from loaders.__main__ import main
 from loaders.coverage import dates_of
+from loaders.doubt import _percents
 from loaders.errors import UsageError
 from loaders.feeds import Feed
 from loaders.landing import accept, land_file
 from loaders.ledger import Entry
+from loaders.neighbors import Loss
 from tests.loaders.conftest import Lab, make_feed
 
 Labs = Callable[..., Lab]
@@ -25,6 +28,7 @@ WINDOW: dict[str, Any] = {
     "identity": ["a"],
     "max_withdrawn_share": None,
 }
+HALF, FUTURE = ("2024-01-01", "2024-06-30"), datetime(9024, 1, 1)
 LIST: dict[str, Any] = {"mode": "snapshot", "identity": ["a"], "max_withdrawn_share": None}
 
 
@@ -65,7 +69,7 @@ def counted(entry: Entry) -> tuple[str, int, int]:
         (
             days("2024-02-01", "2025-01-31"),
             days("2023-01-01", "2023-12-31") + "late,2025-02-05,\n",
-            "--covers 2023-01-01 2025-02-05",
+            "--covers 2023-01-01 2023-12-31",
         ),
         # The second half of a year.
         (
@@ -151,6 +155,7 @@ def test_what_has_no_identity_is_compared_by_its_number_a_day(lab: Labs) -> None
     assert counted(other) == ("landed", 0, 0)
     fewer = land(things, days("2024-01-01", "2024-12-31", every=2))
     assert (fewer.reason, fewer.n_withdrawn) == ("withdraws_too_much", 182)
+    assert "they are of 2024-01-02 to 2024-12-29" in str(fewer.detail)
 
 
 @pytest.mark.fault("delivery.taken_for_whole")
@@ -174,6 +179,67 @@ def test_an_allowed_share_may_go_and_is_said(lab: Labs) -> None:
     strict = lab(**(WINDOW | {"name": "others", "max_withdrawn_share": 0.05}))
     land(strict, days("2024-01-01", "2024-12-30"))
     assert land(strict, "".join([lines[0], *lines[38:]])).reason == "withdraws_too_much"
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+@pytest.mark.parametrize("every", [2, 4])
+def test_advice_for_a_slice_does_not_lead_back_to_a_hold(lab: Labs, every: int) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-01-01", "2024-12-30").replace(",\n", ",x\n", 9))
+    # Two of three values that a filter left: no column tells of it.
+    slice_ = days("2024-03-01", "2024-08-31", every=every).replace(",\n", ",x\n", 9)
+    as_of = datetime(2024, 12, 31)
+    entry = land(things, slice_, given=as_of)
+    assert entry.reason == "withdraws_too_much"
+    lacks = 184 - len(range(0, 184, every))
+    detail = str(entry.detail)
+    assert f"Of 2024-03-01 to 2024-08-31 alone it lacks {lacks} of 184 rows" in detail
+    assert "--covers" not in detail
+    covers = ("2024-03-01", "2024-08-31")
+    again = land(things, slice_, covers=covers, given=as_of)
+    assert (again.reason, again.n_withdrawn) == ("withdraws_too_much", lacks)
+
+
+@pytest.mark.parametrize(
+    ("share", "allowed", "said"),
+    [
+        (0.1004, 0.1, ("10.04%", "10%")),
+        (0.3, 0.1, ("30%", "10%")),
+        (0.100001, 0.1, ("10.0001%", "10%")),
+        (0.13, 0.125, ("13%", "12.5%")),
+        (1.0, 0.999, ("100%", "99.9%")),
+        (0.0049, 0, ("0.5%", "0%")),
+    ],
+)
+def test_shares_can_be_told_apart(
+    share: float, allowed: float, said: tuple[str, str]
+) -> None:
+    assert _percents(share, allowed) == said
+
+
+@pytest.mark.fault("delivery.vanished")
+@pytest.mark.parametrize(
+    ("reason", "data", "more"),
+    [
+        ("covers_other_dates", days("2024-07-01", "2024-07-20"), {"covers": HALF}),
+        ("as_of_in_the_future", days("2024-01-03", "2024-01-20"), {"given": FUTURE}),
+        ("cut_mid_record", days("2024-01-03", "2024-01-20") + '9,"cut', {}),
+    ],
+    ids=["other dates", "future", "cut"],
+)
+def test_what_is_accepted_whatever_held_it_is_held_by_its_delivery(
+    lab: Labs, reason: str, data: str, more: dict[str, Any]
+) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-01-01", "2024-01-20"), covers=more.get("covers"))
+    held = land(things, data, **more)
+    assert (held.status, held.reason) == ("held", reason)
+    feeds = {"things": things.feed}
+    entry = accept(things.warehouse, feeds, held.delivery_seq, "ann", "it is right")
+    assert entry.status == "landed"
+    n_lost = 20 if reason == "covers_other_dates" else 2
+    assert entry.n_withdrawn + entry.n_aged_out == entry.n_absent == n_lost
+    things.check_laws()
 
 
 def test_few_rows_are_no_evidence(lab: Labs) -> None:
@@ -281,6 +347,146 @@ def test_a_files_name_may_say_what_it_covers(
     )
 
 
+def test_a_members_name_says_it_before_the_archives_and_the_caller_before_both(
+    lab: Labs,
+) -> None:
+    things = lab(**(WINDOW | {"covers": {"file_name": r"_(?P<year>\d{4})"}}))
+    path = things.file("", "all_2024.zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("part_2023.csv", days("2023-01-01", "2023-12-31"))
+    (entry,) = land_file(things.warehouse, things.feed, path)
+    assert (entry.status, str(entry.covers_from)) == ("landed", "2023-01-01")
+    half = ("2024-01-01", "2024-06-30")
+    entry = land(things, days(*half), covers=half, name="x_2024.csv")
+    assert (entry.covers_source, str(entry.covers_to)) == ("given", half[1])
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("rows.csv", days("2024-07-01", "2024-12-31"))
+    (entry,) = land_file(things.warehouse, things.feed, path)
+    assert (entry.covers_source, str(entry.covers_from)) == ("file_name", "2024-01-01")
+
+
+def test_the_first_and_the_last_date_that_are_covered_are(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    half = ("2024-01-01", "2024-06-30")
+    land(things, days(*half), covers=half)
+    fewer = days("2024-01-02", "2024-06-29")
+    entry = land(things, fewer, covers=half, given=datetime(2024, 7, 1))
+    assert counted(entry) == ("landed", 2, 0)
+
+
+def test_of_one_as_of_the_last_to_come_is_the_last_word(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    year = ("2024-01-01", "2024-12-31")
+    as_of = datetime(2024, 12, 31)
+    land(things, days(*year), given=as_of)
+    land(things, days(*year) + "late,2024-12-31,\n", covers=year, given=as_of)
+    # What only the last of both had is held, and goes.
+    entry = land(things, days(*year, c="x"), given=as_of)
+    assert counted(entry) == ("landed", 1, 0)
+
+
+def test_what_a_chain_had_before_is_withdrawn_once(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    year, half = ("2024-01-01", "2024-12-31"), ("2024-07-01", "2024-12-31")
+    whole = days(*year)
+    land(things, whole, covers=year, given=datetime(2024, 12, 31))
+    fewer = days("2024-01-11", year[1])
+    for n_withdrawn, day in ((10, 1), (0, 2)):
+        entry = land(things, fewer, given=datetime(2024, 12, 31, day))
+        assert counted(entry) == ("landed", n_withdrawn, 0)
+    # Two chains that hold the same row, which a window after both lacks.
+    late = "late,2024-12-30,\n"
+    land(things, whole + late, covers=year, given=datetime(2024, 12, 31, 3))
+    land(things, days(*half) + late, covers=half, given=datetime(2024, 12, 31, 4))
+    entry = land(things, days(*year, c="x"), given=datetime(2024, 12, 31, 5))
+    assert counted(entry) == ("landed", 1, 0)
+
+
+def test_rows_that_two_chains_hold_are_judged_once_of_all_that_is_held(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    year = ("2024-01-01", "2024-12-31")
+    more = "".join(f"more {n},2024-12-30,\n" for n in range(30))
+    land(things, days(*year) + "late,2024-12-30,\n", given=datetime(2024, 12, 31))
+    both = days(*year) + "late,2024-12-30,\n" + more
+    land(things, both, covers=year, given=datetime(2024, 12, 31, 1))
+    # 31 of 397 rows, not of the 31 that the window before had not.
+    entry = land(things, days(*year), given=datetime(2024, 12, 31, 2))
+    assert counted(entry) == ("landed", 31, 0), entry.detail
+
+
+def test_another_time_stands_for_that_of_the_window_where_a_layout_lacks_it(
+    lab: Labs,
+) -> None:
+    as_of = {"newest": ["b", "c"], "formats": ["%Y-%m-%d"]}
+    things = lab(**(WINDOW | {"as_of": as_of}))
+    old = "old,,2023-01-05\n"
+    land(things, "a,b,c\n1,,2024-01-05\n" + old, given=datetime(2024, 1, 6))
+    entry = land(things, "a,b,c\n1,,2024-01-05\n2,,2024-01-07\n")
+    assert counted(entry) == ("landed", 0, 1)
+
+
+def test_a_time_in_another_format_makes_no_other_identity(lab: Labs) -> None:
+    as_of = {"newest": ["b"], "formats": ["iso", "us"]}
+    things = lab(**(WINDOW | {"as_of": as_of, "identity": ["a", "b"]}))
+    land(things, days("2024-01-01", "2024-01-31"))
+    rows = [f"2401{n:02},{n and 1}/{n}/2024,\n" for n in range(1, 32)]
+    assert counted(land(things, "a,b,c\n" + "".join(rows))) == ("landed", 0, 0)
+
+
+def test_a_late_delivery_says_what_later_ones_have_withdrawn(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-01-01", "2024-01-31"))
+    entry = land(things, days("2024-01-01", "2024-01-30") + "more,2024-01-05,\n")
+    assert entry.status == "landed"
+    assert "1 of its rows are withdrawn by what was delivered as of 2024-01-31" in str(
+        entry.detail
+    )
+
+
+def test_one_copy_more_or_less_is_nothing_withdrawn(lab: Labs) -> None:
+    things = lab(**LIST)
+    land(things, items(range(40)) + "".join(f"{n},,x\n" for n in range(20)))
+    assert counted(land(things, items(range(40)))) == ("landed", 0, 0)
+
+
+def test_the_case_of_an_id_makes_no_other(lab: Labs) -> None:
+    things = lab(**LIST)
+    names = "a,b,c\n" + "".join(f"thing {chr(97 + n)},,\n" for n in range(26))
+    land(things, names)
+    assert counted(land(things, names.replace("thing", "Thing "))) == ("held", 26, 0)
+    assert counted(land(things, names.replace("thing", "Thing"))) == ("landed", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "n_withdrawn"),
+    [
+        # Most have no id: those of a day are compared by their number.
+        (["x", "", ""], ["", "", ""], 0),
+        # Most have one: those without are, and those with by their ids.
+        (["x", "y", "z", ""], ["x", "y", "z"], 1),
+        (["x", "y", "z", ""], ["x", "y", ""], 1),
+        # They came with ids, and these have none.
+        (["x", "y", "z"], ["", "", ""], 0),
+    ],
+)
+def test_rows_with_and_without_an_id_are_compared_each_in_its_way(
+    lab: Labs, before: list[str], after: list[str], n_withdrawn: int
+) -> None:
+    things = lab(**(WINDOW | {"identity": ["a"]}))
+    day = "2024-01-05"
+    for rows, said, n in ((before, "old", 0), (after, "new", n_withdrawn)):
+        lines = [f"{one},{day},{said}{place}\n" for place, one in enumerate(rows)]
+        entry = land(things, "a,b,c\n" + "".join(lines))
+        assert counted(entry) == ("landed", n, 0)
+
+
+def test_losses_add_up_over_the_dates_of_both() -> None:
+    one = Loss(1, 2, 3, 4, date(2024, 2, 1), date(2024, 3, 1))
+    other = Loss(10, 20, 30, 40, date(2024, 1, 1), date(2024, 2, 2))
+    assert one + other == Loss(11, 22, 33, 44, date(2024, 1, 1), date(2024, 3, 1))
+    assert one + Loss() == one
+
+
 @pytest.mark.parametrize(
     "parts",
     [
@@ -305,13 +511,20 @@ def test_each_file_may_cover_its_own_dates(lab: Labs) -> None:
             f"{month}-01",
             f"{month}-{last}",
         )
-    no_dates = land(things, "a,b,c\n1,,x\n2,soon,x\n", name="x.csv")
-    assert no_dates.status in ("held", "failed")
+    no_dates = land(things, "a,b,c\n1,,x\n2,,x\n", given=datetime(2024, 5, 1))
+    assert (no_dates.status, no_dates.reason) == ("held", "no_event_dates")
+    april = ("2024-04-01", "2024-04-30")
+    said = land(things, days("2024-04-02", "2024-04-29"), covers=april)
+    assert (str(said.covers_from), str(said.covers_to), said.covers_source) == (
+        *april,
+        "given",
+    )
 
 
-def test_only_windows_cover_dates(lab: Labs) -> None:
+@pytest.mark.parametrize("mode", ["snapshot", "increment"])
+def test_only_windows_cover_dates(lab: Labs, mode: str) -> None:
     with pytest.raises(UsageError, match="no windows of time"):
-        land(lab(**LIST), items(range(3)), covers=("2024-01-01", "2024-01-02"))
+        land(lab(mode=mode), items(range(3)), covers=("2024-01-01", "2024-01-02"))
     with pytest.raises(ValidationError, match="goes with the mode window"):
         make_feed(mode="snapshot", covers={"own_dates": True})
 

@@ -67,6 +67,25 @@ def test_encoding_and_delimiter_are_found(
     assert found.identity == ("machine", "item", "card", "time")
 
 
+JAPANESE = "売上,商品,時刻\n" + "自動販売機,コーヒー,2024-03-05 10:00:00\n" * 9
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (JAPANESE, "shift_jis"),
+        (JAPANESE.replace("売上", "a").replace("商品", "b").replace("時刻", "c"), "cp932"),
+        ("a,b\n" + "Größe,1\n" * 5 + "caf\x81,2\n", "latin-1"),
+    ],
+    ids=["shift_jis", "ascii header", "control"],
+)
+def test_text_in_an_encoding_that_is_not_known_is_refused(
+    scratch: Warehouse, tmp_path: Path, text: str, encoding: str
+) -> None:
+    with pytest.raises(UsageError, match=r"in no encoding that is known here .*iconv"):
+        look_at("things", [file(tmp_path, text.encode(encoding))], scratch)
+
+
 def test_lines_before_the_header_are_found(scratch: Warehouse, tmp_path: Path) -> None:
     path = file(tmp_path, f"An export of machines\n\n{SALES}{sales(30)}")
     look, _ = guessed(scratch, path)
@@ -380,6 +399,22 @@ def test_a_feed_is_written_as_a_whole_and_comments_stay(
     again = run(project, "new", "sales", path)
     assert again.exit_code == 2
     assert "has a feed sales already" in again.output
+
+
+def test_a_file_that_would_be_held_after_another_is_said(
+    project: Path, tmp_path: Path
+) -> None:
+    # A window of March, and then one of April without half of March.
+    header = "Case ID,Created,Status\n"
+    days = [f"{n},2024-03-{n:02} 10:00:00,Open\n" for n in range(1, 31)]
+    first = file(tmp_path, header + "".join(days), "1.csv")
+    more = [f"{n},2024-04-{n - 30:02} 10:00:00,Open\n" for n in range(31, 45)]
+    second = file(tmp_path, header + "".join(days[15:] + more), "2.csv")
+    call = ("new", "cases", first, second, "--mode", "window", "--days", "60", "--dry-run")
+    result = run(project, *call)
+    assert result.exit_code == 0, result.output
+    assert "would be held  2.csv: withdraws_too_much: would withdraw 15" in result.output
+    assert "1.csv: with" not in result.output
 
 
 def test_a_dry_run_writes_nothing(project: Path, tmp_path: Path) -> None:

@@ -146,6 +146,29 @@ def test_rows_known_by_their_lines_are_judged_with_the_new_ones(lab: Labs) -> No
     assert things.land(known + shared, as_of="2024-01-04").reason == "ids_damaged"
 
 
+def test_a_damaged_row_that_comes_again_beside_others_is_counted_once(lab: Labs) -> None:
+    things = lab(**LIST)
+    things.land(rows(*map(str, range(1, 60)), "#N/A"), as_of="2024-01-01")
+    changed = rows(*map(str, range(1, 60))).replace('",', '",x') + "#N/A,59\n"
+    entry = things.land(changed, as_of="2024-01-02")
+    assert (entry.status, entry.n_damaged) == ("landed", 0)
+
+
+def test_ids_that_tell_an_event_with_another_column_may_be_shared(lab: Labs) -> None:
+    things = lab(**LIST | {"identity": ["a", "b"]})
+    assert things.land(rows(*["4061"] * 40), as_of="2024-01-01").status == "landed"
+
+
+def test_no_number_is_no_id_where_it_is_no_blank(lab: Labs) -> None:
+    things = lab(**LIST, default_null_markers=False)
+    assert things.land(rows("NaN", "nan", "1"), as_of="2024-01-01").status == "held"
+
+
+def test_ids_of_sixteen_digits_may_all_end_in_zero(lab: Labs) -> None:
+    ids = [f"20131000005441{n:02}"[-15:] + "0" for n in range(40)]
+    assert lab(**LIST).land(rows(*ids), as_of="2024-01-01").status == "landed"
+
+
 def test_damaged_ids_land_by_somebodys_word(lab: Labs) -> None:
     things = lab(**LIST)
     held = things.land(rows("1", "2.0E+15"))
@@ -161,3 +184,45 @@ def test_seen_again_says_how_many_were_damaged(lab: Labs) -> None:
     things.land(rows("#N/A"), "a.csv", as_of="2024-01-01")
     again = things.land(rows("#N/A"), "b.csv", as_of="2024-01-01")
     assert (again.status, again.n_damaged) == ("seen_again", 1)
+
+
+@pytest.mark.fault("identity.damaged_ids")
+@pytest.mark.parametrize("mode", ["increment", "snapshot"])
+@pytest.mark.parametrize(
+    ("before", "sent", "example"),
+    [
+        ("{:03}", "{}", "'7' (line 2), before '007'"),
+        ("{}", "{:03}", "'007' (line 2), before '7'"),
+        ("{:05}", "{:03}", "'007' (line 2), before '00007'"),
+        ("{:03}", "{}.0", "'7' (line 2), before '007'"),
+        ("{}", " {:02}", "'07' (line 2), before '7'"),
+    ],
+)
+def test_ids_that_lost_or_gained_zeros_hold_a_delivery(
+    lab: Labs, mode: str, before: str, sent: str, example: str
+) -> None:
+    things = lab(**IDS | {"mode": mode})
+
+    def of(form: str) -> str:
+        return "a,b,c\n" + "".join(f"{form.format(n)},x,{n}\n" for n in range(7, 30))
+
+    assert things.land(of(before), as_of="2024-01-01").detail is None
+    entry = things.land(of(sent), as_of="2024-01-02")
+    assert (entry.status, entry.reason) == ("held", "ids_damaged")
+    assert example in str(entry.detail)
+    accepted = accept(
+        things.warehouse, {"things": things.feed}, entry.delivery_seq, "me", "so be it"
+    )
+    assert accepted.status == "landed"
+    # They are known now, in both forms.
+    assert things.land(of(sent) + "30,x,\n", as_of="2024-01-03").detail is None
+
+
+def test_a_few_ids_with_other_zeros_are_named(lab: Labs) -> None:
+    things = lab(**IDS)
+    assert things.land("a,b,c\n" + "".join(f"{n},,\n" for n in range(1, 60))).detail is None
+    more = "a,b,c\n" + "".join(f"{n},,\n" for n in range(100, 160)) + "010,,\n0,,\nA07,,\n"
+    entry = things.land(more)
+    assert entry.status == "landed"
+    assert "1 of 63 rows have a a that came before with other zeros" in str(entry.detail)
+    assert "'010' (line 62), before '10': another id" in str(entry.detail)

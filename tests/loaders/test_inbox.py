@@ -220,26 +220,33 @@ def test_what_is_not_taken_is_said_by_kind_with_what_to_do(
         *("root.csv", "unknown/x.csv", "unknown/deep/x.CSV", "thing/x.csv"),
         *("things/x.txt", "things/x.xlsx", "things/no_extension", "things/x.csv.bz2"),
         *("others/z.csv", "things/2024/x.csv", "things/x.csv/x.csv"),
+        *("things/y.XLS", "z.parquet", "others/deep/z.ods", "unknown/z.json"),
     ):
         drop(paths, name)
+    for name in ("things/old.csv", "root.link"):
+        (paths.inbox / name).symlink_to(paths.inbox / "gone")
     for _ in range(2):
         lines = [
             line for line in run("land").output.splitlines() if line.startswith("not taken")
         ]
         assert [line.partition(";")[0] for line in lines] == [
+            "not taken   2 files: root.link, things/old.csv: a link to what is not there",
             "not taken   2 files: things/2024/x.csv, things/x.csv/x.csv: in a folder that "
             "feed things does not look into (things/*.csv, things/*.csv.gz)",
             "not taken   4 files: root.csv, thing/x.csv, unknown/deep/x.CSV and 1 more: in "
             "no folder of a feed",
+            "not taken   5 files: others/deep/z.ods, things/x.xlsx, things/y.XLS and 2 "
+            "more: no CSV, by its name",
             "not taken   1 file: others/z.csv: not called as feed others expects "
             "(others/[a-m]*.csv, others/deep/*.csv)",
-            "not taken   4 files: things/no_extension, things/x.csv.bz2, things/x.txt and "
-            "1 more: not called as feed things expects (things/*.csv, things/*.csv.gz)",
+            "not taken   3 files: things/no_extension, things/x.csv.bz2, things/x.txt: not "
+            "called as feed things expects (things/*.csv, things/*.csv.gz)",
         ]
     assert len(uris(paths)) == len(taken)
     of_one = run("land", "others").output.splitlines()
     assert [line.split(": ")[1] for line in of_one if "not taken" in line] == [
-        "others/z.csv"
+        "others/deep/z.ods",
+        "others/z.csv",
     ]
 
 

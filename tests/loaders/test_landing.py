@@ -751,6 +751,15 @@ def test_a_shrunk_or_exploded_file_is_held_after_three_neighbours(
         assert (entry.status, entry.reason) == ("held" if reason else "landed", reason)
 
 
+def test_blank_lines_make_no_delivery_longer(lab: Labs) -> None:
+    things = lab(mode="snapshot")
+    data = "a,b,c\n" + "".join(f"{n},,\n" for n in range(100))
+    for day in range(1, 4):
+        things.land(data.replace(",\n", f"{day}\n"), as_of=f"2024-01-0{day}")
+    entry = things.land(data + "\n" * 150, as_of="2024-01-04")
+    assert (entry.status, entry.n_blank) == ("landed", 150), entry.detail
+
+
 def test_two_neighbours_hold_nothing(lab: Labs) -> None:
     things = lab(**WINDOW)
     for day, count in (("01", 10), ("02", 10), ("03", 1)):

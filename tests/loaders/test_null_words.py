@@ -123,6 +123,63 @@ def test_other_columns_are_not_pointed_at(lab: Labs, words: list[str]) -> None:
     assert lab().land(rows_of(*words)).detail is None
 
 
+WORDS = [
+    *("entfällt", "néant", "sin dato", "non disponibile", "brak danych", "saknas"),
+    *("не указано", "δεν υπάρχει", "不明", "해당 없음", "لا يوجد", "לא ידוע", "yok"),
+]
+NUMBERS = [str(n) for n in range(15)]
+
+
+@pytest.mark.fault("text.null_markers")
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_among_numbers_is_pointed_at(lab: Labs, word: str) -> None:
+    said = f"column b is {word!r} in 25 of 40 rows"
+    assert said in str(lab().land(rows_of(*[word] * 25, *NUMBERS)).detail)
+
+
+@pytest.mark.fault("text.null_markers")
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(
+    "before", [["", "x", "y"], ["x", "y", "z"]], ids=["blank", "varied"]
+)
+def test_a_word_is_pointed_at_where_others_were_before(
+    lab: Labs, word: str, before: list[str]
+) -> None:
+    things = lab()
+    assert things.land(rows_of(*before * 10)).detail is None
+    said = f"column b is {word!r} in 30 of 30 rows"
+    assert said in str(things.land(rows_of(*[word] * 30)).detail)
+    # Nobody has called it odd: it is a value now.
+    assert things.land(rows_of(*[word] * 31)).detail is None
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ([], ["Denver"] * 30),
+        ([], ["Closed"] * 30 + NUMBERS[:4]),
+        ([], ["REAR"] * 30 + ["2B", "FRONT", *NUMBERS]),
+        ([["x", "y", "Closed"] * 10], ["Closed"] * 40),
+        ([["April"] * 30], ["May"] * 40),
+        ([["x", "y", "z"] * 10, ["April"] * 40], ["May"] * 50),
+        ([[""] * 30], ["Web"] * 40),
+        ([["x", "y"] * 9], ["Web"] * 40),
+        ([["1", "2", "3"] * 10], ["4"] * 40),
+    ],
+    ids=[
+        *("one city", "few numbers", "words too", "known", "one each", "one at last"),
+        *("blank before", "few before", "a number"),
+    ],
+)
+def test_a_value_that_most_rows_have_may_be_one(
+    lab: Labs, before: list[list[str]], words: list[str]
+) -> None:
+    things = lab()
+    for n, delivered in enumerate(before):
+        things.land(rows_of(*delivered).replace(",x\n", f",{n}\n"))
+    assert things.land(rows_of(*words).replace(",x\n", ",new\n")).detail is None
+
+
 def test_of_a_long_file_all_rows_count(lab: Labs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loaders.odd_words.N_SAMPLED", 10)
     things = lab()

@@ -9,6 +9,7 @@ import io
 import json
 import mmap
 import random
+import re
 import subprocess
 import sys
 import time
@@ -247,6 +248,9 @@ def test_a_blank_behind_a_quoted_field_is_no_value_to_drop(lab: Callable[..., La
         (b"x,y\ry,z\n", "bare_carriage_return"),
         (b"x,y,z\r\r\n", "bare_carriage_return"),
         (b"x,\0,z\n", "nul_byte"),
+        (b"\x1a\n", "end_mark"),
+        (b"\x1a\x1a\r\n", "end_mark"),
+        (b"\x1ax,y,z\n", "end_mark"),
         (b"x,y\n", "too_few_fields"),
         (b"x,y,z,\n", "too_many_fields"),
         (b"x,\xff,z\n", "invalid_encoding"),
@@ -327,6 +331,7 @@ def test_a_header_that_is_none_fails_the_delivery(
     assert (entry.status, entry.reason) == ("failed", "header_unreadable")
     assert entry.detail
     assert entry.detail.startswith("line 1")
+    assert not re.search(": b'|codec|decode|field limit", entry.detail)
 
 
 @pytest.mark.fault("text.delimiter_inside")

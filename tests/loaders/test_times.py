@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from loaders import times
 from loaders.feeds import NAMED_FORMATS, Feed
+from loaders.ids import DEFINITION
 from loaders.warehouse import create_tables
 
 Labs = Callable[..., Lab]
@@ -211,7 +212,17 @@ def test_macros_are_written_only_when_a_feed_changes(lab: Labs) -> None:
         create_tables(things.landing, {"things": feed})
         assert (things.all("select * from raw.feed_times") != before) == bool(landed)
     ((zone, fingerprint),) = things.all("select zone, fingerprint from raw.feed_times")
-    assert (zone, fingerprint) == ("UTC", times.fingerprint(feed))
+    assert (zone, fingerprint) == ("UTC", times.fingerprint(feed, DEFINITION))
+
+
+def test_ids_that_are_damaged_by_another_rule_are_read_anew(
+    lab: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    things = lab(feed_of("iso"))
+    before = things.all("select fingerprint from raw.feed_times")
+    monkeypatch.setattr("loaders.warehouse.DEFINITION", f"{DEFINITION} -- another")
+    create_tables(things.landing, {"things": feed_of("iso")})
+    assert things.all("select fingerprint from raw.feed_times") != before
 
 
 def test_a_view_of_another_database_calls_the_macros_after_it_is_opened_again(

@@ -81,6 +81,9 @@ def test_rows_without_their_time_or_a_required_id_are_counted_and_named(lab: Lab
     entry = things.land(csv_of("", " ", "", n_good=16).replace("\n0,", "\n ,"))
     assert entry.status == "landed"
     assert entry.detail == "3 of 19 rows have no b; 1 of 19 rows have no a"
+    columns["c"] = {"ids": True}
+    others = lab(**{**EVENTS, "name": "others", "columns": columns})
+    assert others.land("a,b,c\n5,2026-01-05,\n").detail is None
     assert things.land("a,b,c\n1,2026-01-05,\n").detail is None
 
 
@@ -99,6 +102,35 @@ def test_formats_added_later_land_what_was_held(lab: Labs) -> None:
     assert lab(**EVENTS).land(data).status == "held"
     entry = lab(**EVENTS | {"formats": ["us", "iso", "excel_serial"]}).land(data)
     assert (entry.status, str(entry.as_of)) == ("landed", "2023-03-16 18:00:00")
+
+
+@pytest.mark.fault("meaning.day_first")
+@pytest.mark.parametrize(
+    ("formats", "values", "is_unclear"),
+    [
+        (["us"], ["05/03/2025", "5/3/2025 14:03"], True),
+        (["us", "iso"], ["2025-01-20", "5/3/25"], True),
+        (["%d/%m/%Y"], ["05/03/2025"], True),
+        (["us"], ["05/03/2025", "5/13/2025"], False),
+        (["%d/%m/%Y"], ["05/03/2025", "13/5/2025"], False),
+        (["iso"], ["2025/03/05", "2025-03-05"], False),
+    ],
+)
+def test_days_and_months_that_may_be_swapped_are_said(
+    lab: Labs, formats: list[str], values: list[str], is_unclear: bool
+) -> None:
+    things = lab(**EVENTS | {"formats": formats})
+    entry = things.land(csv_of(*values), as_of="2026-03-01")
+    assert entry.status == "landed"
+    assert ("is first cannot be told" in str(entry.detail)) == is_unclear
+
+
+def test_one_date_tells_of_all_that_come(lab: Labs) -> None:
+    things = lab(**EVENTS)
+    unclear = "a,b,c\n1,3/4/2025,\n"
+    assert "cannot be told" in str(things.land(unclear).detail)
+    assert things.land("a,b,c\n2,3/5/2025,3/31/2025\n").detail is None
+    assert things.land("a,b,c\n3,3/6/2025,\n").detail is None
 
 
 def test_what_somebody_accepts_lands_and_is_counted(lab: Labs) -> None:
@@ -161,6 +193,7 @@ def test_a_feed_that_has_the_day_first_says_so(lab: Labs) -> None:
         (["1,2026-01-01"] * 4, "4 for too_few_fields", "line 2: 2 fields"),
         (["1;2026-01-01;3"] * 4, "4 for too_few_fields", "line 2: 1 fields"),
         (["1,2026-01-01,3", *["1,2"] * 10], "10 for too_few_fields", "line 3: 2 fields"),
+        (["1,2026-01-01,3"] * 9 + ["1,2"] * 10, "10 for too_few_fields", "line 11: 2"),
         (['1,"a" b,3'] * 2, "2 for stray_quote", "line 2: a quote"),
         (["1,2", "1,2,3,4", "", "1"], "2 for too_few_fields", "1 for too_many_fields"),
     ],
