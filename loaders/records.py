@@ -199,8 +199,7 @@ def _head_at(data: mmap.mmap, position: int, grammar: Grammar, encoding: str) ->
     """The header that a record is, or why it can be none."""
     found = grammar.record.match(data, position)
     if not found:
-        line = data[position : position + 80].splitlines()[:1]
-        return f"is no CSV header: {line[0] if line else b''!r}"
+        return "is no CSV header: a quote stands in it alone"
     if b"\0" in found.group(1):
         return "holds a NUL: is it text?"
     try:
