@@ -16,6 +16,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from loaders.errors import EventmartError, UsageError
+from loaders.modes import READERS, UMASK
 from loaders.parse import literal
 
 # The schemas that readers see.
@@ -24,6 +25,7 @@ SCHEMAS = ("marts", "reports")
 SMALL = 5
 _PERSONAL = "EVENTMART_PERSONAL_COLUMNS"
 _SMALL = "EVENTMART_SMALL_CELLS"
+_READERS = "EVENTMART_READERS"
 
 
 class Cell(BaseModel):
@@ -67,10 +69,24 @@ class Relation:
 
 @dataclass(frozen=True)
 class Settings:
-    """Whether personal columns are published, and from which count on cells are shown."""
+    """What is published.
+
+    Attributes:
+        keeps_personal: whether personal columns are.
+        least_count: from which count on cells are shown.
+        readers: who may read it, one of `READERS`; None if the umask says so.
+    """
 
     keeps_personal: bool
     least_count: int
+    readers: str | None = None
+
+    @property
+    def mask(self) -> int:
+        """What of their modes is taken away from published files."""
+        # Who publishes card hashes says to whom.
+        readers = self.readers or ("owner" if self.keeps_personal else None)
+        return READERS[readers] if readers else UMASK
 
 
 @dataclass(frozen=True)
@@ -97,7 +113,7 @@ def quoted(name: str) -> str:
 
 
 def read_settings() -> Settings:
-    """Read both environment variables.
+    """Read the environment variables.
 
     Raises:
         UsageError: if one makes no sense.
@@ -108,7 +124,10 @@ def read_settings() -> Settings:
     least = os.environ.get(_SMALL) or str(SMALL)
     if not least.isdecimal():
         raise UsageError(f"{_SMALL}: {least!r} is no count")
-    return Settings(personal == "keep", int(least))
+    readers = os.environ.get(_READERS) or None
+    if readers and readers not in READERS:
+        raise UsageError(f"{_READERS}: {readers!r} is none of {', '.join(READERS)}")
+    return Settings(personal == "keep", int(least), readers)
 
 
 def read_nodes(manifest: Path) -> list[dict[str, Any]]:

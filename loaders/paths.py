@@ -1,6 +1,7 @@
 """Where everything stands on disk, decided by two environment variables."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,15 @@ class Paths:
     def build_lock(self) -> Path:
         """Locked by who builds or publishes, with a note of who that is."""
         return self.data / "build.lock"
+
+    @property
+    def private(self) -> Iterator[Path]:
+        """All that holds, or may hold, what was delivered: what is there of it now."""
+        yield from (self.build.parent, self.drops, self.spool, self.fetched)
+        yield from (self.data / "as_of", self.build_lock)
+        # With the log, spill folders and notes of each, which stand beside it.
+        yield from self.data.glob(f"{self.landing.name}*")
+        yield from self.build.parent.glob("*.duckdb*")
 
     @property
     def published(self) -> Path:

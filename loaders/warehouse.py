@@ -20,7 +20,8 @@ from loaders import times
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.ids import DEFINITION
-from loaders.paths import sync
+from loaders.modes import make_private, private
+from loaders.paths import Paths, sync
 from loaders.reread import reread
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.
@@ -294,8 +295,7 @@ def open_landing(
         EventmartError: if it cannot be opened at all, or the disk is full.
         UsageError: if $EVENTMART_MEMORY_LIMIT is no size.
     """
-    with _full_disk_named(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _full_disk_named(path.parent), _private_folder(path.parent):
         if not read_only and not path.exists():
             _create(path)
         connection = _connect(path, read_only, time.monotonic() + patience)
@@ -440,6 +440,16 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
         except duckdb.ParserException as error:
             raise UsageError(f"EVENTMART_MEMORY_LIMIT: {limit!r} is no size") from error
         time.sleep(0.1)
+
+
+@contextmanager
+def _private_folder(folder: Path) -> Iterator[None]:
+    """Make a data folder, of which nobody else reads what is there or will be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in Paths(folder, folder).private:
+        make_private(path)
+    with private():
+        yield
 
 
 @contextmanager

@@ -117,6 +117,8 @@ FAULTS = {
         "terminal": "terminal escapes and bidirectional marks in messages",
         "ssrf": "redirects to other schemes, hosts and private networks",
         "secrets": "credentials in a URL or the environment",
+        "other_users": "other users of the machine, whatever the umask",
+        "personal": "personal text where no header is, in messages, tables and reports",
         "extensions": "a database that reaches out for extensions",
         "slow_patterns": "text made to slow down pattern matching",
     },
