@@ -70,7 +70,10 @@ class DamagedError(EventmartError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """A hash of the project's files and settings, and how far the ledger goes."""
+    """A hash of the project's files and settings, and how far the ledger goes.
+
+    With the ledger goes how the text of its feeds becomes time, and keys.
+    """
 
     project: str
     landing: str
@@ -232,10 +235,16 @@ def _inputs(paths: Paths) -> tuple[Inputs, datetime]:
     digest.update(repr(read_settings()).encode())
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
         last = landing.execute(
-            "select max(delivery_seq), max(finished_at) from raw.deliveries"
+            """
+            select
+                max(delivery_seq),
+                max(finished_at),
+                (select md5(string_agg(fingerprint, '' order by feed)) from raw.feed_times)
+            from raw.deliveries
+            """
         ).fetchone()
-    seq, grown = last or (None, None)
-    inputs = Inputs(digest.hexdigest(), str(seq))
+    seq, grown, readings = last or (None, None, None)
+    inputs = Inputs(digest.hexdigest(), f"{seq}-{readings}")
     return inputs, (grown or datetime.min).replace(tzinfo=UTC)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import times
+from loaders import secret, times
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.ids import DEFINITION
@@ -135,7 +135,8 @@ create table if not exists raw.known_lines (
 );
 
 -- Of each feed the zone of its clocks, and a hash of how its text becomes time: of the
--- macros raw.<feed>_time and others, see times.py.
+-- macros raw.<feed>_time and others, see times.py; and, where it has personal columns, of
+-- the secret by which their text becomes keys, see secret.py.
 create table if not exists raw.feed_times (
     feed varchar not null,
     zone varchar not null,
@@ -202,16 +203,22 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
                 )
         with transaction(connection):
             reread(connection, feed)
-    _define_times(connection, feeds)
+    _define_readings(connection, feeds)
     _count_rows(connection)
 
 
-def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
-    """Define the macros by which text of the feeds becomes time, where they changed."""
+def _define_readings(
+    connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]
+) -> None:
+    """Define the macros by which text becomes time or a key, where they changed."""
+    own = secret.read_secret(_folder(connection))
+    connection.execute(secret.definition(own))
     rows = connection.execute("select feed, fingerprint from raw.feed_times").fetchall()
     held = dict(rows)
     for feed in feeds.values():
         fingerprint = times.fingerprint(feed)
+        if any(column.personal for column in feed.columns.values()):
+            fingerprint += f" {secret.fingerprint(own)}"
         if held.get(feed.name) == fingerprint:
             continue
         with transaction(connection):
@@ -222,6 +229,14 @@ def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
                 "insert into raw.feed_times values (?, ?, ?)",
                 [feed.name, feed.zone, fingerprint],
             )
+
+
+def _folder(connection: duckdb.DuckDBPyConnection) -> Path:
+    """Where a landing database stands."""
+    found = connection.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchone()
+    return Path(found[0] if found else ".").parent
 
 
 def has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
