@@ -28,6 +28,27 @@ _SMALL = "EVENTMART_SMALL_CELLS"
 _READERS = "EVENTMART_READERS"
 
 
+class Figure(BaseModel):
+    """What a report's rows count, as other reports do: a figure, and where in it they are.
+
+    Cells that are alike in `of` and in all of `at` are one, in whatever report: they are
+    shown everywhere or nowhere. One that is less than another by one axis is its total, if
+    the others of that axis add up to it.
+
+    Attributes:
+        of: what is counted.
+        count: the column that has the count, one of the cell's counts.
+        at: the column that has the place by axis. What stands in the column `dimension`
+            names the axis itself, but for `overall`, which is none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: str
+    count: str
+    at: dict[str, str] = Field(min_length=1)
+
+
 class Cell(BaseModel):
     """The `meta.cell` of a report: what its rows count, and the columns that say where.
 
@@ -41,11 +62,16 @@ class Cell(BaseModel):
     counts: tuple[str, ...] = Field(min_length=1)
     by: tuple[str, ...] = Field(min_length=1)
     totals: tuple[tuple[str, ...], ...] = ()
+    figure: Figure | None = None
 
     @model_validator(mode="after")
     def _totals_are_shown(self) -> Self:
         if hidden := {name for columns in self.totals for name in columns} - {*self.by}:
             raise ValueError(f"totals: not in by: {', '.join(sorted(hidden))}")
+        if self.figure and self.figure.count not in self.counts:
+            raise ValueError(f"figure: {self.figure.count} is none of the counts")
+        if self.figure and (hidden := {*self.figure.at.values()} - {*self.by}):
+            raise ValueError(f"figure: not in by: {', '.join(sorted(hidden))}")
         return self
 
 
