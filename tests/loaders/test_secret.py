@@ -36,6 +36,9 @@ def test_each_installation_has_a_secret_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(ENV)
+    assert secret.read_secret(tmp_path) == secret.read_secret(tmp_path)
+    # Whoever makes it, and whatever the umask.
+    assert stat.S_IMODE((tmp_path / secret.FILE).stat().st_mode) == 0o600
     folders = [tmp_path / name for name in ("one", "other")]
     one, other = (keyed(folder) for folder in folders)
     assert one != other
