@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "performance.md"
 # Of builds of all that has landed.
 BUILD_MEMORY_LIMIT = "8GB"
+# Keys of one data folder are those of another.
+os.environ["EVENTMART_CUSTOMER_SECRET"] = "of the benchmarks, and so no secret"
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ def init(settings: Settings) -> None:
     """Create the landing database, with an empty table per feed, and dbt's folder."""
     paths, _ = settings
     # dbt attaches landing and creates its own files, but not the folder they are in.
-    paths.build.parent.mkdir(parents=True, exist_ok=True)
+    paths.build.parent.mkdir(0o700, parents=True, exist_ok=True)
     with _writing(settings):
         pass
 

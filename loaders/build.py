@@ -11,9 +11,10 @@ from pathlib import Path
 import duckdb
 
 from loaders import publish as publishing
-from loaders.disclosure import disclose, read_disclosure
+from loaders.disclosure import disclose, read_disclosure, read_settings
 from loaders.errors import UsageError
 from loaders.lock import locked
+from loaders.modes import show
 from loaders.paths import Paths
 from loaders.progress import Progress
 from loaders.publish import DamagedError
@@ -75,6 +76,7 @@ def build(
             run_dbt(paths, progress, *docs, lock=lock)
             partial = paths.published / ".docs.html"
             shutil.copyfile(paths.target / "static_index.html", partial)
+            show(partial, read_settings().mask)
             partial.replace(paths.published / "docs.html")
     return published
 

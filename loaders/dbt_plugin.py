@@ -25,7 +25,7 @@ class Plugin(BasePlugin):
     ) -> None:
         """Make what DuckDB would not: the folders of its files, an empty landing."""
         del config
-        Path(creds.path).parent.mkdir(parents=True, exist_ok=True)
+        Path(creds.path).parent.mkdir(0o700, parents=True, exist_ok=True)
         for attached in creds.attach or []:
             file = Path(attached.path)
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from loaders.errors import EventmartError, UsageError
+from loaders.modes import READERS, UMASK
 from loaders.parse import literal
 
 # The schemas that readers see.
@@ -24,6 +25,28 @@ SCHEMAS = ("marts", "reports")
 SMALL = 5
 _PERSONAL = "EVENTMART_PERSONAL_COLUMNS"
 _SMALL = "EVENTMART_SMALL_CELLS"
+_READERS = "EVENTMART_READERS"
+
+
+class Figure(BaseModel):
+    """What a report's rows count, as other reports do: a figure, and where in it they are.
+
+    Cells that are alike in `of` and in all of `at` are one, in whatever report: they are
+    shown everywhere or nowhere. One that is less than another by one axis is its total, if
+    the others of that axis add up to it.
+
+    Attributes:
+        of: what is counted.
+        count: the column that has the count, one of the cell's counts.
+        at: the column that has the place by axis. What stands in the column `dimension`
+            names the axis itself, but for `overall`, which is none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: str
+    count: str
+    at: dict[str, str] = Field(min_length=1)
 
 
 class Cell(BaseModel):
@@ -39,11 +62,16 @@ class Cell(BaseModel):
     counts: tuple[str, ...] = Field(min_length=1)
     by: tuple[str, ...] = Field(min_length=1)
     totals: tuple[tuple[str, ...], ...] = ()
+    figure: Figure | None = None
 
     @model_validator(mode="after")
     def _totals_are_shown(self) -> Self:
         if hidden := {name for columns in self.totals for name in columns} - {*self.by}:
             raise ValueError(f"totals: not in by: {', '.join(sorted(hidden))}")
+        if self.figure and self.figure.count not in self.counts:
+            raise ValueError(f"figure: {self.figure.count} is none of the counts")
+        if self.figure and (hidden := {*self.figure.at.values()} - {*self.by}):
+            raise ValueError(f"figure: not in by: {', '.join(sorted(hidden))}")
         return self
 
 
@@ -67,10 +95,24 @@ class Relation:
 
 @dataclass(frozen=True)
 class Settings:
-    """Whether personal columns are published, and from which count on cells are shown."""
+    """What is published.
+
+    Attributes:
+        keeps_personal: whether personal columns are.
+        least_count: from which count on cells are shown.
+        readers: who may read it, one of `READERS`; None if the umask says so.
+    """
 
     keeps_personal: bool
     least_count: int
+    readers: str | None = None
+
+    @property
+    def mask(self) -> int:
+        """What of their modes is taken away from published files."""
+        # Who publishes card hashes says to whom.
+        readers = self.readers or ("owner" if self.keeps_personal else None)
+        return READERS[readers] if readers else UMASK
 
 
 @dataclass(frozen=True)
@@ -97,7 +139,7 @@ def quoted(name: str) -> str:
 
 
 def read_settings() -> Settings:
-    """Read both environment variables.
+    """Read the environment variables.
 
     Raises:
         UsageError: if one makes no sense.
@@ -108,7 +150,10 @@ def read_settings() -> Settings:
     least = os.environ.get(_SMALL) or str(SMALL)
     if not least.isdecimal():
         raise UsageError(f"{_SMALL}: {least!r} is no count")
-    return Settings(personal == "keep", int(least))
+    readers = os.environ.get(_READERS) or None
+    if readers and readers not in READERS:
+        raise UsageError(f"{_READERS}: {readers!r} is none of {', '.join(READERS)}")
+    return Settings(personal == "keep", int(least), readers)
 
 
 def read_nodes(manifest: Path) -> list[dict[str, Any]]:

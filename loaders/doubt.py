@@ -321,8 +321,8 @@ def _filters(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> 
     if not (values and before):
         return []
     return [
-        f"all its rows have {column} {value[:60]!r}, where {n_before:,} values were: was a "
-        "filter left on?"
+        f"all its rows have {column} {feed.quote(column, value)}, where {n_before:,} "
+        "values were: was a filter left on?"
         for column, n_values, value, n_before in zip(
             columns, values[::2], values[1::2], before, strict=True
         )

@@ -123,7 +123,7 @@ def kept(drops: Path, sha256: str) -> Path | None:
     """The file of kept bytes, packed or plain, or None if they have expired."""
     for path in (drops / f"{sha256}.gz", drops / sha256):
         if path.exists():
-            return path
+            return path.resolve()
     return None
 
 
@@ -136,7 +136,7 @@ def scratch(parent: Path) -> Iterator[Path]:
     shutil.rmtree(parent, ignore_errors=True)
     parent.mkdir(parents=True)
     try:
-        yield parent
+        yield parent.resolve()
     finally:
         shutil.rmtree(parent, ignore_errors=True)
 

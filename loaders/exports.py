@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
 
+from loaders import joint
 from loaders.disclosure import Cell, Disclosure, Relation, quoted
 from loaders.parse import literal
 from loaders.paths import sync
@@ -44,11 +46,12 @@ def write_exports(file: Path, folder: Path, disclosure: Disclosure, number: int)
     """
     folder.mkdir()
     least = disclosure.settings.least_count
-    exports = []
+    reports = [one for one in disclosure.relations if one.schema == "reports"]
     with duckdb.connect(str(file), read_only=True) as connection:
-        for report in disclosure.relations:
-            if report.schema == "reports":
-                exports += _write(connection, report, folder, least)
+        hide_cells(connection, reports, least)
+        exports = [
+            export for report in reports for export in _write(connection, report, folder)
+        ]
     listed = {
         "version": number,
         "least_count": least,
@@ -60,14 +63,13 @@ def write_exports(file: Path, folder: Path, disclosure: Disclosure, number: int)
     sync(folder)
 
 
-def export(connection: duckdb.DuckDBPyConnection, report: Relation, least: int) -> None:
-    """Make the table `export` of a report: no personal columns, and no small cells."""
+def export(connection: duckdb.DuckDBPyConnection, report: Relation) -> None:
+    """Make the table `export` of a report: no personal columns, and no hidden cells."""
     columns = [name for name in report.columns if name not in report.personal]
     listed = ", ".join(map(quoted, columns))
     source = report.sql
     if report.cell:
-        _hide_cells(connection, report, report.cell, least)
-        source = "cells"
+        source = _cells(report)
         listed = ", ".join(
             quoted(name)
             if name in report.cell.by
@@ -81,26 +83,44 @@ def export(connection: duckdb.DuckDBPyConnection, report: Relation, least: int) 
     )
 
 
-def _hide_cells(
-    connection: duckdb.DuckDBPyConnection, report: Relation, cell: Cell, least: int
+def hide_cells(
+    connection: duckdb.DuckDBPyConnection, reports: Iterable[Relation], least: int
 ) -> None:
-    """Copy a report to the table `cells`, with what is to be hidden marked."""
-    is_small = " or ".join(
-        # Zero tells of nobody.
-        f"coalesce({quoted(count)} > 0 and {quoted(count)} < {least}, false)"
-        for count in cell.counts
-    )
-    connection.execute(
-        f"create or replace temp table cells as "  # noqa: S608
-        f"select *, {is_small} as {MARKER} from {report.sql}"
-    )
-    # What is hidden for one total may be the only one hidden of another.
-    while sum(_hide_next(connection, cell, columns, least) for columns in cell.totals):
-        pass
+    """Decide once, for all reports, which cells are hidden: copies of them are marked.
+
+    What is hidden for one total, or in one report, may be the only one hidden of another.
+    """
+    cells = [(report, report.cell) for report in reports if report.cell]
+    for report, cell in cells:
+        is_small = " or ".join(
+            # Zero tells of nobody.
+            f"coalesce({quoted(count)} > 0 and {quoted(count)} < {least}, false)"
+            for count in cell.counts
+        )
+        connection.execute(
+            f"create or replace temp table {_cells(report)} as "  # noqa: S608
+            f"select *, {is_small} as {MARKER} from {report.sql}"
+        )
+    figures = {_cells(report): cell.figure for report, cell in cells if cell.figure}
+    joint.create(connection, figures)
+    while True:
+        n_hidden = sum(
+            _hide_next(connection, report, cell, columns, least)
+            for report, cell in cells
+            for columns in cell.totals
+        )
+        if not n_hidden + joint.hide_next(connection, figures, MARKER, least):
+            return
+
+
+def _cells(report: Relation) -> str:
+    """The copy of a report in which hidden cells are marked."""
+    return quoted(f"cells of {report.name}")
 
 
 def _hide_next(
     connection: duckdb.DuckDBPyConnection,
+    report: Relation,
     cell: Cell,
     columns: tuple[str, ...],
     least: int,
@@ -122,8 +142,8 @@ def _hide_next(
     order = ", ".join([MARKER, *counts, *map(quoted, cell.by)])
     found = connection.execute(
         f"""
-        update cells set {MARKER} = true where rowid in (
-            select rowid from cells
+        update {_cells(report)} set {MARKER} = true where rowid in (
+            select rowid from {_cells(report)}
             where greatest({", ".join(counts)}) > 0
             qualify
                 not {MARKER}
@@ -136,9 +156,9 @@ def _hide_next(
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, report: Relation, folder: Path, least: int
+    connection: duckdb.DuckDBPyConnection, report: Relation, folder: Path
 ) -> list[Export]:
-    export(connection, report, least)
+    export(connection, report)
     n_suppressed = f"count(*) filter (where {MARKER})" if report.cell else "null"
     ((n_rows, n_small),) = connection.execute(
         f"select count(*), {n_suppressed} from export"  # noqa: S608

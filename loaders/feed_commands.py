@@ -176,7 +176,7 @@ def _scratch() -> Iterator[Warehouse]:
 @contextmanager
 def _landing(paths: Paths, feeds_file: Path) -> Iterator[Warehouse]:
     """The warehouse, with the tables of all feeds."""
-    paths.build.parent.mkdir(parents=True, exist_ok=True)
+    paths.build.parent.mkdir(0o700, parents=True, exist_ok=True)
     command = click.get_current_context().command_path
     with open_landing(paths.landing, command=command) as landing:
         create_tables(landing, load_feeds(feeds_file))

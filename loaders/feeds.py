@@ -68,13 +68,15 @@ class Column(Settings):
 
     A column of long random text, such as hashes, is `incompressible`: trying to compress
     it would cost a quarter of the landing, and gain nothing. One of `ids` holds the ids
-    of something, which a spreadsheet may have damaged.
+    of something, which a spreadsheet may have damaged. Values of a `personal` one are in
+    no message, ledger or log.
     """
 
     required: bool = False
     aliases: tuple[str, ...] = ()
     ids: bool = False
     incompressible: bool = False
+    personal: bool = False
 
 
 def _known_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
@@ -310,6 +312,10 @@ class Feed(Settings):
     def id_columns(self) -> tuple[str, ...]:
         """Columns of ids, of its own events or of what they are about."""
         return tuple(name for name, column in self.columns.items() if column.ids)
+
+    def quote(self, column: str, value: str) -> str:
+        """A value as messages show it, if they may."""
+        return "'…'" if self.columns[column].personal else repr(value[:40])
 
     @property
     def inbox_globs(self) -> tuple[str, ...]:

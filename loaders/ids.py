@@ -78,7 +78,7 @@ def judge_ids(
         entry.n_damaged = new[0] if new else 0
     for (name, test), n in zip(tests.items(), n_damaged, strict=False):
         if n:
-            values = _examples(landing, rows, name, test)
+            values = _examples(landing, feed, rows, name, test)
             found = f"{n:,} of {n_rows:,} rows have a damaged {name}: {values}"
             if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
                 raise _damaged(
@@ -175,9 +175,10 @@ def _hold_if_rounded(
     n_before, n_exact, _ = _count_long(landing, f"raw.{feed.name}", column)
     share = n_exact / n_before if n_before else 0.9 if shortest >= 18 else 0
     if n_long * share >= MIN_EXPECTED:
+        values = _examples(landing, feed, rows, column)
         raise _damaged(
             f"none of {n_long:,} {column}s of more than 15 digits has another digit than 0 "
-            f"after them, such as {_examples(landing, rows, column)}: they were rounded",
+            f"after them, such as {values}: they were rounded",
             "they land as they are",
         )
 
@@ -221,7 +222,7 @@ def _hold_if_shared(
     counted = landing.execute(f"select count(*) from {shared}").fetchone()  # noqa: S608
     n = counted[0] if counted else 0
     if n >= MIN_SHARING and n > feed.max_damaged_share * n_rows:
-        values = _examples(landing, shared, feed.identity[0])
+        values = _examples(landing, feed, shared, feed.identity[0])
         raise _damaged(
             f"{n:,} of {n_rows:,} rows share their {', '.join(feed.identity)} with a row "
             f"that differs: {values}; one id, one event",
@@ -230,7 +231,11 @@ def _hold_if_shared(
 
 
 def _examples(
-    landing: duckdb.DuckDBPyConnection, rows: str, column: str, condition: str = "true"
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    rows: str,
+    column: str,
+    condition: str = "true",
 ) -> str:
     """The first values of a column, each with the first line that it stands on."""
     found = landing.execute(
@@ -243,7 +248,7 @@ def _examples(
         limit {MAX_EXAMPLES}
         """  # noqa: S608
     ).fetchall()
-    return ", ".join(f"{value[:40]!r} (line {line})" for value, line in found)
+    return ", ".join(f"{feed.quote(column, value)} (line {line})" for value, line in found)
 
 
 def _damaged(found: str, if_accepted: str) -> DeliveryHeldError:

@@ -1,6 +1,7 @@
 """Take what sources offer: fetch what is new, land it, remember that it is done."""
 
 import hashlib
+import re
 import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -144,9 +145,11 @@ def _concerns_all(warehouse: Warehouse, error: Exception) -> bool:
 def _unexpected(error: Exception) -> DeliveryError:
     """A failure that nobody foresaw, with what a report of it needs."""
     place = traceback.extract_tb(error.__traceback__)[-1]
+    # What stands in quotes may be a value of the file, and what follows all of a record.
+    text = re.sub(r"(['\"`]).*\1", "'…'", str(error).partition("\n")[0])
     return DeliveryError(
         "unexpected_error",
-        f"{type(error).__name__}: {error} ({Path(place.filename).name}, line "
+        f"{type(error).__name__}: {text} ({Path(place.filename).name}, line "
         f"{place.lineno}); nothing else is affected; look at the file, and report this "
         "with it",
     )

@@ -25,7 +25,7 @@ from loaders.ids import judge_ids
 from loaders.ledger import Entry
 from loaders.neighbors import Neighbors, write_deltas
 from loaders.parse import Parsed, header_of, parse
-from loaders.paths import Paths
+from loaders.paths import Paths, opened
 from loaders.records import Body
 from loaders.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
@@ -56,7 +56,7 @@ def land_file(
     Args:
         warehouse: where to.
         feed: whose delivery it is.
-        path: the file; a zip may hold several deliveries.
+        path: the file, without a link in its path; a zip may hold several deliveries.
         given: the as-of by the caller's word, on the feed's clock.
         uri: what the ledger calls it, if that is not its path.
         covers: the first and the last date that it covers, by the caller's word.
@@ -74,11 +74,13 @@ def land_file(
         _refuse(warehouse.landing, entry, unreadable)
         return [entry]
     except DeliveryError as error:
-        with scratch(warehouse.paths.spool) as spool, path.open("rb") as stream:
-            drop = receive(stream, spool)
-            with keeping(drop, warehouse.paths.drops):
-                pass
-        entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
+        # Of what is no file there are no bytes to keep.
+        if error.reason != "not_a_file":
+            with scratch(warehouse.paths.spool) as spool, opened(path) as stream:
+                drop = receive(stream, spool)
+                with keeping(drop, warehouse.paths.drops):
+                    pass
+            entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
         _refuse(warehouse.landing, entry, error)
         return [entry]
     entries = []

@@ -37,7 +37,7 @@ def locked(
         BusyError: saying who holds it.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _take(handle, file, doing, patience)
         _note(handle, json.dumps(asdict(Owner.this(command))))

@@ -133,12 +133,15 @@ def _parse(
     if body.n_padded:
         notes.append(f"{body.n_padded:,} records that ended early are padded with nulls")
     if head.preamble:
-        notes.append(f"lines before the header: {head.preamble[:1000]!r}")
+        n_before = len(re.findall(r"\r\n|\r|\n", head.preamble))
+        notes.append(f"lines before the header: {n_before}")
     entry.detail = "; ".join(notes) or None
     try:
         parsed = _read(landing, feed, entry, head, body, columns)
     except duckdb.InvalidInputException as error:
-        raise ParseError("not_parsed", f"DuckDB refuses it: {str(error)[:300]}") from error
+        # What follows the first line is the record itself.
+        why = str(error).partition("\n")[0]
+        raise ParseError("not_parsed", f"DuckDB refuses it: {why}") from error
     if odd := odd_words(landing, feed):
         notes.append(odd)
     entry.detail = "; ".join(notes) or None
@@ -258,14 +261,15 @@ def map_header(
         DeliveryHeldError: if a required column is missing, one comes twice, one is of
             another feed's files, or the header is of no layout of the feed.
     """
-    if quoted := [name for name in names if re.fullmatch(r'\s+".*"', name)]:
+    if any(re.fullmatch(r'\s+".*"', name) for name in names):
         raise DeliveryHeldError(
             "blanks_before_quotes",
-            f"line 1 has a blank between the delimiter and the quote, as in {quoted[0]!r}, "
-            "which makes quotes part of the values; ask for a file without these blanks",
+            "line 1 has a blank between the delimiter and the quote, which makes quotes "
+            "part of the values; ask for a file without these blanks",
         )
     columns = _positions(feed, names)
-    sent_names = ", ".join(names)[:300]
+    # A field that looks like a value may be one.
+    sent_names = ", ".join(name if _is_word(name) else "…" for name in names)[:300]
     if foreign := [name for name in feed.foreign if name in columns]:
         raise DeliveryHeldError(
             "of_another_feed",
@@ -286,8 +290,11 @@ def map_header(
                 "it is a header of other names, or of another feed: if these are its "
                 "columns, add their names to `aliases` in feeds.yml"
             )
+        # It may be a record, so nothing of it is shown.
         raise DeliveryHeldError(
-            "no_header", f"line 1 names no column of the feed: {sent_names}; {next_step}"
+            "no_header",
+            f"none of the {len(names):,} fields of line 1 is a column of the feed; "
+            f"{next_step}",
         )
     if missing:
         raise DeliveryHeldError(
@@ -304,9 +311,12 @@ def map_header(
 def _are_words(names: list[str]) -> bool:
     """Whether these are names and no values: words, each another, without numbers."""
     words = {canonical(name) for name in names}
-    return len(words) == len(names) and all(
-        re.match(r"\s*[^\W\d_]", name) and not re.search(r"\d{3}|://|@", name)
-        for name in names
+    return len(words) == len(names) and all(map(_is_word, names))
+
+
+def _is_word(name: str) -> bool:
+    return re.match(r"\s*[^\W\d_]", name) is not None and not re.search(
+        r"\d{3}|://|@", name
     )
 
 
@@ -317,10 +327,12 @@ def _positions(feed: Feed, names: list[str]) -> dict[str, int]:
         header = canonical(sent) or f"unnamed_{position + 1}"
         name = by_header.get(header, header)
         if name in columns:
+            # A name that is not the feed's may be a value.
+            both = f"both {name!r}" if name in feed.columns else "called alike"
             raise DeliveryHeldError(
                 "duplicate_column",
-                f"the header's columns {columns[name] + 1} and {position + 1} are both "
-                f"{name!r}; ask for a file with one of them",
+                f"the header's columns {columns[name] + 1} and {position + 1} are {both}; "
+                "ask for a file with one of them",
             )
         columns[name] = position
     return columns

@@ -24,6 +24,7 @@ import duckdb
 from loaders.disclosure import Disclosure, disclose, read_disclosure, read_settings
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.exports import write_exports
+from loaders.modes import show
 from loaders.parse import literal
 from loaders.paths import PROJECT, Paths, sync
 from loaders.published import (
@@ -69,7 +70,10 @@ class DamagedError(EventmartError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """A hash of the project's files and settings, and how far the ledger goes."""
+    """A hash of the project's files and settings, and how far the ledger goes.
+
+    With the ledger goes how the text of its feeds becomes time, and keys.
+    """
 
     project: str
     landing: str
@@ -231,10 +235,16 @@ def _inputs(paths: Paths) -> tuple[Inputs, datetime]:
     digest.update(repr(read_settings()).encode())
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
         last = landing.execute(
-            "select max(delivery_seq), max(finished_at) from raw.deliveries"
+            """
+            select
+                max(delivery_seq),
+                max(finished_at),
+                (select md5(string_agg(fingerprint, '' order by feed)) from raw.feed_times)
+            from raw.deliveries
+            """
         ).fetchone()
-    seq, grown = last or (None, None)
-    inputs = Inputs(digest.hexdigest(), str(seq))
+    seq, grown, readings = last or (None, None, None)
+    inputs = Inputs(digest.hexdigest(), f"{seq}-{readings}")
     return inputs, (grown or datetime.min).replace(tzinfo=UTC)
 
 
@@ -276,6 +286,11 @@ def _alone(paths: Paths) -> Iterator[None]:
                 f"{paths.published}: another process publishes; try again when it is done"
             ) from error
         yield
+        # Each version as it was published, whoever else is to see the next ones.
+        for path in (paths.published, folder_of(paths, 0).parent, servings_file(paths)):
+            if path.exists():
+                mode = 0o777 if path.is_dir() else 0o666
+                path.chmod(mode & ~read_settings().mask)
     finally:
         os.close(handle)
 
@@ -328,7 +343,9 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     folder = folder_of(paths, number)
     # Views store the name of their database, so the copy keeps the file's name.
     partial = folder.with_name(f".{number}.partial")
-    partial.mkdir(parents=True)
+    partial.parent.mkdir(exist_ok=True)
+    # Nobody else reads what is not stripped yet.
+    partial.mkdir(0o700)
     sync(paths.published)
     file = partial / paths.build.name
     shutil.copyfile(paths.build, file)
@@ -348,6 +365,7 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     manifest = partial / "manifest.json"
     manifest.write_text(json.dumps(asdict(version), indent=2) + "\n")
     sync(manifest)
+    show(partial, disclosure.settings.mask)
     sync(partial)
     partial.rename(folder)
     sync(folder.parent)

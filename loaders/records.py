@@ -199,15 +199,13 @@ def _head_at(data: mmap.mmap, position: int, grammar: Grammar, encoding: str) ->
     """The header that a record is, or why it can be none."""
     found = grammar.record.match(data, position)
     if not found:
-        line = text_of(data[position : position + 80], encoding).splitlines()[:1]
-        return f"is no CSV header: {''.join(line)!r}"
+        return "is no CSV header: a quote stands in it alone"
     if b"\0" in found.group(1):
         return "holds a NUL: is it text?"
     try:
         names = grammar.fields(found.group(1), encoding)
     except UnicodeDecodeError:
-        shown = text_of(found.group(1)[:80], encoding)
-        return f"is not in {encoding}, the encoding of the file as a whole: {shown!r}"
+        return f"is not in {encoding}, the encoding of the file as a whole"
     except csv.Error:
         return "is no CSV header: a name in it has more than 131,072 characters"
     return Head(names, found.end(), found.group().count(grammar.newline) or 1)

@@ -161,7 +161,10 @@ def _rows(
     landing: duckdb.DuckDBPyConnection, feed: Feed, keys: str, delivery_seq: int
 ) -> tuple[int, list[str]]:
     """How many row versions a query of keys finds, and the first of them as text."""
-    columns = ", ".join(f'"{name}"' for name in feed.columns)
+    columns = ", ".join(
+        f"'…' as \"{name}\"" if column.personal else f'"{name}"'
+        for name, column in feed.columns.items()
+    )
     counted = landing.execute(
         f"select count(*) from ({keys})",  # noqa: S608
         {"seq": delivery_seq},

@@ -27,6 +27,7 @@ from isal import igzip, isal_zlib
 from loaders.drops import CHUNK
 from loaders.errors import DeliveryError
 from loaders.feeds import Limits
+from loaders.paths import opened, regular
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -125,7 +126,7 @@ def members(
             beyond the limits, one with an archive inside, a file that is not the archive
             its name promises, and one that is no text.
     """
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         magic = stream.read(4)
     promised = path.suffix.lower()
     if promised == ".zip" or magic in _ZIPS:
@@ -313,7 +314,7 @@ def _plain(member: Member) -> Iterator[IO[bytes]]:
                 else:
                     yield cast(IO[bytes], unpacked)
         return
-    with member.path.open("rb") as raw:
+    with opened(member.path) as raw:
         opening = raw.read(_OPENING)
         raw.seek(0)
         if opening[:2] == _GZIP:
@@ -332,6 +333,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 class _Bounded(io.FileIO):
     """A file of which `ZipFile` reads no directory that is too large for memory."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, opener=regular)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as from any file.

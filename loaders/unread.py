@@ -231,7 +231,7 @@ def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, n_good: int
         limit {N_EXAMPLES}
         """  # noqa: S608
     ).fetchall()
-    text = ", ".join(f"{value[:40]!r} (line {line})" for value, line in examples)
+    text = ", ".join(f"{feed.quote(name, value)} (line {line})" for value, line in examples)
     return Unread(name, n, n_values, n_day_first, n_month_first, text)
 
 

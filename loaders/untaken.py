@@ -15,7 +15,6 @@ N_SHOWN = 3
 # What the demo notes beside its deliveries.
 _NOT_DELIVERED = {"truth.json"}
 _CLOSED = "cannot be looked into; give eventmart the permission to list and open it"
-_TO_NOTHING = "a link to what is not there; put the file itself there, or remove the link"
 # How names end of what people keep tables in, and is no text.
 _NO_CSV = (
     *(
@@ -65,9 +64,8 @@ def untaken(
         folder = _folder_of(name, owners)
         owner = owners.get(folder) if folder is not None else None
         is_asked = owner in chosen or len(chosen) == len(feeds)
-        if path.is_symlink() and not path.exists():
-            fault = _TO_NOTHING
-        if is_asked and (fault or local.is_file(path)):
+        fault = fault or local.fault_of(path, paths.inbox)
+        if is_asked and fault != local.GONE:
             why = fault or _why(name, owner, len(folder or ()), owners)
             found.append(Untaken(str(name), why))
     return sorted(found, key=lambda one: (one.why, one.name))
@@ -87,14 +85,15 @@ def untaken_lines(found: Iterable[Untaken]) -> Iterator[str]:
 
 
 def _walk(paths: Paths) -> Iterator[tuple[Path, str | None]]:
-    """Each file below the inbox, and each folder that cannot be listed, with its fault."""
+    """Each file and link below the inbox; each folder that cannot be listed, and why."""
     closed: list[str] = []
     for folder, folders, names in os.walk(
         paths.inbox, onerror=lambda error: closed.append(error.filename)
     ):
         # The warehouse itself may lie in there.
         folders[:] = [name for name in folders if Path(folder, name) != paths.data]
-        yield from ((Path(folder, name), None) for name in names)
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        yield from ((Path(folder, name), None) for name in names + links)
     yield from ((path, _CLOSED) for path in map(Path, closed) if path != paths.inbox)
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import times
+from loaders import secret, times
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.ids import DEFINITION
-from loaders.paths import sync
+from loaders.modes import make_private, private
+from loaders.paths import Paths, sync
 from loaders.reread import reread
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.
@@ -134,7 +135,8 @@ create table if not exists raw.known_lines (
 );
 
 -- Of each feed the zone of its clocks, and a hash of how staging reads its text: of the
--- macros raw.<feed>_time and others, see times.py, and of raw.is_damaged_id, see ids.py.
+-- macros raw.<feed>_time and others, see times.py; of raw.is_damaged_id, see ids.py; and,
+-- where it has personal columns, of the secret by which these become keys, see secret.py.
 create table if not exists raw.feed_times (
     feed varchar not null,
     zone varchar not null,
@@ -201,16 +203,23 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
                 )
         with transaction(connection):
             reread(connection, feed)
-    _define_times(connection, feeds)
+    _define_readings(connection, feeds)
     _count_rows(connection)
 
 
-def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]) -> None:
-    """Define the macros by which text of the feeds becomes time, where they changed."""
+def _define_readings(
+    connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]
+) -> None:
+    """Define the macros by which text becomes time or a key, where they changed."""
+    own = secret.read_secret(_folder(connection))
+    connection.execute(secret.definition(own))
     rows = connection.execute("select feed, fingerprint from raw.feed_times").fetchall()
     held = dict(rows)
     for feed in feeds.values():
-        fingerprint = times.fingerprint(feed, DEFINITION)
+        definitions = [DEFINITION]
+        if any(column.personal for column in feed.columns.values()):
+            definitions.append(secret.fingerprint(own))
+        fingerprint = times.fingerprint(feed, *definitions)
         if held.get(feed.name) == fingerprint:
             continue
         with transaction(connection):
@@ -221,6 +230,14 @@ def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
                 "insert into raw.feed_times values (?, ?, ?)",
                 [feed.name, feed.zone, fingerprint],
             )
+
+
+def _folder(connection: duckdb.DuckDBPyConnection) -> Path:
+    """Where a landing database stands."""
+    found = connection.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchone()
+    return Path(found[0] if found else ".").parent
 
 
 def has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -294,8 +311,7 @@ def open_landing(
         EventmartError: if it cannot be opened at all, or the disk is full.
         UsageError: if $EVENTMART_MEMORY_LIMIT is no size.
     """
-    with _full_disk_named(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _full_disk_named(path.parent), _private_folder(path.parent):
         if not read_only and not path.exists():
             _create(path)
         connection = _connect(path, read_only, time.monotonic() + patience)
@@ -440,6 +456,16 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
         except duckdb.ParserException as error:
             raise UsageError(f"EVENTMART_MEMORY_LIMIT: {limit!r} is no size") from error
         time.sleep(0.1)
+
+
+@contextmanager
+def _private_folder(folder: Path) -> Iterator[None]:
+    """Make a data folder, of which nobody else reads what is there or will be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in Paths(folder, folder).private:
+        make_private(path)
+    with private():
+        yield
 
 
 @contextmanager

@@ -11,6 +11,8 @@ import pytest
 
 from tests.faults import IDS
 
+# Of every warehouse the same, so that keys of one are those of another.
+os.environ["EVENTMART_CUSTOMER_SECRET"] = "of the tests, and so no secret"
 ROOT = Path(__file__).parents[1]
 RELIABILITY = ROOT / "docs" / "reliability.md"
 FAULTS_HEADING = "Faults, and the tests that drive the loader into them"

@@ -332,7 +332,8 @@ with typed as (
 )
 
 select
-    key_of(kiosk, product, card, utc) as identity_key, key_of(card) as customer_key,
+    key_of(landing.raw.keyed_text(card)) as customer_key,
+    key_of(kiosk, product, customer_key, utc) as identity_key,
     kiosk as kiosk_id, product as product_id, card as card_hash,
     case when regexp_full_match(fc, '[0-9]+') then fc end as fc_number,
     case
@@ -400,11 +401,11 @@ where
 order by purchase_date;
 
 create table marts.dim_customers as
-select key_of(card_hash) as customer_key, card_hash, card_hash is not null as is_known
+select customer_key, card_hash, card_hash is not null as is_known
 from (
-    select card_hash from purchase_rows
+    select customer_key, card_hash from purchase_rows
     union
-    select null
+    select key_of(null), null
 );
 
 drop table purchase_rows;

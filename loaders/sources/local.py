@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from glob import glob, has_magic
 from pathlib import Path
@@ -76,32 +77,65 @@ def named(source: str, feed: Feed) -> list[Offer]:
     if not hits:
         raise NothingThereError(missing)
     for hit in hits:
+        if hit != path and (fault := fault_of(hit, hit.parent)):
+            raise UsageError(f"{hit}: {fault}")
         if not hit.is_file():
             raise UsageError(f"{hit}: is not a regular file")
         if not os.access(hit, os.R_OK):
             raise UsageError(f"{hit}: no permission to read it")
-    return [_offer(hit) for hit in hits]
+    return [_offer(hit, hit.resolve()) for hit in hits]
 
 
 def inbox(folder: Path, feed: Feed) -> Iterator[Offer]:
     """The feed's files in the inbox, by name."""
-    yield from map(_offer, inbox_files(folder, feed))
+    real = folder.resolve()
+    for path in inbox_files(folder, feed):
+        yield _offer(path, real / path.relative_to(folder))
 
 
 def inbox_files(folder: Path, feed: Feed) -> Iterator[Path]:
     """The paths of the feed's files in the inbox, by name; `X.CSV` is like `x.csv`."""
     for pattern in feed.inbox_globs:
-        for path in sorted(filter(is_file, folder.glob(_in_any_case(pattern)))):
-            if not is_unfinished(path.relative_to(folder)):
+        for path in sorted(folder.glob(_in_any_case(pattern))):
+            name = path.relative_to(folder)
+            if not (is_unfinished(name) or fault_of(path, folder)):
                 yield path
 
 
-def is_file(path: Path) -> bool:
-    """Whether a path is a file, or may be one that only the landing can say more of."""
+GONE = "gone by now"
+_AS_A_FILE = "put the file itself there, or name it: eventmart land FEED FILE"
+
+
+def fault_of(path: Path, folder: Path) -> str | None:
+    """Why a path below a folder that others write into is not taken, if it is not.
+
+    Links would be read with our rights, not with those of who has put them there; so
+    would a file with a second name, which needs no right to read it.
+    """
     try:
-        return path.is_file()
+        parts = path.relative_to(folder).parents
+        inner = [path, *(folder / part for part in parts if part.parts)]
+        if any(stat.S_ISLNK(one.lstat().st_mode) for one in inner):
+            return f"a link, or behind one, which is not followed; {_AS_A_FILE}"
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return f"no regular file; {_AS_A_FILE}"
+        if found.st_nlink > 1 and not _is_writers_own(found, path.parent.stat()):
+            return (
+                "a file with a second name elsewhere, which somebody may have given it "
+                f"who cannot read it; {_AS_A_FILE}"
+            )
     except PermissionError:
-        return True
+        pass  # Only the landing can say more.
+    except FileNotFoundError:
+        return GONE
+    return None
+
+
+def _is_writers_own(file: os.stat_result, folder: os.stat_result) -> bool:
+    """Whether who alone writes into a folder owns the file, or is us, or the system."""
+    is_shared = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return not is_shared and folder.st_uid in (file.st_uid, os.geteuid(), 0)
 
 
 def is_unfinished(name: Path) -> bool:
@@ -132,13 +166,14 @@ def standard_input() -> Offer:
     return Offer("stdin", None, fetch)
 
 
-def _offer(path: Path) -> Offer:
+def _offer(path: Path, real: Path) -> Offer:
+    """Offer a file by the path that it goes by; it is read by its real one."""
     try:
-        stamp = stamp_of(path)
+        stamp = stamp_of(real)
     except OSError:
         # Gone since it was listed: the landing will say so.
-        return Offer(uri_of(path), None, lambda *_: Fetched(path, None), is_local=True)
-    return Offer(uri_of(path), stamp, lambda *_: Fetched(path, stamp), is_local=True)
+        return Offer(uri_of(path), None, lambda *_: Fetched(real, None), is_local=True)
+    return Offer(uri_of(path), stamp, lambda *_: Fetched(real, stamp), is_local=True)
 
 
 def _matches(path: Path, feed: Feed) -> bool:

@@ -18,9 +18,16 @@ import pytest
 
 from loaders import publish as publishing
 from loaders import published
-from loaders.disclosure import Cell, Relation, Settings, read_disclosure, read_settings
+from loaders.disclosure import (
+    Cell,
+    Figure,
+    Relation,
+    Settings,
+    read_disclosure,
+    read_settings,
+)
 from loaders.errors import EventmartError, UsageError
-from loaders.exports import export
+from loaders.exports import export, hide_cells
 from loaders.paths import Paths
 from loaders.publish import publish, rollback
 from loaders.warehouse import create_tables, open_landing
@@ -231,7 +238,8 @@ def test_a_row_is_small_if_one_of_its_counts_is() -> None:
             "('a', 9, 4), ('b', 4, 9), ('c', 9, 9), ('d', null, 9)"
             ") as areas (area, n_last, n_before)"
         )
-        export(connection, relation, 5)
+        hide_cells(connection, [relation], 5)
+        export(connection, relation)
         rows = connection.execute("from export").fetchall()
     assert rows == [
         ("a", None, None, True),
@@ -254,7 +262,8 @@ def exported_cells(
             "place varchar, n_cards bigint, n_visits bigint)"
         )
         connection.executemany("insert into reports.rpt_x values (?, ?, ?, ?)", rows[::-1])
-        export(connection, relation, least)
+        hide_cells(connection, [relation], least)
+        export(connection, relation)
         found = connection.execute("from export").df().set_index(["year", "place"])
     return found["is_suppressed"]
 
@@ -330,6 +339,144 @@ def test_no_line_of_a_table_with_two_totals_tells_a_hidden_cell(seed: int) -> No
         assert not hidden.any()
 
 
+def shown_jointly(
+    reports: dict[str, tuple[dict[str, str], list[tuple[Any, ...]]]], least: int = 5
+) -> dict[str, list[bool]]:
+    """Which rows of reports are shown: each of where its rows are, and (.., count) rows."""
+    relations = []
+    with duckdb.connect() as connection:
+        connection.execute("create schema reports")
+        for name, (at, rows) in reports.items():
+            columns = [*(name for name in at if name == "dimension"), *at.values()]
+            figure = Figure(of="sales", count="n", at=at)
+            cell = Cell(counts=("n",), by=tuple(columns), figure=figure)
+            relations.append(
+                Relation("model.x", "reports", name, "", (*columns, "n"), (), cell)
+            )
+            declared = ", ".join(f'"{column}" varchar' for column in columns)
+            connection.execute(f"create table reports.{name} ({declared}, n bigint)")
+            marks = ", ".join("?" * (len(columns) + 1))
+            for row in rows:
+                connection.execute(f"insert into reports.{name} values ({marks})", row)
+        hide_cells(connection, relations, least)
+        return {
+            one.name: [
+                not mark
+                for (mark,) in connection.execute(
+                    f'select is_suppressed from "cells of {one.name}" order by rowid'
+                ).fetchall()
+            ]
+            for one in relations
+        }
+
+
+@pytest.mark.fault("hostile.differencing")
+def test_a_cell_is_hidden_in_every_report_or_in_none() -> None:
+    # By itself, each hides another second one.
+    one = ("one", [("a", 3), ("b", 9), ("c", 70), ("d", 70)])
+    shown = shown_jointly(
+        {
+            "one": ({"product": "product"}, one[1]),
+            "other": (
+                {"dimension": "value"},
+                [("overall", "All", 152), *(("product", *row) for row in one[1])],
+            ),
+            "third": ({"kiosk": "kiosk"}, [("a", 76), ("b", 76)]),
+        }
+    )
+    assert shown == {
+        "one": [False, False, True, True],
+        "other": [True, False, False, True, True],
+        # Called alike, it is another axis.
+        "third": [True, True],
+    }
+
+
+@pytest.mark.fault("hostile.differencing")
+@pytest.mark.parametrize(
+    ("months", "products", "cells", "hidden"),
+    [
+        # The total of b stands in another report: its other cell would tell.
+        ({"1": 100, "2": 63}, {"a": 60, "b": 103}, [40, 20, 60, 43], set()),
+        ({"1": 43, "2": 23}, {"a": 43, "b": 23}, [40, 3, 3, 20], {0, 1, 2, 3}),
+        ({"1": 60, "2": 60}, {"a": 43, "b": 77}, [40, 3, 20, 57], {0, 1, 2, 3}),
+        # Nobody has the totals of months: only products would tell.
+        ({}, {"a": 43, "b": 77}, [40, 3, 20, 57], {0, 1}),
+        ({"1": 60, "2": 60}, {}, [40, 3, 20, 57], {1, 3}),
+        # Zero is shown, and helps nobody: the total itself is hidden.
+        ({"1": 40, "2": 3}, {"a": 43}, [40, 3], {0, 1}),
+        # What does not add up is no total of theirs.
+        ({}, {"a": 90}, [40, 3], {1}),
+    ],
+    ids=["none", "both", "all", "products", "months", "one_product", "no_total"],
+)
+def test_no_hidden_cell_can_be_had_from_totals_in_other_reports(
+    months: dict[str, int], products: dict[str, int], cells: list[int], hidden: set[int]
+) -> None:
+    places = [(product, month) for product in "ab" for month in "12"]
+    rows = [(*place, n) for place, n in zip(places, cells, strict=False)]
+    shown = shown_jointly(
+        {
+            "cells": ({"product": "product", "month": "month"}, rows),
+            "months": ({"dimension": "value"}, [("month", *it) for it in months.items()]),
+            "products": ({"product": "product"}, [*products.items()]),
+        }
+    )
+    assert {i for i, is_shown in enumerate(shown["cells"]) if not is_shown} == hidden
+    everything = {"cells": ({"a": "a"}, [("1", 3), ("2", 9)])}
+    assert shown_jointly(everything, least=0) == {"cells": [True, True]}
+
+
+@pytest.mark.fault("hostile.differencing")
+@pytest.mark.parametrize("seed", range(6))
+def test_no_line_of_totals_tells_a_hidden_cell_whatever_report_they_are_in(
+    seed: int,
+) -> None:
+    rng = np.random.default_rng(seed)
+    table = rng.choice([0, 2, 4, 6, 9, 200], (7, 5), p=[0.2, 0.1, 0.1, 0.1, 0.2, 0.3])
+    rows = [(f"p{i}", f"m{j}", int(n)) for (i, j), n in np.ndenumerate(table)]
+    totals = [("overall", "All", int(table.sum()))]
+    totals += [("product", f"p{i}", int(n)) for i, n in enumerate(table.sum(1))]
+    months = [(f"m{j}", int(n)) for j, n in enumerate(table.sum(0))]
+    shown = shown_jointly(
+        {
+            "cells": ({"product": "product", "month": "month"}, rows),
+            "totals": ({"dimension": "value"}, totals),
+            "months": ({"month": "month"}, months),
+        }
+    )
+    inner = np.array(shown["cells"]).reshape(table.shape)
+    _, *by_product = shown["totals"]
+    lines = [
+        *zip(by_product, table.sum(1), inner, table, strict=True),
+        *zip(shown["months"], table.sum(0), inner.T, table.T, strict=True),
+        (shown["totals"][0], table.sum(), np.array(by_product), table.sum(1)),
+        (shown["totals"][0], table.sum(), np.array(shown["months"]), table.sum(0)),
+    ]
+    for is_total_shown, total, marks, counts in lines:
+        n_hidden = (~marks).sum() + (not is_total_shown)
+        has_more = (counts[marks] > 0).any()
+        assert n_hidden != 1 or not has_more
+        if is_total_shown and n_hidden and has_more:
+            assert counts[~marks].sum() >= 5
+        assert total >= 5 or not is_total_shown or not total
+    assert not inner[(table > 0) & (table < 5)].any()
+
+
+@pytest.mark.parametrize(
+    ("figure", "message"),
+    [
+        ({"of": "x", "count": "place", "at": {"a": "place"}}, "none of the counts"),
+        ({"of": "x", "count": "n", "at": {"a": "other"}}, "not in by: other"),
+    ],
+)
+def test_a_figure_that_makes_no_sense_is_refused(
+    figure: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Cell.model_validate({"counts": ["n"], "by": ["place"], "figure": figure})
+
+
 def test_a_name_is_never_taken_for_sql() -> None:
     name = 'n" from x; drop table t; --'
     relation = Relation("model.x", "reports", name, "", (name,), (), None)
@@ -338,7 +485,8 @@ def test_a_name_is_never_taken_for_sql() -> None:
         connection.execute(
             f'create schema reports; create table reports."{escaped}" ("{escaped}" int)'
         )
-        export(connection, relation, 5)
+        hide_cells(connection, [relation], 5)
+        export(connection, relation)
         assert connection.execute("from export").fetchall() == []
 
 

@@ -230,7 +230,8 @@ def test_what_is_not_taken_is_said_by_kind_with_what_to_do(
             line for line in run("land").output.splitlines() if line.startswith("not taken")
         ]
         assert [line.partition(";")[0] for line in lines] == [
-            "not taken   2 files: root.link, things/old.csv: a link to what is not there",
+            "not taken   2 files: root.link, things/old.csv: a link, or behind one, which "
+            "is not followed",
             "not taken   2 files: things/2024/x.csv, things/x.csv/x.csv: in a folder that "
             "feed things does not look into (things/*.csv, things/*.csv.gz)",
             "not taken   4 files: root.csv, thing/x.csv, unknown/deep/x.CSV and 1 more: in "

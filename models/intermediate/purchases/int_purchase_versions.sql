@@ -19,11 +19,11 @@ identified as (
         case
             when set_aside_reason is null
                 then {{ surrogate_key(
-                    ['kiosk_id', 'product_id', 'card_hash', 'purchased_at_utc']
+                    ['kiosk_id', 'product_id', 'customer_key', 'purchased_at_utc']
                 ) }}
             else {{ surrogate_key(['_row_hash', '_copy']) }}
         end as identity_key,
-        {{ surrogate_key(['card_hash']) }} as customer_key,
+        customer_key,
         kiosk_id,
         product_id,
         fc_number,

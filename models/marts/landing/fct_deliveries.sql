@@ -12,7 +12,6 @@ keyed as (
         delivery_mode,
         status,
         reason,
-        detail,
         uri,
         member,
         layout,

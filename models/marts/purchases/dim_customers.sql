@@ -14,17 +14,23 @@ with purchases as (
 ),
 
 cards as (
-    select card_hash
+    select
+        customer_key,
+        card_hash
     from purchases
     where card_hash is not null and set_aside_reason is null
-    group by card_hash
+    group by
+        customer_key,
+        card_hash
     union all
-    select null as card_hash
+    select
+        {{ surrogate_key(['null']) }} as customer_key,
+        null as card_hash
 ),
 
 customers as (
     select
-        {{ surrogate_key(['card_hash']) }} as customer_key,
+        customer_key,
         card_hash,
         card_hash is not null as is_known
     from cards

@@ -35,7 +35,6 @@ renamed as (
         mode as delivery_mode,
         {{ status_as_of() }} as status,
         reason,
-        detail,
         uri,
         member,
         layout,

@@ -7,6 +7,7 @@ parsed as (
     select
         *,
         {{ id_text('fc_number') }} as fc_number_text,
+        {{ keyed_text(clean_text('card_hash')) }} as keyed_card,
         {{ feed_time('purchases', 'date_time') }} as zone_time,
         {{ feed_instant('purchases', 'date_time') }} as purchased_at_utc,
         {{ feed_time_with_offset('purchases', 'date_time') }} as time_with_offset
@@ -36,6 +37,7 @@ renamed as (
         {{ id_text('kiosk_id') }} as kiosk_id,
         {{ id_text('product_id') }} as product_id,
         {{ clean_text('card_hash') }} as card_hash,
+        {{ surrogate_key(['keyed_card']) }} as customer_key,
 
         -- text
         case

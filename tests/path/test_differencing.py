@@ -1,0 +1,109 @@
+"""What somebody gets out of all exports together who has nothing else: no hidden count."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.path.conftest import Project
+
+# It shares what takes long to set up.
+pytestmark = pytest.mark.xdist_group("built")
+
+Place = frozenset[tuple[str, str]]
+# Columns in which reports say the same of a row in other words.
+AXES = {
+    "product_id": "product",
+    "kiosk_id": "kiosk",
+    "neighborhood_slug": "neighborhood",
+    "occurred_year": "year",
+    "request_year": "year",
+    "request_month": "month",
+    "month_start_date": "month",
+}
+PLACES = {*AXES, "vintage", "offense_family", "agency", "has_shared_cards", "feed"}
+COUNTS = ("n_purchases", "n_requests", "n_accidents", "n_cards", "n_visits", "n_buyers")
+
+
+def place_of(row: dict[str, Any]) -> Place:
+    """Where a row is: by what its columns are called, whatever its report says of it."""
+    steps = {
+        (AXES.get(name, name), str(value))
+        for name, value in row.items()
+        if name in PLACES and value is not None
+    }
+    if row.get("dimension") not in (None, "overall"):
+        steps.add((str(row["dimension"]), str(row["dimension_value"])))
+    return frozenset(steps)
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, source: str) -> Iterator[dict[str, Any]]:
+    found = connection.execute(f"from {source}")
+    names = [column[0] for column in found.description or ()]
+    yield from (dict(zip(names, row, strict=True)) for row in found.fetchall())
+
+
+@pytest.mark.fault("hostile.differencing")
+def test_no_hidden_count_can_be_had_from_all_exports_together(built: Project) -> None:
+    folder = Path(built.paths.published) / "exports"
+    shown: dict[str, dict[Place, set[int]]] = {count: defaultdict(set) for count in COUNTS}
+    hidden: dict[str, dict[Place, set[str]]] = {count: defaultdict(set) for count in COUNTS}
+    true: dict[str, dict[Place, int]] = {count: {} for count in COUNTS}
+    with built.published() as connection:
+        for file in sorted(folder.glob("*.parquet")):
+            for row in rows_of(connection, f"'{file}'"):
+                place = place_of(row)
+                for count in {*COUNTS} & {*row}:
+                    if row.get("is_suppressed"):
+                        hidden[count][place].add(file.stem)
+                    elif row[count] is not None:
+                        shown[count][place].add(row[count])
+        for report in {
+            one for places in hidden.values() for of in places.values() for one in of
+        }:
+            for row in rows_of(connection, f"reports.{report}"):
+                for count in {*COUNTS} & {*row}:
+                    if report in hidden[count].get(place_of(row), ()):
+                        true[count][place_of(row)] = row[count]
+    assert {"n_purchases", "n_accidents", "n_requests"} <= {n for n in COUNTS if hidden[n]}
+    for count in COUNTS:
+        told = [place for place, n in true[count].items() if n and n in shown[count][place]]
+        assert not told, (count, told[:5])
+        # A total less what is shown of it is the one that is not.
+        lines: dict[tuple[Place, str], list[Place]] = defaultdict(list)
+        for place in {*shown[count], *hidden[count]}:
+            for step in place:
+                lines[place - {step}, step[0]].append(place)
+        n_totals = 0
+        for (whole, _), parts in lines.items():
+            unseen = [place for place in parts if not shown[count].get(place)]
+            rest = sum(max(shown[count][place]) for place in parts if place not in unseen)
+            for total in shown[count].get(whole, ()):
+                n_totals += 1
+                # Of several, what they are together is a small count, or none.
+                counts = [true[count].get(place) or 0 for place in unseen]
+                n_told = total - rest
+                is_told = n_told == sum(counts) and sum(n > 0 for n in counts) == 1
+                assert not is_told or not unseen, (count, whole, unseen)
+                assert n_told != sum(counts) or n_told not in range(1, 5), (count, unseen)
+        if count in ("n_purchases", "n_accidents", "n_requests"):
+            assert n_totals > 5, count
+
+
+@pytest.mark.fault("hostile.differencing")
+@pytest.mark.parametrize("count", COUNTS)
+def test_no_export_shows_a_small_count_of_what_others_hide(
+    built: Project, count: str
+) -> None:
+    folder = Path(built.paths.published) / "exports"
+    with built.published() as connection:
+        for file in sorted(folder.glob("*.parquet")):
+            small = [
+                row
+                for row in rows_of(connection, f"'{file}'")
+                if isinstance(row.get(count), int) and 0 < row[count] < 5
+            ]
+            assert not small, (file.stem, small[:3])
