@@ -78,16 +78,15 @@ def read_questions(registry: Path = REGISTRY) -> list[Question]:
         raise EventmartError(f"{registry}: {error}") from error
 
 
-def write_answers(paths: Paths, file: Path, about: str | None) -> int:
-    """Answer all questions from what is published, in a file of Markdown.
+def answer_all(paths: Paths, about: str | None) -> tuple[str, int]:
+    """Answer all questions from what is published.
 
     Args:
         paths: the data folder.
-        file: the file to write.
         about: what data it is; of the demo it is known.
 
     Returns:
-        How many questions it answers.
+        The answers, as Markdown, and how many there are.
 
     Raises:
         UsageError: if nothing is published, or nobody says what the data is.
@@ -97,11 +96,7 @@ def write_answers(paths: Paths, file: Path, about: str | None) -> int:
         raise UsageError(f"{served}: nothing is published yet; run: make build")
     questions = read_questions()
     with duckdb.connect(str(served), read_only=True) as connection:
-        text = answers(connection, questions, about, may_lack=True)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text)
-    partial.replace(file)
-    return len(questions)
+        return answers(connection, questions, about, may_lack=True), len(questions)
 
 
 def answers(

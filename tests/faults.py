@@ -19,6 +19,9 @@ FAULTS = {
         "sigterm": "Ctrl-C or SIGTERM",
         "kept_until_committed": "a crash between commit and clean-up",
     },
+    "operator": {
+        "overwrites": "output named over the data folder, or over a file that is there",
+    },
     "publishing": {
         "touched": "a build written to after its tests, or broken off",
         "another_record": "dbt's record of another folder, landing or build",
