@@ -21,6 +21,7 @@ FAULTS = {
     },
     "operator": {
         "overwrites": "output named over the data folder, or over a file that is there",
+        "query": "a query of a feed that would write, or run a program",
     },
     "publishing": {
         "touched": "a build written to after its tests, or broken off",
