@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from loaders.demo_data import truth_beside
 from loaders.errors import EventmartError, UsageError
 from loaders.paths import PROJECT, Paths
+from loaders.published import open_published
 
 ANALYSES = PROJECT / "analyses"
 REGISTRY = Path(__file__).with_name("answers.yml")
@@ -91,11 +92,8 @@ def answer_all(paths: Paths, about: str | None) -> tuple[str, int]:
     Raises:
         UsageError: if nothing is published, or nobody says what the data is.
     """
-    served = paths.published / paths.build.name
-    if not served.exists():
-        raise UsageError(f"{served}: nothing is published yet; run: make build")
     questions = read_questions()
-    with duckdb.connect(str(served), read_only=True) as connection:
+    with open_published(paths.published / paths.build.name) as connection:
         return answers(connection, questions, about, may_lack=True), len(questions)
 
 
