@@ -21,6 +21,7 @@ FAULTS = {
     },
     "operator": {
         "overwrites": "output named over the data folder, or over a file that is there",
+        "settings": "settings that lead out of the inbox, or take for ever to match",
         "hostile_file": "another file where the published one should be, a hostile home",
         "query": "a query of a feed that would write, or run a program",
     },
