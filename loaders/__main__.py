@@ -41,10 +41,11 @@ from loaders.outputs import check_place, new_file, whole_file
 from loaders.paths import Paths, require_checkout
 from loaders.progress import Progress
 from loaders.rehearse import rehearse
-from loaders.rejects import Reject, open_rejects, spreadsheet_cell
+from loaders.rejects import Reject, open_rejects
 from loaders.replay import replay as replay_rejects
 from loaders.set_aside import mostly_set_aside, set_aside_line
 from loaders.sources.offer import Offer
+from loaders.spreadsheets import neutral
 from loaders.tell import (
     poll_line,
     printable,
@@ -494,7 +495,7 @@ def rejects(
                 ended = reject.raw[-1:] in b"\r\n"
                 raw_file.write(reject.raw if ended else reject.raw + b"\n")
             if table:
-                table.writerow(spreadsheet_cell(cell) for cell in (*reject[:-1], text))
+                table.writerow(neutral(cell) for cell in (*reject[:-1], text))
             if not export and not sheet and n_found <= limit:
                 name = Path(reject.uri).name
                 label = f"{name}:{reject.member}" if reject.member else name

@@ -24,6 +24,7 @@ SCHEMAS = ("marts", "reports")
 SMALL = 5
 _PERSONAL = "EVENTMART_PERSONAL_COLUMNS"
 _SMALL = "EVENTMART_SMALL_CELLS"
+_FORMULAS = "EVENTMART_CSV_FORMULAS"
 
 
 class Cell(BaseModel):
@@ -67,10 +68,14 @@ class Relation:
 
 @dataclass(frozen=True)
 class Settings:
-    """Whether personal columns are published, and from which count on cells are shown."""
+    """Whether personal columns are published, from which count on cells are shown.
+
+    And whether the exported CSV has what a spreadsheet would run as it is.
+    """
 
     keeps_personal: bool
     least_count: int
+    keeps_formulas: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ def quoted(name: str) -> str:
 
 
 def read_settings() -> Settings:
-    """Read both environment variables.
+    """Read the environment variables.
 
     Raises:
         UsageError: if one makes no sense.
@@ -108,7 +113,10 @@ def read_settings() -> Settings:
     least = os.environ.get(_SMALL) or str(SMALL)
     if not least.isdecimal():
         raise UsageError(f"{_SMALL}: {least!r} is no count")
-    return Settings(personal == "keep", int(least))
+    formulas = os.environ.get(_FORMULAS) or "keep"
+    if formulas not in ("keep", "neutral"):
+        raise UsageError(f"{_FORMULAS}: {formulas!r} is neither keep nor neutral")
+    return Settings(personal == "keep", int(least), formulas == "keep")
 
 
 def read_nodes(manifest: Path) -> list[dict[str, Any]]:
