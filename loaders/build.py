@@ -14,6 +14,7 @@ from loaders import publish as publishing
 from loaders.disclosure import disclose, read_disclosure
 from loaders.errors import UsageError
 from loaders.lock import locked
+from loaders.outputs import whole_file
 from loaders.paths import Paths
 from loaders.progress import Progress
 from loaders.publish import DamagedError
@@ -73,9 +74,9 @@ def build(
         with progress.phase("docs"):
             docs = ("docs", "generate", "--static", "--no-compile")
             run_dbt(paths, progress, *docs, lock=lock)
-            partial = paths.published / ".docs.html"
-            shutil.copyfile(paths.target / "static_index.html", partial)
-            partial.replace(paths.published / "docs.html")
+            page = paths.target / "static_index.html"
+            with page.open("rb") as source, whole_file(paths.published / "docs.html") as to:
+                shutil.copyfileobj(source, to)
     return published
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 # What spreadsheets skip or do not show, before a formula begins.
 _UNSEEN = (
-    "\\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff"
+    "\\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f"
+    "\u205f-\u2064\u3000\ufeff"
 )
 # Full-width and small forms are taken for the plain ones.
 _BEGINS = "=\uff1d\ufe66+\uff0b\ufe62@\uff20\ufe6b\u2212\uff0d\ufe63\\-"

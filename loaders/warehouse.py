@@ -294,7 +294,7 @@ def open_landing(
         EventmartError: if it cannot be opened at all, or the disk is full.
         UsageError: if $EVENTMART_MEMORY_LIMIT is no size.
     """
-    with _full_disk_named(path.parent):
+    with full_disk_named(path.parent, "what had not landed has left no trace"):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not read_only and not path.exists():
             _create(path)
@@ -443,15 +443,20 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
 
 
 @contextmanager
-def _full_disk_named(folder: Path) -> Iterator[None]:
+def full_disk_named(folder: Path, safe: str) -> Iterator[None]:
+    """Name the folder whose disk is full, and what is safe all the same.
+
+    Raises:
+        EventmartError: if the block finds a disk full.
+    """
     try:
         yield
     except (OSError, duckdb.Error) as error:
         if not is_full(error):
             raise
         raise EventmartError(
-            f"{folder}: the disk is full ({error}); what had not landed has left no "
-            "trace; free some space and run it again"
+            f"{folder}: the disk is full ({error}); {safe}; free some space and run it "
+            "again"
         ) from error
 
 

@@ -49,16 +49,18 @@ class Steps:
         place: FrameType | None = frame
         if event.startswith("c_"):
             of = getattr(what, "__module__", None) or type(what.__self__).__module__
-            if of not in SYSTEM and not frame.f_globals["__name__"].startswith("loaders."):
+            if of not in SYSTEM and not frame.f_globals.get("__name__", "").startswith(
+                "loaders."
+            ):
                 return
-            while place and not place.f_globals["__name__"].startswith("loaders."):
+            while place and not place.f_globals.get("__name__", "").startswith("loaders."):
                 place = place.f_back
-        elif not frame.f_globals["__name__"].startswith("loaders."):
+        elif not frame.f_globals.get("__name__", "").startswith("loaders."):
             return
         if place is None:
             return
         if self.trace or self.match:
-            module = place.f_globals["__name__"].removeprefix("loaders.")
+            module = place.f_globals.get("__name__", "").removeprefix("loaders.")
             called = f" > {what.__name__}" if event.startswith("c_") else ""
             line = place.f_lineno
             label = f"{module}.{place.f_code.co_name}{called} {event} line {line}"
