@@ -79,7 +79,7 @@ docs: setup ## Write the docs as one page: target/static_index.html
 	@$(DBT) --quiet docs generate --static
 
 answers: setup ## Write docs/answers.md from the demo that is published.
-	@$(EVENTMART) answers --out docs/answers.md
+	@$(EVENTMART) answers --out docs/answers.md --force
 
 docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1

@@ -6,6 +6,7 @@ interrupted by Ctrl-C or SIGTERM.
 """
 
 import csv
+import io
 import logging
 import re
 import shutil
@@ -17,14 +18,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shlex import quote
 from types import FrameType
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import click
 import duckdb
 
 from loaders import __version__, intake, ledger
 from loaders import publish as publishing
-from loaders.answers import write_answers
+from loaders.answers import answer_all
 from loaders.build import build as build_landed
 from loaders.build import build_as_of, build_redefined, publish_built
 from loaders.coverage import Dates
@@ -36,13 +37,15 @@ from loaders.impact import impact_lines, read_impact
 from loaders.intake import Taken
 from loaders.landing import Warehouse
 from loaders.landing import accept as accept_delivery
+from loaders.outputs import check_place, new_file, whole_file
 from loaders.paths import Paths, require_checkout
 from loaders.progress import Progress
 from loaders.rehearse import rehearse
-from loaders.rejects import Reject, open_rejects, spreadsheet_cell
+from loaders.rejects import Reject, open_rejects
 from loaders.replay import replay as replay_rejects
 from loaders.set_aside import mostly_set_aside, set_aside_line
 from loaders.sources.offer import Offer
+from loaders.spreadsheets import neutral
 from loaders.tell import (
     poll_line,
     printable,
@@ -152,6 +155,7 @@ covering = click.option(
     "the window: outside of them its absences mean nothing.",
     callback=lambda _context, _option, dates: _dates_covered(dates),
 )
+forcing = click.option("--force", is_flag=True, help="Replace a file that is there.")
 
 
 @main.command()
@@ -445,15 +449,16 @@ def status(settings: Settings) -> None:
 @click.option("--limit", default=20, show_default=True, help="How many to list.")
 @click.option(
     "--export",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Write the raw bytes of all of them to a file, in order.",
 )
 @click.option(
     "--sheet",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Write all of them with place and reason to a CSV for a spreadsheet; what it "
     "would take for a formula gets a ' in front.",
 )
+@forcing
 @waits
 @click.pass_obj
 def rejects(
@@ -463,18 +468,26 @@ def rejects(
     limit: int,
     export: Path | None,
     sheet: Path | None,
+    force: bool,
 ) -> None:
     """List rejected records, but for those replayed: where they stand, why, raw text."""
     paths, _ = settings
+    if export and sheet and export.resolve() == sheet.resolve():
+        raise UsageError(f"{export}: --export and --sheet need a file each")
     n_found = 0
     with _reading(paths) as landing, ExitStack() as files:
-        raw_file = files.enter_context(export.open("wb")) if export else None
-        table = (
-            csv.writer(files.enter_context(sheet.open("w", newline="", encoding="utf-8")))
-            if sheet
-            else None
-        )
-        if table:
+
+        def opened(file: Path) -> IO[bytes]:
+            # What was refused may be personal.
+            new = new_file(paths, file, force=force, mode=0o600)
+            return files.enter_context(new)
+
+        raw_file = opened(export) if export else None
+        table = None
+        if sheet:
+            text_file = io.TextIOWrapper(opened(sheet), "utf-8", newline="")
+            files.callback(text_file.detach)
+            table = csv.writer(text_file)
             table.writerow(["delivery", *Reject._fields[1:-1], "text"])
         for n_found, reject in enumerate(open_rejects(landing, feed_name, delivery), 1):
             text = reject.raw.rstrip(b"\r\n").decode("utf-8", "backslashreplace")
@@ -482,7 +495,7 @@ def rejects(
                 ended = reject.raw[-1:] in b"\r\n"
                 raw_file.write(reject.raw if ended else reject.raw + b"\n")
             if table:
-                table.writerow(spreadsheet_cell(cell) for cell in (*reject[:-1], text))
+                table.writerow(neutral(cell) for cell in (*reject[:-1], text))
             if not export and not sheet and n_found <= limit:
                 name = Path(reject.uri).name
                 label = f"{name}:{reject.member}" if reject.member else name
@@ -521,6 +534,7 @@ def trace(settings: Settings, key: str) -> None:
     help="Where to write it; the inbox by default.",
 )
 @click.option("--if-missing", is_flag=True, help="Do nothing if the inbox has files.")
+@click.option("--force", is_flag=True, help="Remove also files that are not of the demo.")
 @click.pass_obj
 def demo(
     settings: Settings,
@@ -528,6 +542,7 @@ def demo(
     seed: int,
     out: Path | None,
     if_missing: bool,
+    force: bool,
 ) -> None:
     """Write synthetic deliveries in the real formats, with the real faults."""
     # Numpy is needed here only, and takes a while to import.
@@ -541,7 +556,9 @@ def demo(
     out = out or paths.inbox
     if if_missing and out.exists() and any(out.iterdir()):
         return
-    generate(out, scale, seed, lambda message: logging.getLogger("demo").info(message))
+    check_place(paths, out)
+    log = logging.getLogger("demo")
+    generate(out, scale, seed, lambda message: log.info(message), force=force)
     click.echo(f"synthetic deliveries (scale {scale:g}, seed {seed}) in {out}")
 
 
@@ -565,18 +582,25 @@ def publish_build(settings: Settings, run_results: Path | None) -> None:
 @main.command("answers")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=click.Path(path_type=Path),
     help="The file to write; by default answers.md in the data folder.",
 )
 @click.option("--about", help="What data it is, unless it is the demo.")
+@forcing
 @click.pass_obj
-def write_all_answers(settings: Settings, out: Path | None, about: str | None) -> None:
+def write_all_answers(
+    settings: Settings, out: Path | None, about: str | None, force: bool
+) -> None:
     """Answer the questions of loaders/answers.yml from what is published."""
     require_checkout("answering")
     paths, _ = settings
-    out = out or paths.data / "answers.md"
-    n_questions = write_answers(paths, out, about)
-    click.echo(f"{n_questions} questions answered in {out}")
+    if out:
+        check_place(paths, out, force=force)
+    text, n_questions = answer_all(paths, about)
+    own = paths.data / "answers.md"
+    with new_file(paths, out, force=force) if out else whole_file(own) as file:
+        file.write(text.encode())
+    click.echo(f"{n_questions} questions answered in {out or own}")
 
 
 @main.command()

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from loaders.demo_data import truth_beside
 from loaders.errors import EventmartError, UsageError
 from loaders.paths import PROJECT, Paths
+from loaders.published import open_published
 
 ANALYSES = PROJECT / "analyses"
 REGISTRY = Path(__file__).with_name("answers.yml")
@@ -78,30 +79,22 @@ def read_questions(registry: Path = REGISTRY) -> list[Question]:
         raise EventmartError(f"{registry}: {error}") from error
 
 
-def write_answers(paths: Paths, file: Path, about: str | None) -> int:
-    """Answer all questions from what is published, in a file of Markdown.
+def answer_all(paths: Paths, about: str | None) -> tuple[str, int]:
+    """Answer all questions from what is published.
 
     Args:
         paths: the data folder.
-        file: the file to write.
         about: what data it is; of the demo it is known.
 
     Returns:
-        How many questions it answers.
+        The answers, as Markdown, and how many there are.
 
     Raises:
         UsageError: if nothing is published, or nobody says what the data is.
     """
-    served = paths.published / paths.build.name
-    if not served.exists():
-        raise UsageError(f"{served}: nothing is published yet; run: make build")
     questions = read_questions()
-    with duckdb.connect(str(served), read_only=True) as connection:
-        text = answers(connection, questions, about, may_lack=True)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(text)
-    partial.replace(file)
-    return len(questions)
+    with open_published(paths.published / paths.build.name) as connection:
+        return answers(connection, questions, about, may_lack=True), len(questions)
 
 
 def answers(

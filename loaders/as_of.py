@@ -1,6 +1,6 @@
 """The date that a delivery speaks for: its as-of."""
 
-import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
+from loaders.patterns import search
 from loaders.times import clock_time, utc_time
 from loaders.unread import known_formats, unread_times
 
@@ -21,13 +22,10 @@ def stated_as_of(
     """The as-of given by the caller or by the name of the member or file, if one is."""
     if given:
         return given, "given"
-    for name in (entry.member or "", entry.uri):
-        found = re.search(feed.as_of.file_name or r"(?!)", Path(name).name)
-        if found:
-            try:
-                return datetime.fromisoformat(found.group(1)), "file_name"
-            except ValueError:
-                continue
+    for name in (entry.member or "", entry.uri) if feed.as_of.file_name else ():
+        (text,) = search(feed.as_of.file_name or "", Path(name).name).values()
+        with suppress(ValueError):
+            return datetime.fromisoformat(text), "file_name"
     return None, None
 
 

@@ -1,6 +1,7 @@
 """Build what has landed, test and publish it with its docs: dbt, and then our own part."""
 
 import logging
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from loaders import publish as publishing
 from loaders.disclosure import disclose, read_disclosure, read_settings
 from loaders.errors import UsageError
 from loaders.lock import locked
-from loaders.modes import show
+from loaders.outputs import whole_file
 from loaders.paths import Paths
 from loaders.progress import Progress
 from loaders.publish import DamagedError
@@ -74,10 +75,10 @@ def build(
         with progress.phase("docs"):
             docs = ("docs", "generate", "--static", "--no-compile")
             run_dbt(paths, progress, *docs, lock=lock)
-            partial = paths.published / ".docs.html"
-            shutil.copyfile(paths.target / "static_index.html", partial)
-            show(partial, read_settings().mask)
-            partial.replace(paths.published / "docs.html")
+            page = paths.target / "static_index.html"
+            with page.open("rb") as source, whole_file(paths.published / "docs.html") as to:
+                shutil.copyfileobj(source, to)
+                os.fchmod(to.fileno(), 0o666 & ~read_settings().mask)
     return published
 
 

@@ -1,7 +1,6 @@
 """What a delivery covers: the event dates of which its absences speak."""
 
 import calendar
-import re
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from loaders.errors import DeliveryHeldError, UsageError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
+from loaders.patterns import search
 from loaders.times import clock_time
 
 Dates = tuple[date, date]
@@ -31,8 +31,7 @@ def state_coverage(feed: Feed, entry: Entry, given: Dates | None) -> None:
     if not given and feed.covers.file_name:
         source = "file_name"
         for name in (entry.member or "", entry.uri):
-            found = re.search(feed.covers.file_name, Path(name).name)
-            given = given or (dates_of(found.groupdict()) if found else None)
+            given = given or dates_of(search(feed.covers.file_name, Path(name).name))
     if given:
         entry.covers_from, entry.covers_to = given
         entry.covers_source = source

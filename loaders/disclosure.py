@@ -26,6 +26,7 @@ SMALL = 5
 _PERSONAL = "EVENTMART_PERSONAL_COLUMNS"
 _SMALL = "EVENTMART_SMALL_CELLS"
 _READERS = "EVENTMART_READERS"
+_FORMULAS = "EVENTMART_CSV_FORMULAS"
 
 
 class Figure(BaseModel):
@@ -101,11 +102,13 @@ class Settings:
         keeps_personal: whether personal columns are.
         least_count: from which count on cells are shown.
         readers: who may read it, one of `READERS`; None if the umask says so.
+        keeps_formulas: whether exported CSV has what a spreadsheet would run as it is.
     """
 
     keeps_personal: bool
     least_count: int
     readers: str | None = None
+    keeps_formulas: bool = True
 
     @property
     def mask(self) -> int:
@@ -153,7 +156,10 @@ def read_settings() -> Settings:
     readers = os.environ.get(_READERS) or None
     if readers and readers not in READERS:
         raise UsageError(f"{_READERS}: {readers!r} is none of {', '.join(READERS)}")
-    return Settings(personal == "keep", int(least), readers)
+    formulas = os.environ.get(_FORMULAS) or "keep"
+    if formulas not in ("keep", "neutral"):
+        raise UsageError(f"{_FORMULAS}: {formulas!r} is neither keep nor neutral")
+    return Settings(personal == "keep", int(least), readers, formulas == "keep")
 
 
 def read_nodes(manifest: Path) -> list[dict[str, Any]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 
 from loaders import joint
-from loaders.disclosure import Cell, Disclosure, Relation, quoted
+from loaders.disclosure import Cell, Disclosure, Relation, Settings, quoted
 from loaders.parse import literal
 from loaders.paths import sync
+from loaders.spreadsheets import formulas_sql, neutral_sql
 
 MARKER = "is_suppressed"
 # RFC 4180; dates and times as in ISO 8601.
@@ -24,13 +25,17 @@ _PARQUET = "format parquet, compression zstd"
 
 @dataclass(frozen=True)
 class Export:
-    """One exported file: what it holds, and its checksum."""
+    """One exported file: what it holds, and its checksum.
+
+    Of a CSV also how many of its cells a spreadsheet would run as formulas.
+    """
 
     file: str
     report: str
     description: str
     n_rows: int
     n_suppressed: int | None
+    n_formulas: int
     n_bytes: int
     sha256: str
 
@@ -45,16 +50,19 @@ def write_exports(file: Path, folder: Path, disclosure: Disclosure, number: int)
         number: the version's number.
     """
     folder.mkdir()
-    least = disclosure.settings.least_count
+    settings = disclosure.settings
     reports = [one for one in disclosure.relations if one.schema == "reports"]
     with duckdb.connect(str(file), read_only=True) as connection:
-        hide_cells(connection, reports, least)
+        hide_cells(connection, reports, settings.least_count)
         exports = [
-            export for report in reports for export in _write(connection, report, folder)
+            export
+            for report in reports
+            for export in _write(connection, report, folder, settings)
         ]
     listed = {
         "version": number,
-        "least_count": least,
+        "least_count": settings.least_count,
+        "csv_formulas": "keep" if settings.keeps_formulas else "neutral",
         "files": [asdict(export) for export in exports],
     }
     contents = folder / "contents.json"
@@ -156,17 +164,31 @@ def _hide_next(
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, report: Relation, folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    report: Relation,
+    folder: Path,
+    settings: Settings,
 ) -> list[Export]:
     export(connection, report)
+    types = connection.execute("select column_name, column_type from (describe export)")
+    texts = [quoted(name) for name, kind in types.fetchall() if kind == "VARCHAR"]
     n_suppressed = f"count(*) filter (where {MARKER})" if report.cell else "null"
-    ((n_rows, n_small),) = connection.execute(
-        f"select count(*), {n_suppressed} from export"  # noqa: S608
+    ((n_rows, n_small, n_formulas),) = connection.execute(
+        f"select count(*), {n_suppressed}, "  # noqa: S608
+        f"coalesce(sum({formulas_sql(texts)}), 0) from export"
     ).fetchall()
+    source = "export"
+    if n_formulas and not settings.keeps_formulas:
+        shown = ", ".join(f"{neutral_sql(name)} as {name}" for name in texts)
+        source = f"(select * replace ({shown}) from export)"  # noqa: S608
+        n_formulas = 0
     exports = []
-    for suffix, options in (("csv", _CSV), ("parquet", _PARQUET)):
+    for suffix, of, n_run, options in (
+        ("csv", source, int(n_formulas), _CSV),
+        ("parquet", "export", 0, _PARQUET),
+    ):
         file = folder / f"{report.name}.{suffix}"
-        connection.execute(f"copy export to {literal(str(file))} ({options})")
+        connection.execute(f"copy {of} to {literal(str(file))} ({options})")
         sync(file)
         data = file.read_bytes()
         exports.append(
@@ -176,6 +198,7 @@ def _write(
                 report.description,
                 n_rows,
                 n_small,
+                n_run,
                 len(data),
                 hashlib.sha256(data).hexdigest(),
             )

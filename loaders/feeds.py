@@ -1,6 +1,5 @@
 """Feed settings: `feeds.yml`, validated."""
 
-import re
 import unicodedata
 from collections.abc import Hashable, Sequence
 from datetime import date, datetime, timedelta
@@ -20,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from loaders import patterns
 from loaders.errors import UsageError
 from loaders.sources import address
 
@@ -109,11 +109,8 @@ class AsOf(Settings):
     @field_validator("file_name")
     @classmethod
     def _one_group(cls, pattern: str | None) -> str | None:
-        try:
-            if pattern is not None and re.compile(pattern).groups != 1:
-                raise ValueError("needs one group: the date")
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
+        if pattern is not None and len(patterns.groups(pattern)) != 1:
+            raise ValueError("needs one group: the date")
         return pattern
 
 
@@ -134,10 +131,8 @@ class Covers(Settings):
     @field_validator("file_name")
     @classmethod
     def _groups(cls, pattern: str | None) -> str | None:
-        try:
-            groups = set(re.compile(pattern or "").groupindex)
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
+        found = patterns.groups(pattern or "")
+        groups = {name for name in found if not name.isdecimal()}
         parts = groups - {"year"}
         is_part = "year" in groups and len(parts) <= 1
         is_part = is_part and parts <= {"month", "quarter", "half"}
@@ -245,6 +240,22 @@ class Feed(Settings):
     max_damaged_share: float = Field(default=0.05, ge=0, le=1)
     foreign: tuple[Name, ...] = ()
     columns: dict[Name, Column] = Field(min_length=1)
+
+    @field_validator("sources")
+    @classmethod
+    def _below_the_inbox(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        for source in sources:
+            if not address.scheme(source):
+                patterns.check_glob(source)
+        return sources
+
+    @field_validator("member")
+    @classmethod
+    def _a_name(cls, member: str) -> str:
+        if "/" in member:
+            raise ValueError("is matched against names without their folders: *.csv")
+        patterns.check_glob(member)
+        return member
 
     @field_validator("zone")
     @classmethod

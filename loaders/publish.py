@@ -54,7 +54,7 @@ from loaders.tested import (
     is_as_noted,
     read_last_run,
 )
-from loaders.warehouse import holder, open_landing
+from loaders.warehouse import full_disk_named, holder, open_landing
 
 _log = logging.getLogger(__name__)
 # Kept are so many versions, and the last one of each day of so many days.
@@ -129,7 +129,10 @@ def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, boo
             version = current_version(paths)
             is_new = not (is_sound and version and version.content == made.content)
             if version is None or is_new:
-                version = _unserved(paths, made) or _copy(paths, made, disclosure)
+                with full_disk_named(
+                    paths.published, "nothing was published, readers see what they saw"
+                ):
+                    version = _unserved(paths, made) or _copy(paths, made, disclosure)
             if is_new:
                 _serve(paths, version.number)
             _expire(paths, n_days)
@@ -346,13 +349,29 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     partial.parent.mkdir(exist_ok=True)
     # Nobody else reads what is not stripped yet.
     partial.mkdir(0o700)
-    sync(paths.published)
-    file = partial / paths.build.name
+    try:
+        sync(paths.published)
+        version = _write_version(paths, partial, number, made, disclosure)
+        partial.rename(folder)
+    except BaseException:
+        # A full disk is to have room again at once: the next landing may come before the
+        # next publish, which would clear it away.
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    sync(folder.parent)
+    return version
+
+
+def _write_version(
+    paths: Paths, folder: Path, number: int, made: Made, disclosure: Disclosure
+) -> Version:
+    """Write all of a version, and wait until it would outlast a power cut."""
+    file = folder / paths.build.name
     shutil.copyfile(paths.build, file)
     strip(file)
     disclose(file, paths.intermediate, disclosure)
     sync(file)
-    write_exports(file, partial / EXPORTS, disclosure, number)
+    write_exports(file, folder / EXPORTS, disclosure, number)
     version = Version(
         number,
         sha256_of(file),
@@ -362,13 +381,11 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
         made.delivery_seq,
         made.change_seq,
     )
-    manifest = partial / "manifest.json"
+    manifest = folder / "manifest.json"
     manifest.write_text(json.dumps(asdict(version), indent=2) + "\n")
     sync(manifest)
-    show(partial, disclosure.settings.mask)
-    sync(partial)
-    partial.rename(folder)
-    sync(folder.parent)
+    show(folder, disclosure.settings.mask)
+    sync(folder)
     return version
 
 
@@ -440,7 +457,8 @@ def _mend(paths: Paths) -> None:
     for pattern in (".*.partial", ".*.expired"):
         for left in (paths.published / "versions").glob(pattern):
             shutil.rmtree(left)
-    (paths.published / f".{paths.build.name}.fresh").unlink(missing_ok=True)
+    for left in paths.published.glob(".eventmart*"):
+        left.unlink()
     _serve_exports(paths)
     _note_serving(paths)
 

@@ -11,10 +11,20 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import duckdb
+
 from loaders.errors import UsageError
 from loaders.paths import Paths
 
 EXPORTS = "exports"
+# What lies where a published file should be may be anybody's: what its views and macros
+# ask for, beyond itself, is refused.
+_BY_ITSELF: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "lock_configuration": True,
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,17 @@ class Serving:
     number: int
     since: datetime
     until: datetime | None
+
+
+def open_published(file: Path) -> duckdb.DuckDBPyConnection:
+    """Open a published file to read it, and nothing else.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if not file.exists():
+        raise UsageError(f"{file}: nothing is published yet; run: make build")
+    return duckdb.connect(str(file), read_only=True, config=_BY_ITSELF)
 
 
 def numbers(paths: Paths) -> list[int]:

@@ -54,9 +54,3 @@ def open_rejects(
     )
     while rows := found.fetchmany(1000):
         yield from map(Reject._make, rows)
-
-
-def spreadsheet_cell(value: object) -> object:
-    """A value that a spreadsheet shows and does not run: a `'` before `= + - @`."""
-    is_formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{value}" if is_formula else value

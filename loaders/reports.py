@@ -4,16 +4,30 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import duckdb
+from pydantic import TypeAdapter, ValidationError
+
+from loaders.errors import EventmartError
+from loaders.published import open_published
 
 Row = TypeVar("Row", bound=NamedTuple)
 
 
 def read_report(file: Path, report: str, row: type[Row], order: str) -> list[Row]:
-    """The rows of a published file's report; none if it is older than that report."""
+    """The rows of a published file's report; none if it is older than that report.
+
+    Raises:
+        EventmartError: if they are not what this version of the report holds.
+    """
     query = f"select {', '.join(row._fields)} from reports.{report} order by {order}"  # noqa: S608
-    with duckdb.connect(str(file), read_only=True) as connection:
+    with open_published(file) as connection:
         try:
             rows = connection.execute(query).fetchall()
         except duckdb.CatalogException:
             return []
-    return [row._make(values) for values in rows]
+    try:
+        return TypeAdapter(list[row]).validate_python(rows)  # type: ignore[valid-type]
+    except ValidationError as error:
+        raise EventmartError(
+            f"{file}: reports.{report} holds something else than a build writes; "
+            "run: make build"
+        ) from error

@@ -5,12 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
-import duckdb
-
+from loaders.disclosure import quoted
 from loaders.drops import kept, restore
 from loaders.errors import EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.paths import Paths
+from loaders.published import open_published
 from loaders.read import record_at
 from loaders.warehouse import open_landing
 
@@ -61,7 +61,7 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
     feed, uri, member, sha256, encoding, header = row
     text = None
     drop = kept(paths.drops, sha256)
-    if drop and feeds[feed].format == "csv":
+    if drop and feed in feeds and feeds[feed].format == "csv":
         with TemporaryDirectory() as folder:
             plain = restore(drop, Path(folder) / "plain")
             delimiter = feeds[feed].delimiter
@@ -70,11 +70,9 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
 
 
 def _find(published: Path, key: UUID) -> tuple[str, int, int]:
-    if not published.exists():
-        raise UsageError(f"{published}: nothing is published yet; run: make build")
-    with duckdb.connect(str(published), read_only=True) as connection:
-        # A fact's own key is its first column; the names come from our own models. Views
-        # of facts hold nothing that these do not.
+    with open_published(published) as connection:
+        # A fact's own key is its first column. Views of facts hold nothing that these do
+        # not.
         facts = connection.execute(
             """
             select keys.table_name, keys.column_name
@@ -92,8 +90,8 @@ def _find(published: Path, key: UUID) -> tuple[str, int, int]:
         ).fetchall()
         for fact, column in facts:
             row = connection.execute(
-                f'select _delivery_seq, _line from marts."{fact}" '  # noqa: S608
-                f'where "{column}" = ?',
+                f"select _delivery_seq, _line from marts.{quoted(fact)} "  # noqa: S608
+                f"where {quoted(column)} = ?",
                 [key],
             ).fetchone()
             if row:

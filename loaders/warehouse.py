@@ -311,7 +311,8 @@ def open_landing(
         EventmartError: if it cannot be opened at all, or the disk is full.
         UsageError: if $EVENTMART_MEMORY_LIMIT is no size.
     """
-    with _full_disk_named(path.parent), _private_folder(path.parent):
+    kept = "what had not landed has left no trace"
+    with full_disk_named(path.parent, kept), _private_folder(path.parent):
         if not read_only and not path.exists():
             _create(path)
         connection = _connect(path, read_only, time.monotonic() + patience)
@@ -469,15 +470,20 @@ def _private_folder(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _full_disk_named(folder: Path) -> Iterator[None]:
+def full_disk_named(folder: Path, safe: str) -> Iterator[None]:
+    """Name the folder whose disk is full, and what is safe all the same.
+
+    Raises:
+        EventmartError: if the block finds a disk full.
+    """
     try:
         yield
     except (OSError, duckdb.Error) as error:
         if not is_full(error):
             raise
         raise EventmartError(
-            f"{folder}: the disk is full ({error}); what had not landed has left no "
-            "trace; free some space and run it again"
+            f"{folder}: the disk is full ({error}); {safe}; free some space and run it "
+            "again"
         ) from error
 
 

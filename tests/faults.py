@@ -19,6 +19,12 @@ FAULTS = {
         "sigterm": "Ctrl-C or SIGTERM",
         "kept_until_committed": "a crash between commit and clean-up",
     },
+    "operator": {
+        "overwrites": "output named over the data folder, or over a file that is there",
+        "settings": "settings that lead out of the inbox, or take for ever to match",
+        "hostile_file": "another file where the published one should be, a hostile home",
+        "query": "a query of a feed that would write, or run a program",
+    },
     "publishing": {
         "touched": "a build written to after its tests, or broken off",
         "another_record": "dbt's record of another folder, landing or build",
@@ -127,3 +133,10 @@ FAULTS = {
     },
 }
 IDS = {f"{group}.{name}": text for group, of in FAULTS.items() for name, text in of.items()}
+# Groups that somebody may cause on purpose, and single ones: the table of SECURITY.md.
+THREATS = (
+    *("archive", "hostile", "operator", "publishing"),
+    *("process.kill", "process.disk_full", "process.memory_limit", "process.damaged"),
+    *("process.reader_during_publish", "delivery.http_truncated", "delivery.http_retry"),
+    *("delivery.odd_name", "delivery.unforeseen", "delivery.demo", "text.huge"),
+)

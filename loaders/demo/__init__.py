@@ -4,6 +4,7 @@ Nothing in them is a record of anybody: counts follow what was published, all el
 drawn at random from a seed. Scale 1 is as large as the published files.
 """
 
+import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ def generate(
     scale: float = 0.02,
     seed: int = 1,
     progress: Callable[[str], None] | None = None,
+    *,
+    force: bool = False,
 ) -> Truth:
     """Write a demo set: the files of six feeds, and what is true of them.
 
@@ -38,13 +41,14 @@ def generate(
         scale: 1 is the size of the published files; from 0.001 to 1000.
         seed: where everything comes from that was not published.
         progress: told what is being written.
+        force: whether files that somebody put into an earlier demo set are removed with it.
 
     Raises:
         UsageError: for a scale out of range, or a folder that holds something else.
     """
     if not 0.001 <= scale <= 1000:
         raise UsageError(f"scale {scale:g}: must be between 0.001 and 1000")
-    _refuse_other_content(out)
+    _refuse_other_content(out, force)
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = out.with_name(f".{out.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
@@ -89,10 +93,25 @@ def _tiles(scale: float) -> list[float]:
     return [1.0] * whole + ([rest] if rest else [])
 
 
-def _refuse_other_content(out: Path) -> None:
-    if out.exists() and not out.is_dir():
+def _refuse_other_content(out: Path, force: bool) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
         raise UsageError(f"{out}: is a file; name a folder for the demo set")
-    if out.exists() and any(out.iterdir()) and not (out / TRUTH_FILE).exists():
+    if not any(out.iterdir()):
+        return
+    try:
+        truth = json.loads((out / TRUTH_FILE).read_text(encoding="utf-8"))
+        written = {TRUTH_FILE, *(delivery["file"] for delivery in truth["deliveries"])}
+    except (OSError, ValueError, LookupError, TypeError):
         raise UsageError(
             f"{out}: holds files that are no demo set; name another folder or empty it"
+        ) from None
+    found = (p for p in sorted(out.rglob("*")) if p.is_symlink() or not p.is_dir())
+    others = [name for p in found if (name := str(p.relative_to(out))) not in written]
+    if others and not force:
+        raise UsageError(
+            f"{out}: holds {len(others)} files that are not of its demo set, such as "
+            f"{others[0]}; nothing was changed; move them away, name another folder, or "
+            "have them removed with --force"
         )

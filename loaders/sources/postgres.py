@@ -48,6 +48,7 @@ def _copy(
     """
     from psycopg import sql
 
+    _check_is_one_query(connection, query)
     # Only feeds.yml writes SQL here; values are quoted by the driver. A comment at the
     # end of the query must not swallow what follows.
     found = sql.SQL("(select * from ({}\n) as found) as found").format(sql.SQL(query.sql))
@@ -95,6 +96,24 @@ def _copy(
         for chunk in rows:
             target.write(chunk)
     return stamp
+
+
+def _check_is_one_query(connection: "Connection", query: Query) -> None:
+    """Check that a query is one statement by itself, before it is put into others.
+
+    The server prepares no more than one. What closes our brackets, ends the read-only
+    transaction and goes on is none, and what is one cannot get out of brackets: there it
+    can only be a query.
+
+    Raises:
+        psycopg.Error: with what the server says.
+    """
+    import psycopg
+    from psycopg.pq import ExecStatus
+
+    result = connection.pgconn.prepare(b"", query.sql.encode())
+    if result.status != ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(result)
 
 
 @contextmanager

@@ -437,7 +437,7 @@ def test_a_sheet_of_rejects_runs_nothing_and_the_raw_export_changes_nothing(
     with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["text"] for row in rows] == [
-        *("'=1+1,a", "'+2", "'-3,\u00e9", "'@sum(1)", "'\t=4", "plain,5", "x,=6")
+        *("'=1+1,a", "'+2", "'-3,\u00e9", "'@sum(1)", "\t'=4", "plain,5", "x,=6")
     ]
     assert [row["line"] for row in rows] == ["4", "5", "6", "7", "8", "9", "10"]
     assert {row["reason"] for row in rows} == {"too_few_fields"}

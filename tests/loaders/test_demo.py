@@ -132,7 +132,7 @@ def test_the_truth_file_says_what_generate_returned(demo: tuple[Path, Truth]) ->
 def test_a_set_replaces_an_older_one(tmp_path: Path) -> None:
     generate(tmp_path / "set", 0.001, seed=2)
     (tmp_path / "set" / "purchases" / "left_over.csv").touch()
-    generate(tmp_path / "set", 0.001)
+    generate(tmp_path / "set", 0.001, force=True)
     generate(tmp_path / "fresh", 0.001)
     assert hashes(tmp_path / "set") == hashes(tmp_path / "fresh")
 

@@ -507,6 +507,43 @@ def test_the_list_of_exports_says_what_they_are(
         assert one["description"] == f"One row per {one['report']}."
 
 
+@pytest.mark.fault("hostile.formula")
+def test_formulas_are_told_and_left_or_made_neutral_as_a_setting_says(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = ["=1+1", "\uff20SUM(1)", "a;=1", "plain"]
+    with duckdb.connect(str(paths.build)) as connection:
+        connection.execute("delete from reports.rpt_texts")
+        connection.executemany(
+            "insert into reports.rpt_texts (text, ratio) values (?, -0.5)",
+            [[text] for text in hostile],
+        )
+    note_run(paths.build)
+
+    def said() -> tuple[str, int, int]:
+        listed = contents(paths)
+        n_formulas = {one["file"]: one["n_formulas"] for one in listed["files"]}
+        texts = n_formulas["rpt_texts.csv"], n_formulas["rpt_texts.parquet"]
+        assert n_formulas["rpt_cells.csv"] == 0
+        return listed["csv_formulas"], *texts
+
+    def texts(suffix: str) -> set[str]:
+        with duckdb.connect() as connection:
+            file = exported(paths, f"rpt_texts.{suffix}")
+            found = connection.execute(f"select text, ratio from '{file}'").fetchall()
+        assert {ratio for _, ratio in found} == {-0.5}
+        return {text for text, _ in found}
+
+    publish(paths, results())
+    assert said() == ("keep", 3, 0)
+    assert texts("csv") == texts("parquet") == {*hostile}
+    monkeypatch.setenv("EVENTMART_CSV_FORMULAS", "neutral")
+    publish(paths, results())
+    assert said() == ("neutral", 0, 0)
+    assert texts("csv") == {"'=1+1", "'\uff20SUM(1)", "a;'=1", "plain"}
+    assert texts("parquet") == {*hostile}
+
+
 @pytest.mark.parametrize("setting", ["drop", "keep"])
 def test_personal_columns_are_published_only_if_a_setting_says_so(
     paths: Paths,
@@ -571,6 +608,7 @@ def test_what_is_built_apart_alone_is_news_too(
     [
         ("EVENTMART_SMALL_CELLS", "-1", "EVENTMART_SMALL_CELLS: '-1' is no count"),
         ("EVENTMART_PERSONAL_COLUMNS", "yes", "'yes' is neither drop nor keep"),
+        ("EVENTMART_CSV_FORMULAS", "no", "'no' is neither keep nor neutral"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_before_anything_happens(

@@ -1,5 +1,6 @@
 """Publishing: readers see a whole, tested build, or the one before it."""
 
+import errno
 import json
 import os
 import shutil
@@ -366,6 +367,46 @@ def test_a_crash_leaves_the_version_before_or_the_new_one(
     current = current_version(paths)
     assert current
     assert current == versions(paths)[-1]
+
+
+FULL = {
+    "system": OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+    "quota": OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)),
+    "database": duckdb.IOException('Could not write file "x": No space left on device'),
+}
+
+
+@pytest.mark.fault("process.disk_full")
+@pytest.mark.parametrize("error", FULL.values(), ids=FULL)
+@pytest.mark.parametrize(
+    "step", ["strip", "disclose", "write_exports", "sha256_of", "asdict", "sync"]
+)
+def test_a_disk_that_is_full_has_room_again_and_serves_what_it_served(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    error: Exception,
+) -> None:
+    run_results = results()
+    build(paths, "one")
+    publish(paths, run_results)
+    build(paths, "two")
+    before = sorted(paths.published.rglob("*"))
+
+    def full(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, step, full)
+        with pytest.raises(EventmartError, match=r"the disk is full .* nothing was publis"):
+            publish(paths, run_results)
+    assert sorted(paths.published.rglob("*")) == [
+        path for path in before if path.name != ".tested-inputs"
+    ]
+    assert content(served(paths)) == "one"
+    assert publish(paths, run_results)[1]
+    assert content(served(paths)) == "two"
 
 
 def test_unit_tests_may_be_left_out(paths: Paths, results: Callable[..., Path]) -> None:

@@ -411,3 +411,88 @@ def test_a_query_is_no_data() -> None:
     }
     assert len(uris) == 4
     assert not any("select" in uri for uri in uris)
+
+
+CLOSED = "select 1 as a) as found) as found; "
+OPENED = "; select 1 from (select * from (select 1 as a"
+WRITES = "commit; begin read write; delete from sales; commit; begin"
+PROGRAM = (
+    "commit; begin read write; copy (select 1) to program 'touch {file}'; commit; begin"
+)
+NOT_ONE_QUERY = {
+    "writes": f"{CLOSED}{WRITES}{OPENED}",
+    "runs": f"{CLOSED}{PROGRAM}{OPENED}",
+    "runs_at_once": "select 1 as a) as x) as found) to program 'touch {file}'; "
+    "copy (select * from (select * from (select 1 as a",
+    "closes_one": "select 1 as a) as x, lateral (select 2 as b",
+    "two": f"select 1 as a; {WRITES}; select 2 as a",
+    "rolls_back": "rollback; delete from sales; select 1 as a",
+    "comment": f"select 1 as a /* ) as found) as found; {WRITES} */; select 1 as a",
+    "open_comment": "select 1 as a /*",
+    "open_quote": "select 'x as a",
+    "open_dollar": "select $x$ as a",
+    "is_none": "-- nothing",
+    "delete": "delete from sales returning a",
+    "delete_within": "with gone as (delete from sales returning a) select a from gone",
+    "into": "select 1 as a into pwned",
+    "copy": "copy sales to program 'touch {file}'",
+    "do": "do $$ begin delete from sales; commit; end $$",
+    "call": "call wipe()",
+    "function": "select wiped() as a",
+    "sequence": "select nextval('numbers') as a",
+    "settings": "select set_config('transaction_read_only', 'off', false)::text as a",
+    "explain": "explain analyze delete from sales",
+    "prepare": "prepare wipe as delete from sales",
+}
+
+
+@pytest.mark.fault("operator.query")
+@pytest.mark.parametrize("sql", NOT_ONE_QUERY.values(), ids=NOT_ONE_QUERY)
+def test_a_query_can_only_read(
+    lab: Labs, database: psycopg.Connection, server: str, sql: str
+) -> None:
+    # In the server's own folder, so that it may write there.
+    file = Path(server.split()[0].removeprefix("host=")) / "pwned"
+    database.execute("create sequence if not exists numbers")
+    database.execute(
+        "create or replace function wiped() returns int language sql as "
+        "'delete from sales; select 1'"
+    )
+    database.execute(
+        "create or replace procedure wipe() language sql as 'delete from sales'"
+    )
+    insert(database, (1, "x", None))
+    reason, detail = refusal(lab(), sql=sql.format(file=file))
+    assert reason == "postgres_failed", detail
+    assert database.execute("select a, b from sales").fetchall() == [(1, "x")]
+    assert not file.exists()
+    assert database.execute("select to_regclass('pwned')").fetchone() == (None,)
+    ((is_called,),) = database.execute("select is_called from numbers").fetchall()
+    assert is_called is False
+
+
+QUERIES = {
+    "plain": "select * from sales",
+    "comment": "select * from sales -- all of it",
+    "brackets": "(select * from sales)",
+    "common": "with found as (select * from sales) select * from found",
+    "union": "select a, b, c from sales where a = 1 union all select a, b, c from sales "
+    "where a = 2",
+    "percent": "select a, '100 %s' as b, c from sales",
+    "dollar": "select a, $x$) as found; commit$x$ as b, c from sales",
+    "table": "table sales",
+    "values": "values (1, 'x', null), (2, 'y', null)",
+}
+
+
+@pytest.mark.parametrize("sql", QUERIES.values(), ids=QUERIES)
+def test_whatever_is_one_query_is_asked(
+    lab: Labs, database: psycopg.Connection, sql: str
+) -> None:
+    insert(database, (1, "x", None), (2, "y", None))
+    cursor = "column1" if sql.startswith("values") else "a"
+    names = ("column1", "column2") if cursor == "column1" else ("a", "b", "c")
+    layout = [{"name": "only", "has": [cursor]}]
+    columns = {name: {} for name in names}
+    things = lab(feed_of(sql, cursor, columns=columns, layouts=layout))
+    assert only(take(things)).n_new == 2

@@ -7,6 +7,7 @@ counts its steps, and the process is killed at one of them, or some time after i
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -30,13 +31,17 @@ class Steps:
     """Counts what a landing does, and dies, or says that it got there, at a step.
 
     A step is a call or return of one of the loader's functions, or of what it calls in
-    C: DuckDB's statements, and what the system is asked for.
+    C: DuckDB's statements, and what the system is asked for. It is told by its number, or
+    as the n-th whose label matches a pattern.
     """
 
     def __init__(self, kill: dict[str, Any] | None, trace: Path | None) -> None:
         self.at = kill.get("step") if kill else None
         self.signal = kill.get("signal", signal.SIGKILL) if kill else 0
         self.tell = kill.get("tell") if kill else None
+        self.match = re.compile(kill["match"]) if kill and "match" in kill else None
+        self.n_left = kill.get("nth", 1) if kill else 0
+        self.is_childs = bool(kill and kill.get("child"))
         self.count = 0
         self.trace = trace.open("w") if trace else None
 
@@ -44,26 +49,41 @@ class Steps:
         place: FrameType | None = frame
         if event.startswith("c_"):
             of = getattr(what, "__module__", None) or type(what.__self__).__module__
-            if of not in SYSTEM and not frame.f_globals["__name__"].startswith("loaders."):
+            if of not in SYSTEM and not frame.f_globals.get("__name__", "").startswith(
+                "loaders."
+            ):
                 return
-            while place and not place.f_globals["__name__"].startswith("loaders."):
+            while place and not place.f_globals.get("__name__", "").startswith("loaders."):
                 place = place.f_back
-        elif not frame.f_globals["__name__"].startswith("loaders."):
+        elif not frame.f_globals.get("__name__", "").startswith("loaders."):
             return
         if place is None:
             return
-        if self.trace:
-            module = place.f_globals["__name__"].removeprefix("loaders.")
+        if self.trace or self.match:
+            module = place.f_globals.get("__name__", "").removeprefix("loaders.")
             called = f" > {what.__name__}" if event.startswith("c_") else ""
             line = place.f_lineno
             label = f"{module}.{place.f_code.co_name}{called} {event} line {line}"
-            self.trace.write(f"{label}\n")
+            if self.trace:
+                self.trace.write(f"{label}\n")
+            if self.match and self.match.match(label):
+                self.n_left -= 1
+                if self.n_left == 0:
+                    self.at = self.count
         if self.count == self.at:
-            if self.tell is None:
-                os.kill(os.getpid(), self.signal)
-            else:
-                os.write(self.tell, b".")
+            self.hit()
         self.count += 1
+
+    def hit(self) -> None:
+        """Die, have a child die, or say that it got there."""
+        if self.is_childs:
+            own = Path(f"/proc/self/task/{os.getpid()}/children")
+            for pid in own.read_text().split():
+                os.kill(int(pid), self.signal)
+        elif self.tell is None:
+            os.kill(os.getpid(), self.signal)
+        else:
+            os.write(self.tell, b".")
 
 
 def set_clock(shift: timedelta) -> None:
@@ -105,7 +125,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             os.dup2(err.fileno(), 2)
             code = 1
             try:
-                if kill and kill.get("step") is not None and "after" in kill:
+                if kill and ("step" in kill or "match" in kill) and "after" in kill:
                     kill["tell"] = tell
                 child(job)
                 code = 0
@@ -121,7 +141,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         os.close(tell)
         if kill and "after" in kill:
             # An empty answer: it ended before it came to that step.
-            if kill.get("step") is None or os.read(told, 1):
+            if not {"step", "match"} & set(kill) or os.read(told, 1):
                 time.sleep(kill["after"])
             os.kill(pid, kill.get("signal", signal.SIGKILL))
         os.close(told)

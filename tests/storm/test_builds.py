@@ -1,0 +1,169 @@
+"""Real builds killed in all their phases: readers see whole, tested builds of this landing.
+
+Each kill falls on `eventmart build` or `eventmart publish` itself, or on the dbt that it
+has started. Readers ask all the time, and what they see must be of one build; what is
+served must be, by its numbers, of what had landed when that build began.
+"""
+
+import random
+import re
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from loaders.demo import generate
+from loaders.feeds import FEEDS_FILE
+from loaders.paths import Paths
+from loaders.published import served_damage
+from tests.storm.driver import Storm
+from tests.storm.test_readers import REAL, STEPS, reading
+
+Report = Callable[[str, str], None]
+HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
+# One more each time: so many have landed, so many must be in what was made of it.
+KIOSK = "99900"
+PURCHASE = f"{KIOSK},901,card {{n}},2018-09-20 11:{{n:02}}:00-07,20\n"
+N_SEEN = f"select count(*) from marts.fct_purchases where kiosk_id = '{KIOSK}'"
+# Before dbt, while it starts, builds and tests, after it.
+EVENTS = r"run_dbt\._event call"
+PHASES = {
+    "lock": r"lock\.\w+ > ",
+    "open landing": r"warehouse\._connect > connect c_return",
+    "look at what is served": r"publish\.repair call",
+    "look for changes": r"publish\.is_up_to_date call",
+    "start dbt": r"run_dbt\.run_dbt call",
+    "look at the build": r"publish\.last_run call",
+    "after dbt": r"publish\.publish call",
+    "docs": r"build\.build > |pathlib",
+}
+PUBLISHING = {name: pattern for name, pattern in STEPS.items() if name != "clear away"}
+
+
+class Builder:
+    """A project that is built by the real commands, in forks that may die."""
+
+    def __init__(self, storm: Storm, home: Path) -> None:
+        self.storm, self.home = storm, home
+        self.paths = Paths(home / "data", home / "inbox")
+        self.n_landed = 0
+        self.settings: dict[str, str] = {}
+        home.mkdir()
+        generate(self.paths.inbox, 0.001, 1)
+        shutil.copy(FEEDS_FILE, home / "feeds.yml")
+        assert self("land")["code"] == 0
+        assert self("build")["code"] in (0, 3)
+
+    def __call__(self, *arguments: object, **job: Any) -> dict[str, Any]:
+        return self.storm(self.home, *arguments, environment=self.settings, **job)
+
+    @property
+    def file(self) -> Path:
+        return self.paths.published / "eventmart.duckdb"
+
+    @property
+    def n_served(self) -> int:
+        with duckdb.connect(str(self.file), read_only=True) as connection:
+            ((n_rows,),) = connection.execute(N_SEEN).fetchall()
+        return int(n_rows)
+
+    def land(self) -> None:
+        """One purchase more, in a delivery of its own."""
+        self.n_landed += 1
+        file = self.home / f"{self.n_landed}.csv"
+        file.write_text(HEADER + PURCHASE.format(n=self.n_landed))
+        assert self("land", "purchases", file)["code"] == 0
+
+    def kill(self, command: str, **kill: Any) -> bool:
+        """Kill a command, and check what is served; whether the kill came in time."""
+        before = self.n_served
+        hit = self(command, kill=kill)
+        assert "Traceback" not in hit["err"], hit["err"]
+        now = self.n_served
+        assert now in (before, self.n_landed), (kill, before, now, self.n_landed)
+        assert served_damage(self.paths) is None
+        if kill.get("child"):
+            # It lives on, and says that dbt was killed.
+            assert hit["code"] == 1, hit
+            assert "was killed by signal 9" in hit["err"]
+            assert now == before
+            return True
+        return bool(hit["code"] == -signal.SIGKILL)
+
+    def finish(self) -> None:
+        """Build undisturbed, and see that it is of all that has landed."""
+        done = self("build")
+        assert done["code"] in (0, 3), done
+        assert self.n_served == self.n_landed
+        assert served_damage(self.paths) is None
+        left = [path.name for path in self.paths.published.rglob(".*")]
+        assert set(left) <= {".tested-inputs"}
+
+
+@pytest.fixture
+def builder(storm: Storm, quick: Path) -> Iterator[Builder]:
+    home = quick / "builder"
+    yield Builder(storm, home)
+    shutil.rmtree(home)
+
+
+def kills_of_builds(n: int, n_events: int, rng: random.Random) -> list[dict[str, Any]]:
+    """Kills in all phases of a build in turn; of dbt's time, all parts are as likely."""
+    found: list[dict[str, Any]] = [{"match": pattern} for pattern in PHASES.values()]
+    n_left = n - len(found)
+    for i in range(n_left):
+        # One in each stretch of dbt's own log; every fifth hits dbt and not its caller.
+        nth = 1 + (i * n_events + rng.randrange(n_events)) // n_left
+        found.append({"match": EVENTS, "nth": nth, "child": i % 5 == 4})
+    return found[:n]
+
+
+def storm_over(
+    builder: Builder, n_builds: int, n_publishes: int, rng: random.Random
+) -> Counter[str]:
+    """Kill builds, landing one purchase more when one got through; then kill publishes."""
+    counts: Counter[str] = Counter()
+    builder.land()
+    trace = builder.home / "trace"
+    assert builder("build", trace=str(trace))["code"] in (0, 3)
+    n_events = sum(bool(re.match(EVENTS, x)) for x in trace.read_text().splitlines())
+    kills = kills_of_builds(n_builds, n_events, rng)
+    rng.shuffle(kills)
+    # The last leaves a build that is tested, and not published.
+    for kill in [*kills, {"match": PHASES["after dbt"]}]:
+        if builder.n_served == builder.n_landed:
+            builder.land()
+        counts["builds"] += builder.kill("build", **kill)
+    for i in range(n_publishes):
+        # By another line between small cells and others, each is a new version.
+        builder.settings["EVENTMART_SMALL_CELLS"] = str(10 + i)
+        place = list(PUBLISHING.values())[i % len(PUBLISHING)]
+        nth = 1 + i // len(PUBLISHING)
+        counts["publishes"] += builder.kill("publish", match=place, nth=nth)
+    builder.land()
+    builder.finish()
+    return counts
+
+
+@pytest.mark.full
+@pytest.mark.fault("publishing.killed", "process.reader_during_publish")
+def test_readers_see_whole_tested_builds_while_builds_are_killed_a_hundred_times(
+    builder: Builder, report: Report
+) -> None:
+    with reading(builder.file, 2, REAL) as readers:
+        counts = storm_over(builder, 32, 95, random.Random(5))
+    n_killed = counts["builds"] + counts["publishes"]
+    assert n_killed >= 100
+    report(
+        "Publish under readers",
+        f"{n_killed} SIGKILLs of real builds ({counts['builds']} in all phases of "
+        f"`eventmart build` and its dbt, {counts['publishes']} in publishing), under 2 "
+        f"reading processes: {readers['reads']:,} reads in which a fact, a mart and two "
+        "reports agreed, 0 errors; what was served was always sound, and of the landing "
+        "before or of this one",
+    )
