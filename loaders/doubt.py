@@ -38,15 +38,17 @@ def judge(
         Its neighbors, unless it is an increment, to which they are nothing; and why it
         should be held, with the evidence, or None.
     """
-    neighbors = None
+    neighbors, taken, overruled = None, Loss(), list[tuple[Neighbor, Loss]]()
+    # Before anything holds it: what is accepted lands by its neighbors all the same.
+    if entry.mode != "increment":
+        entry.delivery_seq = ledger.next_numbers(landing)[0]
+        neighbors = look_around(landing, entry)
+        taken, overruled = losses(landing, feed, entry, neighbors)
+        entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
     try:
         _hold_if_cut_or_early(entry, parsed)
         _hold_if_elsewhere(landing, feed, entry, parsed)
-        if entry.mode != "increment":
-            entry.delivery_seq = ledger.next_numbers(landing)[0]
-            neighbors = look_around(landing, entry)
-            taken, overruled = losses(landing, feed, entry, neighbors)
-            entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
+        if neighbors:
             _note_replaced(entry, taken)
             _note_overruled(entry, overruled)
             _hold_if_other_size(landing, entry)

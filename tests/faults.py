@@ -45,6 +45,7 @@ FAULTS = {
         "part_of_a_window": "a half, a month, an archive beside a rolling window",
         "taken_for_whole": "an archive, a filtered file, a short list as the whole",
         "future": "an as-of in the future",
+        "accepted": "a delivery that was held, accepted all the same",
         "odd_name": "names that are no text, that climb lines or fill 255 bytes",
         "unforeseen": "a file that makes the loader fail in a way nobody foresaw",
         "not_taken": "files in the inbox that no feed takes",
