@@ -11,7 +11,7 @@ from loaders.errors import DeliveryHeldError, UsageError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
-from loaders.times import clock_time
+from loaders.times import clock_time, is_plausible
 
 Dates = tuple[date, date]
 
@@ -70,7 +70,7 @@ def find_coverage(
     if feed.window is None or entry.as_of is None:
         return
     if entry.covers_from is None and feed.covers.own_dates:
-        entry.covers_from, entry.covers_to = event_dates(landing, feed, parsed)
+        entry.covers_from, entry.covers_to = event_dates(landing, feed, entry, parsed)
         entry.covers_source = "own_dates"
         if entry.covers_from is None:
             raise DeliveryHeldError(
@@ -94,9 +94,9 @@ def event_date(feed: Feed) -> str:
 
 
 def event_dates(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
 ) -> tuple[date | None, date | None]:
-    """The first and the last event date in a parsed delivery."""
+    """The first and the last event date in a parsed delivery that can be true."""
     if feed.window is None:
         return None, None
     found = landing.execute(
@@ -106,6 +106,7 @@ def event_dates(
             select {event_date(feed)} as event_date
             from {parsed_rows(feed, parsed)}
         )
+        where {is_plausible(feed, "event_date", entry.started_at)}
         """  # noqa: S608
     ).fetchone()
     return found or (None, None)

@@ -235,7 +235,7 @@ def _hold_if_withdrawing(
     ]
     if loss.first_date and loss.last_date:
         evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
-    first, last = event_dates(landing, feed, parsed)
+    first, last = event_dates(landing, feed, entry, parsed)
     filters = _filters(landing, feed, parsed)
     if first and last:
         evidence.append(f"its own rows are of {_days(first, last)}")

@@ -115,6 +115,18 @@ class AsOf(Settings):
         return pattern
 
 
+class Plausible(Settings):
+    """Between which times what a feed tells of can have been; others are slips.
+
+    Attributes:
+        first: the first date, `from` in feeds.yml.
+        days_ahead: how many days after a row was received its time may be.
+    """
+
+    first: date = Field(default=date(1990, 1, 1), alias="from")
+    days_ahead: int = Field(default=1, ge=0, le=36_525)
+
+
 class Covers(Settings):
     """How a delivery of a window states which dates it covers, where it does.
 
@@ -231,6 +243,7 @@ class Feed(Settings):
     zone: str = "UTC"
     formats: Formats = ()
     times: tuple[Name, ...] = ()
+    plausible: Plausible = Plausible()
     max_untyped_share: float = Field(default=0.05, ge=0, le=1)
     default_null_markers: bool = True
     as_of: AsOf

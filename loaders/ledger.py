@@ -35,7 +35,7 @@ class Entry:
         covers_source: what states them.
         n_withdrawn: of its absent rows, those that it covers and has no other row of.
         n_aged_out: of its absent rows, those before the window that it covers.
-        n_untyped: rows in which a required typed column cannot be typed.
+        n_untyped: rows in which a required time cannot be read, or not be true.
         n_padded: rows that ended early and were padded with nulls.
         n_damaged: new rows with an id that is none, such as a spreadsheet makes.
     """

@@ -215,7 +215,7 @@ def _define_times(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
             continue
         with transaction(connection):
             for name, value in times.macros(feed).items():
-                connection.execute(f"create or replace macro raw.{name}(text) as {value}")
+                connection.execute(f"create or replace macro raw.{name} as {value}")
             connection.execute("delete from raw.feed_times where feed = ?", [feed.name])
             connection.execute(
                 "insert into raw.feed_times values (?, ?, ?)",

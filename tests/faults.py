@@ -104,6 +104,8 @@ FAULTS = {
         "day_first": "dates with the day first where the month is expected",
         "mostly_rejected": "a file of which most records are rejected",
         "set_aside": "rows that land and are in no fact",
+        "implausible_dates": "dates that can be read and cannot be true",
+        "unusable": "any value, shape or number of which nothing can be made",
     },
     "identity": {
         "damaged_ids": "ids that a spreadsheet made: 2.01310E+15, #####, #N/A, lost digits",

@@ -865,10 +865,11 @@ def test_an_accepted_delivery_speaks_for_the_day_it_arrived(lab: Labs) -> None:
 
 
 def test_bytes_that_landed_since_are_seen_again_when_accepted(lab: Labs) -> None:
-    things = lab(as_of={"newest": ["b"], "formats": ["%Y-%m-%d"]})
-    data = csv_of(["1,2999-01-01,"])
-    assert things.land(data).reason == "as_of_in_the_future"
-    assert things.land(data, as_of="2024-01-01").status == "landed"
+    things = lab(**SNAPSHOT)
+    assert things.land("x,b\n1,2\n", as_of="2024-01-01").status == "held"
+    columns = {"a": {"required": True, "aliases": ["x"]}, "b": {}, "c": {}}
+    things = lab(**SNAPSHOT, columns=columns)
+    assert things.land("x,b\n1,2\n", as_of="2024-01-01").status == "landed"
     entry = accept(things.warehouse, {"things": things.feed}, 1, "ann", "it is right")
     assert (entry.status, str(entry.as_of)[:10]) == ("seen_again", "2024-01-01")
 
