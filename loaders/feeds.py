@@ -33,6 +33,7 @@ RESERVED = (
     *("deliveries", "presence", "rejects", "open_rejects"),
     *("file_stamps", "known_lines", "format", "feed_times", "feed_settings"),
     "rows_by_delivery",
+    "withdrawals",
 )
 # What databases, Python, spreadsheets and Esri write for nothing, and hardly anybody for
 # something. `NA`, `None` and `-` may be names, so that feeds name them themselves.

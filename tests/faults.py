@@ -52,6 +52,7 @@ FAULTS = {
         "later_settings": "an alias, a column or a null marker added after the rows landed",
         "dos_end": "Control-Z at the end, by which DOS ended a text, or elsewhere",
         "demo": "demo data among one's own, by a setting that was forgotten",
+        "withdrawn": "a delivery taken out by somebody's word, and in again",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {
