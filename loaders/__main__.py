@@ -60,6 +60,8 @@ from loaders.trace import trace as trace_key
 from loaders.untaken import Untaken, untaken, untaken_lines
 from loaders.warehouse import create_tables, has_tables, open_landing
 from loaders.watch import repeat
+from loaders.withdraw import undo as undo_withdrawal
+from loaders.withdraw import withdraw as withdraw_delivery
 
 EXIT_HELD, EXIT_FAILED = 3, 4
 Settings = tuple[Paths, Path]  # the data folder and the feed settings file
@@ -358,6 +360,23 @@ def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
 
 
 @main.command()
+@click.argument("delivery", type=int)
+@click.option("--by", required=True, help="Who takes it out, or in again.")
+@click.option("--why", required=True, help="On what grounds.")
+@click.option("--undo", is_flag=True, help="Take it in again.")
+@waits
+@click.pass_obj
+def withdraw(settings: Settings, delivery: int, by: str, why: str, undo: bool) -> None:
+    """Take a landed DELIVERY (its number in the ledger) out again, by your word.
+
+    Everything is as if it had not landed, once it is built; its rows and bytes are kept.
+    """
+    with _writing(settings) as (warehouse, _):
+        take = undo_withdrawal if undo else withdraw_delivery
+        click.echo(result_line(take(warehouse, delivery, by, why)))
+
+
+@main.command()
 @click.argument("feed_name", metavar="[FEED]", required=False)
 @click.option("--delivery", type=int, help="Only of this delivery of FEED.")
 @waits
@@ -413,20 +432,21 @@ def status(settings: Settings) -> None:
     paths, _ = settings
     with _reading(paths) as landing:
         feeds = landing.execute(
-            """
+            f"""
             select
                 feed,
-                count(*) filter (where status = 'landed'),
+                count(*) filter (where {ledger.STANDS}),
                 count(*) filter (where status = 'seen_again'),
                 coalesce(sum(n_new) filter (where status in ('landed', 'replayed')), 0),
                 (select count(*) from raw.open_rejects where feed = deliveries.feed),
-                max(as_of) filter (where status = 'landed')
+                max(as_of) filter (where {ledger.STANDS})
             from raw.deliveries
             group by feed
             order by feed
-            """
+            """  # noqa: S608
         ).fetchall()
         refused = ledger.refused(landing)
+        withdrawals = ledger.withdrawals(landing)
     click.echo(
         f"{'feed':<18}{'landed':>8}{'seen again':>12}{'rows':>12}{'rejected':>10}"
         "  newest as-of"
@@ -440,6 +460,8 @@ def status(settings: Settings) -> None:
         label = f"{entry.uri}:{entry.member}" if entry.member else entry.uri
         start = f"{entry.status} {entry.delivery_seq}: {entry.feed} {label}"
         click.echo(printable(f"{start}: {entry.reason}: {entry.detail}"))
+    for entry in withdrawals:
+        click.echo(result_line(entry))
     tell_published(paths)
 
 
@@ -516,7 +538,8 @@ def trace(settings: Settings, key: str) -> None:
     paths, feeds_file = settings
     origin = trace_key(paths, load_feeds(feeds_file), key)
     click.echo(f"fact      {origin.fact}")
-    click.echo(f"delivery  {origin.delivery_seq} of {origin.feed}")
+    state = ", which is withdrawn now" if origin.is_withdrawn else ""
+    click.echo(f"delivery  {origin.delivery_seq} of {origin.feed}{state}")
     click.echo(printable(f"file      {origin.uri}"))
     if origin.member:
         click.echo(printable(f"member    {origin.member}"))

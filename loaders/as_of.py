@@ -1,7 +1,7 @@
 """The date that a delivery speaks for: its as-of."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,7 +12,7 @@ from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
 from loaders.patterns import search
-from loaders.times import clock_time, utc_time
+from loaders.times import clock_time, is_plausible, utc_time
 from loaders.unread import known_formats, unread_times
 
 
@@ -34,27 +34,27 @@ def found_as_of(
 ) -> tuple[datetime, str]:
     """The newest event in the delivery, or the time of landing where a feed says so."""
     rows = parsed_rows(feed, parsed)
-    newest = [_newest(landing, feed, rows, column) for column in feed.as_of.newest]
+    newest = [_newest(landing, feed, entry, rows, column) for column in feed.as_of.newest]
     if moments := [found for found in newest if found]:
         return max(moments), "newest"
     if feed.as_of.arrival:
         return ledger.arrival(landing, entry), "arrival"
     where = ", ".join(feed.as_of.newest) or "its columns"
     start = f"no date to place it by: none given, none in the file's name, none in {where}"
-    if unread := unread_times(landing, feed, parsed):
+    if unread := unread_times(landing, feed, entry, parsed):
         found = "; ".join(map(str, unread))
         raise DeliveryError(
             "no_as_of",
-            f"{start} that is readable: {found}; {known_formats(feed)}, as --as-of does "
+            f"{start} that can be used: {found}; {known_formats(feed)}, as --as-of does "
             "not make these readable",
         )
     raise DeliveryError("no_as_of", f"{start}; give one with --as-of")
 
 
 def _newest(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, column: str
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, rows: str, column: str
 ) -> datetime | None:
-    """The newest moment in a column of these rows."""
+    """The newest moment in a column of these rows that can be true."""
     # Windows reach back by days of the feed's own calendar; others are only put in order.
     moment = clock_time if feed.window else utc_time
     parsed = moment(feed, f'"{column}"')
@@ -69,11 +69,12 @@ def _newest(
                 select {parsed} as moment
                 from (
                     select max("{column}") as "{column}" from {rows}
-                    where "{column}" < '2100'
+                    where "{column}" < ?
                 )
             )
             where moment is not null
-            """  # noqa: S608
+            """,  # noqa: S608
+            [str(entry.started_at.date() + timedelta(days=1))],
         ).fetchone()
         if row:
             # What begins with a blank or a sign may be read, but is not in that order.
@@ -82,6 +83,7 @@ def _newest(
         f"""
         select max(moment)
         from (select {parsed} as moment from {rows} where {among})
+        where {is_plausible(feed, "moment", entry.started_at)}
         """,  # noqa: S608
         values,
     ).fetchone()

@@ -11,7 +11,7 @@ from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
 from loaders.patterns import search
-from loaders.times import clock_time
+from loaders.times import clock_time, is_plausible
 
 Dates = tuple[date, date]
 
@@ -69,7 +69,7 @@ def find_coverage(
     if feed.window is None or entry.as_of is None:
         return
     if entry.covers_from is None and feed.covers.own_dates:
-        entry.covers_from, entry.covers_to = event_dates(landing, feed, parsed)
+        entry.covers_from, entry.covers_to = event_dates(landing, feed, entry, parsed)
         entry.covers_source = "own_dates"
         if entry.covers_from is None:
             raise DeliveryHeldError(
@@ -93,9 +93,13 @@ def event_date(feed: Feed) -> str:
 
 
 def event_dates(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed, slips: float = 0
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    entry: Entry,
+    parsed: Parsed,
+    slips: float = 0,
 ) -> tuple[date | None, date | None]:
-    """The first and the last event date in a parsed delivery, less this share of slips."""
+    """The first and last event date of a delivery that can be true, less some slips."""
     if feed.window is None:
         return None, None
     found = landing.execute(
@@ -107,6 +111,7 @@ def event_dates(
             select {event_date(feed)} as event_date
             from {parsed_rows(feed, parsed)}
         )
+        where {is_plausible(feed, "event_date", entry.started_at)}
         """  # noqa: S608
     ).fetchone()
     return found or (None, None)

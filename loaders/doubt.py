@@ -235,7 +235,7 @@ def _hold_if_withdrawing(
     ]
     if loss.first_date and loss.last_date:
         evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
-    first, last = event_dates(landing, feed, parsed)
+    first, last = event_dates(landing, feed, entry, parsed)
     filters = _filters(landing, feed, parsed)
     if first and last:
         evidence.append(f"its own rows are of {_days(first, last)}")
@@ -243,7 +243,7 @@ def _hold_if_withdrawing(
     if filters:
         step = "Ask for it without the filter"
     elif first and last:
-        bulk = event_dates(landing, feed, parsed, MAX_ELSEWHERE_SHARE / 4)
+        bulk = event_dates(landing, feed, entry, parsed, MAX_ELSEWHERE_SHARE / 4)
         months = _whole_months(bulk[0] or first, bulk[1] or last)
         within = loss_within(landing, feed, *months)
         if _is_too_much(feed, entry, within):

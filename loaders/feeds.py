@@ -33,6 +33,7 @@ RESERVED = (
     *("deliveries", "presence", "rejects", "open_rejects"),
     *("file_stamps", "known_lines", "format", "feed_times", "feed_settings"),
     "rows_by_delivery",
+    "withdrawals",
 )
 # What databases, Python, spreadsheets and Esri write for nothing, and hardly anybody for
 # something. `NA`, `None` and `-` may be names, so that feeds name them themselves.
@@ -112,6 +113,18 @@ class AsOf(Settings):
         if pattern is not None and len(patterns.groups(pattern)) != 1:
             raise ValueError("needs one group: the date")
         return pattern
+
+
+class Plausible(Settings):
+    """Between which times what a feed tells of can have been; others are slips.
+
+    Attributes:
+        first: the first date, `from` in feeds.yml.
+        days_ahead: how many days after a row was received its time may be.
+    """
+
+    first: date = Field(default=date(1990, 1, 1), alias="from")
+    days_ahead: int = Field(default=1, ge=0, le=36_525)
 
 
 class Covers(Settings):
@@ -228,6 +241,7 @@ class Feed(Settings):
     zone: str = "UTC"
     formats: Formats = ()
     times: tuple[Name, ...] = ()
+    plausible: Plausible = Plausible()
     max_untyped_share: float = Field(default=0.05, ge=0, le=1)
     default_null_markers: bool = True
     as_of: AsOf

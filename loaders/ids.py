@@ -44,6 +44,8 @@ _DAMAGED = "|".join(
 DEFINITION = f"""
 create or replace macro raw.is_damaged_id(id) as coalesce(
     case
+        -- What fills pages is no id, and would fill those of every report.
+        when strlen(id) > 1000 then true
         when strlen(id) > 40 and not starts_with(id, '#') then false
         else regexp_full_match(id, '{_BLANK}(?:{_DAMAGED}){_BLANK}')
     end,

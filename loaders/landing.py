@@ -26,6 +26,7 @@ from loaders.ledger import Entry
 from loaders.neighbors import Neighbors, write_deltas
 from loaders.parse import Parsed, header_of, parse
 from loaders.paths import Paths, opened
+from loaders.presence import mark_incoming
 from loaders.records import Body
 from loaders.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
@@ -244,6 +245,7 @@ def write(
         entry.n_absent = write_deltas(
             landing, entry, entry.change_seq, "incoming", neighbors
         )
+    mark_incoming(landing, feed.name, entry.change_seq)
     insert_rejects(landing, entry, parsed.body)
     if parsed.reading:
         lines.remember(landing, parsed.reading)

@@ -13,8 +13,12 @@ import duckdb
 from loaders import __version__
 from loaders.errors import DeliveryError, DeliveryHeldError
 
+# What takes a delivery out, and in again: see withdraw.py.
+WITHDRAWAL, WITHDRAWAL_UNDONE = "withdrawal", "withdrawal_undone"
 # Statuses of deliveries that need nobody's attention.
-SETTLED = ("landed", "seen_again", "empty", "replayed")
+SETTLED = ("landed", "seen_again", "empty", "replayed", WITHDRAWAL, WITHDRAWAL_UNDONE)
+# A condition on the ledger: what landed, and was not withdrawn.
+STANDS = "status = 'landed' and delivery_seq not in (from raw.withdrawals)"
 
 
 def now() -> datetime:
@@ -35,7 +39,7 @@ class Entry:
         covers_source: what states them.
         n_withdrawn: of its absent rows, those that it covers and has no other row of.
         n_aged_out: of its absent rows, those before the window that it covers.
-        n_untyped: rows in which a required typed column cannot be typed.
+        n_untyped: rows in which a required time cannot be read, or not be true.
         n_padded: rows that ended early and were padded with nulls.
         n_damaged: new rows with an id that is none, such as a spreadsheet makes.
     """
@@ -161,7 +165,8 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     """Make an entry `seen_again`, with the counts of the first time, if it is.
 
     Bytes that have landed are seen again unless an as-of, or dates that they cover, are
-    stated that they have not landed with: then they are a new observation.
+    stated that they have not landed with: then they are a new observation. So are those
+    that were withdrawn: who sends them again does not know why they are.
 
     Args:
         landing: the loader's database.
@@ -174,7 +179,7 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
             n_records, n_new, n_known, n_absent, n_rejected, n_blank, n_header_lines,
             covers_from, covers_to, covers_source,
             n_withdrawn, n_aged_out, n_untyped, n_padded, n_damaged,
-            delivery_seq as parent_seq
+            delivery_seq as parent_seq, delivery_seq in (from raw.withdrawals)
         from raw.deliveries
         where feed = ? and sha256 = ? and status = 'landed'
             and as_of = coalesce(cast(? as timestamp), as_of)
@@ -182,7 +187,7 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
                 cast(? as date) is null
                 or (covers_from = cast(? as date) and covers_to = cast(? as date))
             )
-        order by delivery_seq
+        order by delivery_seq in (from raw.withdrawals), delivery_seq
         limit 1
         """,
         [
@@ -194,9 +199,15 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     row = found.fetchone()
     if row is None:
         return False
-    for name, value in zip(names, row, strict=True):
+    *values, is_withdrawn = row
+    for name, value in zip(names, values, strict=False):
         setattr(entry, name, value)
     entry.status = "seen_again"
+    if is_withdrawn:
+        entry.detail = (
+            f"delivery {entry.parent_seq} is withdrawn, and so is this; to have it again: "
+            f"eventmart withdraw {entry.parent_seq} --undo"
+        )
     return True
 
 
@@ -205,15 +216,15 @@ def neighbour_sizes(
 ) -> list[int]:
     """Records of the nearest landed deliveries of the same layout that cover the same."""
     rows = landing.execute(
-        """
+        f"""
         select n_records - n_blank
         from raw.deliveries
-        where feed = ? and layout = ? and status = 'landed'
+        where feed = ? and layout = ? and {STANDS}
             and covers_from is not distinct from cast(? as date)
             and covers_to is not distinct from cast(? as date)
         order by abs(epoch(as_of) - epoch(cast(? as timestamp))), delivery_seq
         limit ?
-        """,
+        """,  # noqa: S608
         [
             *(entry.feed, entry.layout, entry.covers_from, entry.covers_to),
             *(entry.as_of, n_most),
@@ -241,6 +252,7 @@ def refused(
                 select 1 from raw.deliveries as later
                 where later.feed = refused.feed
                     and later.delivery_seq > refused.delivery_seq
+                    and later.status not in ('{WITHDRAWAL}', '{WITHDRAWAL_UNDONE}')
                     and (
                         (
                             later.uri = refused.uri
@@ -257,6 +269,21 @@ def refused(
         [feed, uri],
     ).fetchall()
     return [Entry(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+def withdrawals(landing: duckdb.DuckDBPyConnection) -> list[Entry]:
+    """The entries by which deliveries are withdrawn now."""
+    rows = landing.execute(
+        """
+        select max(delivery_seq)
+        from raw.deliveries
+        where parent_seq in (from raw.withdrawals) and status = ?
+        group by parent_seq
+        order by parent_seq
+        """,
+        [WITHDRAWAL],
+    ).fetchall()
+    return [entry_of(landing, seq) for (seq,) in rows]
 
 
 def last_settled(landing: duckdb.DuckDBPyConnection, feed: str, uri: str) -> str | None:

@@ -13,7 +13,7 @@ import duckdb
 
 from loaders.coverage import event_date
 from loaders.feeds import Feed
-from loaders.ledger import Entry
+from loaders.ledger import STANDS, Entry
 from loaders.times import clock_time
 
 _SAME_CHAIN = (
@@ -134,7 +134,7 @@ def _other_chains(
         f"""
         select distinct covers_from, covers_to
         from raw.deliveries
-        where feed = $feed and series = $series and status = 'landed'
+        where feed = $feed and series = $series and {STANDS}
             and not ({_SAME_CHAIN})
         order by covers_from, covers_to
         """,  # noqa: S608
@@ -159,7 +159,7 @@ def _neighbor(
         f"""
         select delivery_seq, as_of, window_start, covers_to
         from raw.deliveries
-        where feed = $feed and series = $series and {chain} and status = 'landed'
+        where feed = $feed and series = $series and {chain} and {STANDS}
             and (as_of, delivery_seq) {side} (cast($as_of as timestamp), $seq)
         order by as_of {order}, delivery_seq {order}
         limit 1
@@ -196,8 +196,8 @@ def hold_rows(
         select presence._row_hash, presence._copy
         from raw.presence
         inner join raw.deliveries on presence._delivery_seq = deliveries.delivery_seq
-        where presence.feed = $feed and deliveries.series = $series
-            and {_SAME_CHAIN}
+        where presence.feed = $feed and presence._change_seq > 0
+            and deliveries.series = $series and {_SAME_CHAIN}
             and (deliveries.as_of, deliveries.delivery_seq)
             <= (cast($as_of as timestamp), $seq)
         group by presence._row_hash, presence._copy

@@ -142,17 +142,17 @@ def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, rehearsal: Rehearsal) 
     rehearsal.come = _rows(landing, feed, new, entry.delivery_seq)
     rehearsal.gone = _rows(landing, feed, gone, entry.delivery_seq)
     rehearsal.before = landing.execute(
-        """
+        f"""
         select delivery_seq, as_of, n_new + n_known
         from raw.deliveries
-        where feed = $feed and series = $series and status = 'landed'
+        where feed = $feed and series = $series and {ledger.STANDS}
             and mode <> 'increment'
             and covers_from is not distinct from cast($covers_from as date)
             and covers_to is not distinct from cast($covers_to as date)
             and (as_of, delivery_seq) < (cast($as_of as timestamp), $seq)
         order by as_of desc, delivery_seq desc
         limit 1
-        """,
+        """,  # noqa: S608
         entry.place,
     ).fetchone()
 

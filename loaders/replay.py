@@ -16,6 +16,7 @@ from loaders.landing import Warehouse, insert_new, insert_rejects
 from loaders.ledger import Entry
 from loaders.neighbors import hold_rows, look_around, write_deltas
 from loaders.parse import parse
+from loaders.presence import mark_incoming
 from loaders.warehouse import transaction
 
 
@@ -95,6 +96,7 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
             else:
                 neighbors = look_around(landing, parent)
                 write_deltas(landing, parent, entry.change_seq, "incoming", neighbors)
+            mark_incoming(landing, feed.name, entry.change_seq)
             insert_rejects(landing, entry, parsed.body)
             ledger.enter(landing, entry)
     return entry

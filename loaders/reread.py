@@ -13,8 +13,10 @@ from collections.abc import Iterable
 
 import duckdb
 
+from loaders import ledger
 from loaders.feeds import Feed
 from loaders.parse import literal
+from loaders.presence import mark_all
 
 log = logging.getLogger(__name__)
 _AUDIT = ("_row_hash", "_copy", "_extra", "_delivery_seq", "_change_seq", "_line")
@@ -44,6 +46,7 @@ def reread(landing: duckdb.DuckDBPyConnection, feed: Feed) -> int:
     if n_rows:
         _write(landing, feed)
         _count_again(landing, feed)
+        mark_all(landing, feed.name, ledger.next_numbers(landing)[1] - 1)
         # These tell hashes that rows had: a cache.
         landing.execute("delete from raw.known_lines")
         log.info("settings of %s changed: %s rows are read again", feed.name, f"{n_rows:,}")
@@ -240,8 +243,10 @@ def _number(landing: duckdb.DuckDBPyConnection, feed: Feed) -> None:
         with changes as (
             select
                 _delivery_seq, _row_hash, cast(sum(n_copies) as bigint) as n_net,
-                max(_change_seq) as _change_seq
+                any_value(withdrawals.delivery_seq) is not null as is_withdrawn,
+                if(is_withdrawn, 0, max(_change_seq)) as _change_seq
             from moves
+            left join raw.withdrawals on moves._delivery_seq = withdrawals.delivery_seq
             group by _delivery_seq, _row_hash
         )
 
@@ -252,7 +257,9 @@ def _number(landing: duckdb.DuckDBPyConnection, feed: Feed) -> None:
                 else cast(sum(n_net) over (
                     partition by
                         deliveries.series, deliveries.covers_from, deliveries.covers_to,
-                        deliveries.mode, _row_hash
+                        deliveries.mode, _row_hash,
+                        -- What is withdrawn stands for itself.
+                        if(is_withdrawn, deliveries.delivery_seq, 0)
                     order by deliveries.as_of, deliveries.delivery_seq
                 ) as bigint)
             end as n_copies

@@ -7,7 +7,7 @@ import click
 
 from loaders import published
 from loaders.errors import EventmartError, UsageError
-from loaders.ledger import Entry
+from loaders.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.paths import Paths
 from loaders.publish import KEEP
 from loaders.rehearse import Rehearsal
@@ -29,6 +29,9 @@ def result_line(entry: Entry) -> str:
         # A rehearsal has no number.
         number = f"delivery {entry.delivery_seq}: " if entry.delivery_seq else ""
         return printable(f"{start}  {number}{entry.reason}: {entry.detail}")
+    if entry.status in (WITHDRAWAL, WITHDRAWAL_UNDONE):
+        end = f"by {entry.accepted_by}: {entry.accepted_why}"
+        return printable(f"{start}  of delivery {entry.parent_seq}, {end}")
     if entry.status == "empty":
         return f"{start}  {entry.reason}"
     as_of = f"{entry.as_of:%Y-%m-%d}" if entry.as_of else "?"

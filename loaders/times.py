@@ -5,6 +5,9 @@ looks like, and its value in SQL. The first reading that fits a text decides. Th
 expressions that the loader uses, and macros in the landing database by which staging
 types the same text as the same time.
 
+A feed also says between which times what it tells of can have been, `plausible`: by it the
+loader counts, and staging sets aside, what was read and cannot be true.
+
 A reading gives a time of the clock in the feed's zone, or an instant where the text has
 an offset or counts from 1970. Of the formats with a name, what lies before 1990 or after
 2099 is no time: 1900 and 9999 stand for none, and such a number counts something else.
@@ -13,6 +16,7 @@ an offset or counts from 1970. Of the formats with a name, what lies before 1990
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import md5
 
 from loaders.feeds import Feed
@@ -76,17 +80,36 @@ def any_time(feed: Feed, text: str) -> str:
     return _first(feed, text, lambda reading: reading.clock or reading.value)
 
 
+def is_plausible(feed: Feed, moment: str, received: datetime) -> str:
+    """Whether a time, an expression, can be true of what was received then; never null."""
+    return _between(feed, moment, literal(str(received)))
+
+
 def macros(feed: Feed) -> dict[str, str]:
-    """What a feed's macros in the landing database give for a `text`, by their names."""
+    """A feed's macros in the landing database: what they give, by name and parameters."""
     if not feed.time_formats:
         return {}
+    # By the name that the database has for the loader and for staging alike.
+    received = (
+        "select deliveries.started_at from landing.raw.deliveries "
+        "where deliveries.delivery_seq = seq"
+    )
     return {
-        f"{feed.name}_time": clock_time(feed, "text"),
-        f"{feed.name}_instant": utc_time(feed, "text"),
-        f"{feed.name}_time_with_offset": _first(
+        f"{feed.name}_time(text)": clock_time(feed, "text"),
+        f"{feed.name}_instant(text)": utc_time(feed, "text"),
+        f"{feed.name}_time_with_offset(text)": _first(
             feed, "text", lambda reading: reading.clock or "cast(null as timestamp)"
         ),
+        f"{feed.name}_is_plausible(moment, seq)": _between(feed, "moment", received),
     }
+
+
+def _between(feed: Feed, moment: str, received: str) -> str:
+    """Whether a time lies where the feed's can; of what was received never, if it has."""
+    return (
+        f"coalesce({moment} >= timestamp '{feed.plausible.first}' and {moment} < "
+        f"cast(({received}) as timestamp) + to_days({feed.plausible.days_ahead}), true)"
+    )
 
 
 def fingerprint(feed: Feed, *definitions: str) -> str:

@@ -25,6 +25,8 @@ class Origin:
         line: the physical line on which the record starts, header = 1.
         header: the file's header, columns as sent, as a record of CSV.
         text: the record as sent, decoded; None if the kept bytes have expired.
+        is_withdrawn: whether the delivery is withdrawn now: if the fact is there once that
+            is built, another delivery holds the same row.
     """
 
     fact: str
@@ -35,6 +37,7 @@ class Origin:
     line: int
     header: str
     text: str | None
+    is_withdrawn: bool
 
 
 def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
@@ -52,13 +55,14 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
     fact, delivery_seq, line = _find(paths.published / paths.build.name, wanted)
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
         row = landing.execute(
-            "select feed, uri, member, sha256, encoding, header from raw.deliveries "
+            "select feed, uri, member, sha256, encoding, header, "
+            "delivery_seq in (from raw.withdrawals) from raw.deliveries "
             "where delivery_seq = ?",
             [delivery_seq],
         ).fetchone()
     if row is None:
         raise EventmartError(f"delivery {delivery_seq} is not in {paths.landing}")
-    feed, uri, member, sha256, encoding, header = row
+    feed, uri, member, sha256, encoding, header, is_withdrawn = row
     text = None
     drop = kept(paths.drops, sha256)
     if drop and feed in feeds and feeds[feed].format == "csv":
@@ -66,7 +70,7 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
             plain = restore(drop, Path(folder) / "plain")
             delimiter = feeds[feed].delimiter
             text = record_at(plain, line, delimiter, encoding, Path(folder))
-    return Origin(fact, feed, uri, member, delivery_seq, line, header, text)
+    return Origin(fact, feed, uri, member, delivery_seq, line, header, text, is_withdrawn)
 
 
 def _find(published: Path, key: UUID) -> tuple[str, int, int]:

@@ -1,7 +1,8 @@
-"""What of a delivery cannot be read: noted, and if it is too much the delivery is held."""
+"""What of a delivery cannot be used: noted, and if it is too much the delivery is held."""
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import duckdb
 
@@ -12,7 +13,7 @@ from loaders.ledger import Entry
 from loaders.parse import Parsed
 from loaders.records import Body
 from loaders.rejects import rejects_of
-from loaders.times import any_time
+from loaders.times import any_time, clock_time, is_plausible
 
 # What more than this share of is rejected is another kind of file than was expected; of
 # so few records, only if no other is left.
@@ -28,7 +29,9 @@ _EITHER = r"\s*(0?[1-9]|1[0-2])/(0?[1-9]|1[0-2])/[0-9]{2}([0-9]{2})?(\D.*)?"
 
 @dataclass(frozen=True)
 class Unread:
-    """The values of a column that cannot be read as times, blank ones not counted.
+    """The values of a column that cannot be read as times, or not be true.
+
+    Blank ones are not counted.
 
     Attributes:
         column: its name.
@@ -37,6 +40,9 @@ class Unread:
         n_day_first: how many of them have a day above 12 where the feed has the month.
         n_month_first: how many values, read or not, have one in the second place.
         examples: the first of them, each once, with their lines.
+        n_implausible: how many are times that cannot be true.
+        implausible_examples: the first of these.
+        range: what times of the feed are between.
     """
 
     column: str
@@ -45,13 +51,22 @@ class Unread:
     n_day_first: int
     n_month_first: int
     examples: str
+    n_implausible: int
+    implausible_examples: str
+    range: str
 
     def __str__(self) -> str:
         """In words, as the command line says it."""
-        return (
-            f"{self.n:,} of {self.n_values:,} {self.column} not readable as times, "
-            f"such as {self.examples}"
-        )
+        of = f"of {self.n_values:,} {self.column} not"
+        found = []
+        if self.n:
+            found.append(f"{self.n:,} {of} readable as times, such as {self.examples}")
+        if self.n_implausible:
+            found.append(
+                f"{self.n_implausible:,} {of} {self.range}, "
+                f"such as {self.implausible_examples}"
+            )
+        return "; ".join(found)
 
 
 def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) -> None:
@@ -85,7 +100,7 @@ def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) 
 def judge_times(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
 ) -> None:
-    """Note which times cannot be read, in the entry and its detail.
+    """Note which times cannot be read, or not be true, in the entry and its detail.
 
     Of lines that are known, none is judged again.
 
@@ -94,7 +109,7 @@ def judge_times(
             feed has months, and nobody has accepted that.
     """
     _note_unclear_order(landing, feed, entry, parsed)
-    found = unread_times(landing, feed, parsed)
+    found = unread_times(landing, feed, entry, parsed)
     if not found:
         return
     if not entry.accepted_by:
@@ -103,7 +118,8 @@ def judge_times(
         for unread in found:
             _hold_if_untyped(feed, unread)
     tests = [
-        _is_unread(feed, unread.column)
+        f"{_is_unread(feed, unread.column)} or "
+        f"{_is_implausible(feed, unread.column, entry.started_at)}"
         for unread in found
         if feed.time_columns[unread.column]
     ]
@@ -151,13 +167,15 @@ def _note_unclear_order(
 def note_blanks(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
 ) -> None:
-    """Say in the entry's detail how many rows lack their time, or an id that is required.
+    """Say in the entry's detail how many rows lack their time, id or shape.
 
     Staging sets most of them aside: that is no reason to hold the rest, but none to be
     silent. Of lines that are known, none is counted again.
     """
     ids = [name for name in feed.id_columns if feed.columns[name].required]
-    columns = [name for name in (*feed.event_times[:1], *ids) if name in parsed.columns]
+    shapes = ["geometry"] if feed.format == "geojson" else []
+    required = (*feed.event_times[:1], *ids, *shapes)
+    columns = [name for name in required if name in parsed.columns]
     if not columns:
         return
     # Nothing that begins with more than a space is trimmed to nothing: that saves trimming.
@@ -178,25 +196,30 @@ def note_blanks(
 
 
 def unread_times(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
 ) -> list[Unread]:
-    """The columns of a delivery that are times, of which some values cannot be read."""
+    """The columns of a delivery that are times, of which some values cannot be used."""
     columns = [name for name in feed.time_columns if name in parsed.columns]
     if not columns:
         return []
-    # Nearly always all can be read: this has to be quick.
+    # Nearly always all can be: this has to be quick. In whatever zone a time is, it is less
+    # than a day off, and what lies nearer to a limit is looked at.
+    first, last = feed.plausible.first, entry.started_at
+    range_ = f"timestamp '{first}' + to_days(1) and timestamp '{last}'"
     counts = ", ".join(
-        f'count("{name}") - count({any_time(feed, _quoted(name))})' for name in columns
+        f'count("{name}") - count(case when {any_time(feed, _quoted(name))} '
+        f"between {range_} then 1 end)"
+        for name in columns
     )
     row = landing.execute(f"select {counts} from incoming_rows").fetchone() or ()  # noqa: S608
     body = parsed.body
     n_good = body.n_records - body.n_rejected - body.n_blank
     found = [
-        _look(landing, feed, name, n_good)
+        _look(landing, feed, name, n_good, entry.started_at)
         for name, n in zip(columns, row, strict=True)
         if n
     ]
-    return [unread for unread in found if unread.n]
+    return [unread for unread in found if unread.n or unread.n_implausible]
 
 
 def known_formats(feed: Feed) -> str:
@@ -205,9 +228,16 @@ def known_formats(feed: Feed) -> str:
     return f"the feed reads the formats {known}: add that of its files in feeds.yml"
 
 
-def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, n_good: int) -> Unread:
+def _look(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    name: str,
+    n_good: int,
+    received: datetime,
+) -> Unread:
     is_unread = _is_unread(feed, name)
-    n_values, n, n_day_first, n_month_first = landing.execute(
+    is_implausible = _is_implausible(feed, name, received)
+    n_values, n, n_day_first, n_month_first, n_implausible = landing.execute(
         f"""
         select
             -- Known lines, of which there are no rows here, count as read.
@@ -216,27 +246,48 @@ def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, n_good: int
             count(*) filter (
                 where {is_unread} and regexp_full_match({_quoted(name)}, $day_first)
             ),
-            count(*) filter (where regexp_full_match({_quoted(name)}, $month_first))
+            count(*) filter (where regexp_full_match({_quoted(name)}, $month_first)),
+            count(*) filter (where {is_implausible})
         from incoming_rows
         """,  # noqa: S608
         {"n_good": n_good, "day_first": _DAY_FIRST, "month_first": _MONTH_FIRST},
-    ).fetchone() or (0, 0, 0, 0)
+    ).fetchone() or (0, 0, 0, 0, 0)
+    last = received.date() + timedelta(days=feed.plausible.days_ahead)
+    return Unread(
+        name,
+        n,
+        n_values,
+        n_day_first,
+        n_month_first,
+        _examples(landing, feed, name, is_unread),
+        n_implausible,
+        _examples(landing, feed, name, is_implausible),
+        f"between {feed.plausible.first} and {last}",
+    )
+
+
+def _examples(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, condition: str
+) -> str:
     examples = landing.execute(
         f"""
         select {_quoted(name)}, min(_line)
         from incoming_rows
-        where {is_unread}
+        where {condition}
         group by {_quoted(name)}
         order by min(_line)
         limit {N_EXAMPLES}
         """  # noqa: S608
     ).fetchall()
-    text = ", ".join(f"{feed.quote(name, value)} (line {line})" for value, line in examples)
-    return Unread(name, n, n_values, n_day_first, n_month_first, text)
+    return ", ".join(f"{feed.quote(name, value)} (line {line})" for value, line in examples)
 
 
 def _is_unread(feed: Feed, name: str) -> str:
     return f"({any_time(feed, _quoted(name))} is null and not {_is_blank(name)})"
+
+
+def _is_implausible(feed: Feed, name: str, received: datetime) -> str:
+    return f"(not {is_plausible(feed, clock_time(feed, _quoted(name)), received)})"
 
 
 def _is_blank(name: str) -> str:
@@ -269,11 +320,17 @@ def _hold_if_day_first(feed: Feed, unread: Unread) -> None:
 
 
 def _hold_if_untyped(feed: Feed, unread: Unread) -> None:
-    """Hold what has too many values that cannot be read; one alone is a slip."""
-    share = unread.n / unread.n_values
-    if not feed.time_columns[unread.column] or unread.n == 1:
+    """Hold what has too many values that cannot be used; one alone is a slip."""
+    if not feed.time_columns[unread.column]:
         return
-    if share > feed.max_untyped_share:
+    n_most = max(1, feed.max_untyped_share * unread.n_values)
+    if unread.n_implausible > n_most:
+        raise DeliveryHeldError(
+            "implausible_dates",
+            f"{unread}; if such times are right, mend `plausible` of the feed in "
+            f"feeds.yml; {ACCEPT_IT}, and rows with such a time are set aside",
+        )
+    if unread.n > n_most:
         raise DeliveryHeldError(
             "untyped_dates",
             f"{unread}; {known_formats(feed)}; if they mean no value, add them to its "

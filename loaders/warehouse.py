@@ -104,9 +104,18 @@ create table if not exists raw.rejects (
     detail varchar not null
 );
 
+-- The deliveries that are withdrawn now: see withdraw.py.
+create view if not exists raw.withdrawals as
+select parent_seq as delivery_seq
+from raw.deliveries
+where status in ('withdrawal', 'withdrawal_undone')
+group by parent_seq
+having max_by(status, delivery_seq) = 'withdrawal';
+
 -- What was rejected and did not pass in a replay since; `landed_seq` is the delivery
--- that it belongs to, `delivery_seq` the entry that rejected it last.
-create view if not exists raw.open_rejects as
+-- that it belongs to, `delivery_seq` the entry that rejected it last. Not of what is
+-- withdrawn.
+create or replace view raw.open_rejects as
 with placed as (
     select
         case
@@ -120,7 +129,7 @@ with placed as (
 
 select placed.*
 from placed
-where not exists (
+where landed_seq not in (from raw.withdrawals) and not exists (
     select 1
     from raw.deliveries as later
     where later.status = 'replayed' and later.parent_seq = placed.landed_seq
@@ -224,7 +233,7 @@ def _define_readings(
             continue
         with transaction(connection):
             for name, value in times.macros(feed).items():
-                connection.execute(f"create or replace macro raw.{name}(text) as {value}")
+                connection.execute(f"create or replace macro raw.{name} as {value}")
             connection.execute("delete from raw.feed_times where feed = ?", [feed.name])
             connection.execute(
                 "insert into raw.feed_times values (?, ?, ?)",

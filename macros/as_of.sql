@@ -19,11 +19,11 @@
 {%- endmacro %}
 
 {#- Of the ledger: the status, `not_yet` of what speaks for a moment after that end. -#}
-{% macro status_as_of() -%}
+{% macro status_as_of(status) -%}
     {%- if as_of_end() is none -%}
-        status
+        {{ status }}
     {%- else -%}
-        case when as_of >= {{ as_of_end() }} then 'not_yet' else status end
+        case when as_of >= {{ as_of_end() }} then 'not_yet' else {{ status }} end
     {%- endif -%}
 {%- endmacro %}
 
@@ -33,20 +33,30 @@
         where {{ column }} in (
             select deliveries.delivery_seq
             from {{ ref('stg_landing__deliveries') }} as deliveries
-            where deliveries.status <> 'not_yet'
+            where deliveries.status not in ('not_yet', 'withdrawn')
         )
     {%- endif -%}
 {%- endmacro %}
 
-{#- Of raw rows: those that were read in such a delivery, or that one holds too. -#}
+{#-
+    Of raw rows: those that a delivery holds, in that it was read first or not. What only
+    withdrawn ones hold has the change number 0.
+-#}
 {% macro where_held_by_then() -%}
-    {%- if as_of_end() is not none -%}
-        {{ where_delivered_by_then('_delivery_seq') }}
-        or (_row_hash, _copy) in (
-            select
-                presences._row_hash,
-                presences._copy
-            from {{ ref('stg_landing__presences') }} as presences
+    where _change_seq is distinct from 0
+    {%- if as_of_end() is not none %}
+        and (
+            _delivery_seq in (
+                select deliveries.delivery_seq
+                from {{ ref('stg_landing__deliveries') }} as deliveries
+                where deliveries.status not in ('not_yet', 'withdrawn')
+            )
+            or (_row_hash, _copy) in (
+                select
+                    presences._row_hash,
+                    presences._copy
+                from {{ ref('stg_landing__presences') }} as presences
+            )
         )
     {%- endif -%}
 {%- endmacro %}

@@ -51,12 +51,14 @@ FAULTS = {
         "part_of_a_window": "a half, a month, an archive beside a rolling window",
         "taken_for_whole": "an archive, a filtered file, a short list as the whole",
         "future": "an as-of in the future",
+        "accepted": "a delivery that was held, accepted all the same",
         "odd_name": "names that are no text, that climb lines or fill 255 bytes",
         "unforeseen": "a file that makes the loader fail in a way nobody foresaw",
         "not_taken": "files in the inbox that no feed takes",
         "later_settings": "an alias, a column or a null marker added after the rows landed",
         "dos_end": "Control-Z at the end, by which DOS ended a text, or elsewhere",
         "demo": "demo data among one's own, by a setting that was forgotten",
+        "withdrawn": "a delivery taken out by somebody's word, and in again",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {
@@ -109,6 +111,8 @@ FAULTS = {
         "day_first": "dates with the day first where the month is expected",
         "mostly_rejected": "a file of which most records are rejected",
         "set_aside": "rows that land and are in no fact",
+        "implausible_dates": "dates that can be read and cannot be true",
+        "unusable": "any value, shape or number of which nothing can be made",
     },
     "identity": {
         "damaged_ids": "ids that a spreadsheet made: 2.01310E+15, #####, #N/A, lost digits",

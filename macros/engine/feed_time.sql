@@ -10,6 +10,8 @@
       none, and so fixes no instant. Of a number that counts from 1970, the time in UTC.
     All are null where a text cannot be read. The arguments are the feed's name and an
     expression.
+    - is_plausible: whether such a time can be true, by what feeds.yml has as `plausible`
+      and by when the raw row, of whose columns it makes use, was received. True if null.
     Usage: {{ feed_time('service_requests', 'case_created_dttm') }} as requested_at
 -#}
 {% macro feed_time(feed, text) -%}
@@ -26,6 +28,14 @@
 
 {% macro duckdb__feed_instant(feed, text) -%}
     landing.raw.{{ feed }}_instant({{ text }})
+{%- endmacro %}
+
+{% macro is_plausible(feed, time) -%}
+    {{ adapter.dispatch('is_plausible', 'eventmart')(feed, time) }}
+{%- endmacro %}
+
+{% macro duckdb__is_plausible(feed, time) -%}
+    landing.raw.{{ feed }}_is_plausible({{ time }}, _delivery_seq)
 {%- endmacro %}
 
 {% macro feed_time_with_offset(feed, text) -%}

@@ -39,10 +39,11 @@
                     select
                         {{ key }},
                         try_cast(
-                            case {{ geometry }} ->> '$.type'
-                                when 'Polygon' then
+                            case
+                                when not json_valid({{ geometry }}) then null
+                                when {{ geometry }} ->> '$.type' = 'Polygon' then
                                     json_array({{ geometry }} -> '$.coordinates')
-                                when 'MultiPolygon' then
+                                when {{ geometry }} ->> '$.type' = 'MultiPolygon' then
                                     {{ geometry }} -> '$.coordinates'
                             end as double[][][][]
                         ) as polygons

@@ -28,7 +28,11 @@
                         cast(min(started_at) as varchar),
                         ' ' || nullif(
                             (select sum(n_rereads) from landing.raw.feed_settings), 0
-                        )
+                        ),
+                        ' withdrawals: ' || nullif((
+                            select count(*) from landing.raw.deliveries
+                            where status in ('withdrawal', 'withdrawal_undone')
+                        ), 0)
                     ) as definition,
                     max(delivery_seq) as delivery_seq,
                     coalesce(max(change_seq), 0) as change_seq,
@@ -81,7 +85,7 @@
     The states of sources, by what the ledger has. Tables of the ledger itself change
     with every attempt to land, others with what was landed of their feed. The definition
     of a source is which landing it is, how often its rows were read again by other
-    settings, and how text of the feed becomes time: sequences of another landing start
+    settings or deliveries were withdrawn, and how text of the feed becomes time: sequences of another landing start
     again, rows that are read again keep theirs, and times may be others, so everything
     incremental must be built in full.
 -#}

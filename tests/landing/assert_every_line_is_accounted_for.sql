@@ -86,7 +86,7 @@ broken_laws as (
         delivery_seq
     from joined
     where
-        status in ('landed', 'replayed')
+        status in ('landed', 'replayed', 'withdrawn')
         and n_records <> n_new + n_known + n_rejected + n_blank
     union all
     select
@@ -105,19 +105,19 @@ broken_laws as (
         'rows first read = new' as broken_law,
         delivery_seq
     from joined
-    where status in ('landed', 'replayed') and n_first_read <> n_new
+    where status in ('landed', 'replayed', 'withdrawn') and n_first_read <> n_new
     union all
     select
         'rejects kept = rejected' as broken_law,
         delivery_seq
     from joined
-    where status in ('landed', 'replayed') and n_refused <> n_rejected
+    where status in ('landed', 'replayed', 'withdrawn') and n_refused <> n_rejected
     union all
     select
         'what did not land changed nothing' as broken_law,
         delivery_seq
     from joined
-    where status not in ('landed', 'replayed') and n_first_read + n_changes > 0
+    where status not in ('landed', 'replayed', 'withdrawn') and n_first_read + n_changes > 0
 ),
 
 named as (

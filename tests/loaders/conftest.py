@@ -12,7 +12,7 @@ import pytest
 
 from loaders.feeds import RESERVED, Feed
 from loaders.landing import Warehouse, land_file
-from loaders.ledger import Entry
+from loaders.ledger import STANDS, Entry
 from loaders.paths import Paths
 from loaders.warehouse import create_tables, open_landing
 
@@ -84,7 +84,7 @@ class Lab:
     def reset(self) -> None:
         """Empty the warehouse."""
         for table in (self.feed.name, *RESERVED):
-            if table not in ("open_rejects", "rows_by_delivery", "format"):
+            if table not in ("open_rejects", "rows_by_delivery", "format", "withdrawals"):
                 self.landing.execute(f"delete from raw.{table}")
 
     def counts(self) -> tuple[int, ...]:
@@ -106,7 +106,7 @@ class Lab:
         changes: dict[int, Counter[tuple[Any, int]]] = defaultdict(Counter)
         for seq, key, copy, change in self.all(
             "select _delivery_seq, _row_hash, _copy, change from raw.presence "
-            "where feed = ?",
+            "where feed = ? and _change_seq > 0",
             self.feed.name,
         ):
             changes[seq][key, copy] += 1 if change == "+" else -1
@@ -120,7 +120,7 @@ class Lab:
         sums: dict[Any, Counter[tuple[Any, int]]] = defaultdict(Counter)
         for seq, *chain in self.all(
             "select delivery_seq, series, covers_from, covers_to from raw.deliveries "
-            "where feed = ? and status = 'landed' order by as_of, delivery_seq",
+            f"where feed = ? and {STANDS} order by as_of, delivery_seq",
             self.feed.name,
         ):
             before = sums[tuple(chain)] if self.feed.mode != "increment" else Counter()
@@ -136,7 +136,7 @@ class Lab:
         present = self.present()
         for seq, records, new, known, rejected, blank in self.all(
             "select delivery_seq, n_records, n_new, n_known, n_rejected, n_blank "
-            "from raw.deliveries where status = 'landed'"
+            f"from raw.deliveries where {STANDS}"
         ):
             assert records == new + known + rejected + blank
             assert present[seq].total() == new + known

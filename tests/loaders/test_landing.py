@@ -874,10 +874,11 @@ def test_an_accepted_delivery_speaks_for_the_day_it_arrived(lab: Labs) -> None:
 
 
 def test_bytes_that_landed_since_are_seen_again_when_accepted(lab: Labs) -> None:
-    things = lab(as_of={"newest": ["b"], "formats": ["%Y-%m-%d"]})
-    data = csv_of(["1,2999-01-01,"])
-    assert things.land(data).reason == "as_of_in_the_future"
-    assert things.land(data, as_of="2024-01-01").status == "landed"
+    things = lab(**SNAPSHOT)
+    assert things.land("x,b\n1,2\n", as_of="2024-01-01").status == "held"
+    columns = {"a": {"required": True, "aliases": ["x"]}, "b": {}, "c": {}}
+    things = lab(**SNAPSHOT, columns=columns)
+    assert things.land("x,b\n1,2\n", as_of="2024-01-01").status == "landed"
     entry = accept(things.warehouse, {"things": things.feed}, 1, "ann", "it is right")
     assert (entry.status, str(entry.as_of)[:10]) == ("seen_again", "2024-01-01")
 
@@ -905,6 +906,45 @@ def test_what_was_never_held_or_has_expired_cannot_be_accepted(lab: Labs) -> Non
     with pytest.raises(UsageError, match="expired"):
         accept(things.warehouse, feeds, 4, "ann", "why not")
     assert len(things.ledger()) == 4
+
+
+@pytest.mark.fault("delivery.accepted")
+@pytest.mark.parametrize(
+    ("settings", "data", "as_of", "covers", "reason"),
+    [
+        (SNAPSHOT, "a,b,c\n1,,\n2,,\n3", "2024-01-02", None, "cut_mid_record"),
+        (SNAPSHOT, "a,b,c\n1,,\n2,,", "2999-01-01", None, "as_of_in_the_future"),
+        (WINDOW, "a,b,c\n1,2024-01-01,\n2,2024-01-02,\n3", "2024-01-04", None,
+         "cut_mid_record"),
+        (WINDOW, "a,b,c\n1,2024-01-01,\n2,2024-01-02,", "2999-01-01", None,
+         "as_of_in_the_future"),
+        (WINDOW, "a,b,c\n1,2024-01-01,\n2,2023-01-02,", "2024-01-04",
+         ("2024-01-01", "2024-01-01"), "covers_other_dates"),
+    ],
+    ids=["cut list", "future list", "cut window", "future window", "other dates"],
+)  # fmt: skip
+def test_whatever_held_it_what_is_accepted_takes_its_place(
+    lab: Labs,
+    settings: dict[str, Any],
+    data: str,
+    as_of: str,
+    covers: tuple[str, str] | None,
+    reason: str,
+) -> None:
+    things = lab(**settings)
+    things.land(csv_of(["1,2024-01-01,", "9,2024-01-01,"]), as_of="2024-01-01")
+    dates = (
+        (date.fromisoformat(covers[0]), date.fromisoformat(covers[1])) if covers else None
+    )
+    given = datetime.fromisoformat(as_of)
+    path = things.file(data)
+    (held,) = land_file(things.warehouse, things.feed, path, given, covers=dates)
+    assert (held.status, held.reason) == ("held", reason)
+    feeds = {"things": things.feed}
+    entry = accept(things.warehouse, feeds, held.delivery_seq, "ann", "it is right")
+    assert entry.status == "landed"
+    assert {row[0] for row in things.present()[entry.delivery_seq]} == {"1", "2"}
+    things.check_laws()
 
 
 def test_accepting_does_not_mend_a_header(lab: Labs) -> None:

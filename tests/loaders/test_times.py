@@ -160,6 +160,7 @@ TEXTS = st.lists(PARTS, max_size=9).map("".join) | st.sampled_from(
 @pytest.fixture(scope="module")
 def landing() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
+    connection.execute("attach ':memory:' as landing; use landing")
     create_tables(connection, {"things": feed_of(*ALL)})
     return connection
 

@@ -1,6 +1,8 @@
 """What of a delivery cannot be read: noted, or held, whatever else is said of it."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import Lab
@@ -182,6 +184,77 @@ def test_a_feed_that_has_the_day_first_says_so(lab: Labs) -> None:
     things = lab(**EVENTS | {"formats": ["%d/%m/%Y"]})
     entry = things.land(csv_of("03/04/2025", "25/04/2025"))
     assert (entry.status, str(entry.as_of)) == ("landed", "2025-04-25 06:00:00")
+
+
+FUTURE = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT%H:%M:%S}"
+RANGE = {"plausible": {"from": "2000-01-01"}}
+
+
+@pytest.mark.fault("meaning.implausible_dates")
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize(
+    ("value", "n"),
+    [
+        ("1999-12-31T23:59:59", 1),
+        ("1990-01-01", 1),
+        ("2000-01-01T00:30:00+00:00", 1),
+        ("1999-12-31T23:30:00-08:00", 0),
+        ("1/1/1999 2:00:00 AM", 1),
+        ("2099-12-31T23:59:59Z", 1),
+        (FUTURE, 1),
+        ("2000-01-01", 0),
+        ("2000-01-01T00:00:00-07:00", 0),
+        (f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", 0),
+    ],
+    ids=repr,
+)
+def test_a_time_that_cannot_be_true_is_counted_and_dates_nothing(
+    lab: Labs, value: str, n: int, given: str | None
+) -> None:
+    things = lab(**EVENTS | RANGE)
+    entry = things.land(csv_of(value, n_good=40), as_of=given)
+    assert (entry.status, entry.n_untyped) == ("landed", n)
+    example = re.escape(f"'{value}' (line 42)")
+    found = f"1 of 41 b not between 2000-01-01 and .*, such as {example}"
+    assert bool(re.search(found, str(entry.detail))) == bool(n)
+    if n and not given:
+        assert str(entry.as_of) == "2026-01-28 17:00:00"
+    # Staging asks the same of the row that landed.
+    assert things.all(
+        "select count(*) from raw.things "
+        "where not raw.things_is_plausible(raw.things_time(b), _delivery_seq)"
+    ) == [(n,)]
+
+
+@pytest.mark.fault("meaning.implausible_dates")
+@pytest.mark.parametrize("given", GIVEN)
+def test_more_of_them_than_a_few_are_held(lab: Labs, given: str | None) -> None:
+    things = lab(**EVENTS | RANGE)
+    entry = things.land(csv_of("1999-01-01", "1998-01-01", FUTURE, n_good=40), as_of=given)
+    assert (entry.status, entry.reason) == ("held", "implausible_dates")
+    assert "3 of 43 b not between 2000-01-01 and " in str(entry.detail)
+    assert "plausible" in str(entry.detail)
+    assert "feeds.yml" in str(entry.detail)
+    assert things.rows() == []
+    landed = accept(
+        things.warehouse, {"things": things.feed}, 1, "ann", "the rest is right"
+    )
+    assert (landed.status, landed.n_untyped) == ("landed", 3)
+
+
+@pytest.mark.fault("meaning.implausible_dates")
+def test_a_feed_of_appointments_may_look_ahead(lab: Labs) -> None:
+    ahead = {"plausible": {"days_ahead": 30}}
+    entry = lab(**EVENTS | ahead).land(csv_of(FUTURE, FUTURE), as_of="2026-03-01")
+    assert (entry.status, entry.n_untyped) == ("landed", 0)
+
+
+@pytest.mark.fault("meaning.implausible_dates")
+def test_a_slip_of_the_pen_does_not_widen_what_a_file_covers(lab: Labs) -> None:
+    window = {"mode": "window", "window": {"column": "b", "days": 30}}
+    things = lab(**EVENTS | RANGE | window, covers={"own_dates": True})
+    entry = things.land(csv_of("1990-01-01", "2098-01-01", n_good=80))
+    assert (str(entry.covers_from), str(entry.covers_to)) == ("2026-01-01", "2026-01-28")
 
 
 @pytest.mark.fault("meaning.mostly_rejected")

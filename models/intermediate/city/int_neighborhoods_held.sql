@@ -1,5 +1,6 @@
 with neighborhoods as (
     select * from {{ ref('stg_city__neighborhoods') }}
+    where set_aside_reason is null
 ),
 
 presences as (

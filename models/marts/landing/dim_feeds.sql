@@ -21,6 +21,8 @@ attempts as (
         max(case when status = 'landed' then _delivery_seq end) over (partition by feed)
             as last_landed_seq
     from deliveries
+    -- These are no attempts to land what lies there.
+    where status not in ('withdrawal', 'withdrawal_undone')
 ),
 
 attempted as (

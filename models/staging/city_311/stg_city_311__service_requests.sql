@@ -33,8 +33,9 @@ typed as (
             ('closed', 'coalesce(case_closed_dttm, case_closed_date)'),
         ] %}
             {{ sent }} as {{ event }}_at_as_sent,
-            {{ feed_time('service_requests', sent) }} as {{ event }}_at,
-            {{ feed_instant('service_requests', sent) }} as {{ event }}_at_utc,
+            {{ feed_time('service_requests', sent) }} as {{ event }}_at_as_read,
+            {{ feed_instant('service_requests', sent) }}
+                as {{ event }}_instant_as_read,
             {{ feed_time_with_offset('service_requests', sent) }} is not null
                 as has_{{ event }}_offset,
         {% endfor %}
@@ -45,13 +46,33 @@ typed as (
     from cleaned
 ),
 
+believed as (
+    select
+        *,
+        {{ is_plausible('service_requests', 'requested_at_as_read') }}
+            as is_requested_plausible,
+        {{ is_plausible('service_requests', 'closed_at_as_read') }} as is_closed_plausible
+    from typed
+),
+
+dated as (
+    select
+        *,
+        case when is_requested_plausible then requested_at_as_read end as requested_at,
+        case when is_requested_plausible then requested_instant_as_read end
+            as requested_at_utc,
+        case when is_closed_plausible then closed_at_as_read end as closed_at,
+        case when is_closed_plausible then closed_instant_as_read end as closed_at_utc
+    from believed
+),
+
 flagged as (
     select
         *,
         -- A close of unknown time is stamped with the last second of its day.
         cast({{ dbt.dateadd('second', 1, 'closed_at') }} as date)
         > cast(closed_at as date) as is_at_end_of_day
-    from typed
+    from dated
 ),
 
 renamed as (
@@ -97,7 +118,8 @@ renamed as (
         ) }} as close_time_quality,
         case
             when requested_at_as_sent is null then 'no_request_time'
-            when requested_at is null then 'untyped_request_time'
+            when requested_at_as_read is null then 'untyped_request_time'
+            when requested_at is null then 'implausible_request_time'
         end as set_aside_reason,
 
         -- numbers

@@ -13,13 +13,25 @@ replays as (
     group by parent_seq
 ),
 
+-- The last word on a delivery that was taken out.
+withdrawals as (
+    select parent_seq as withdrawn_seq
+    from source
+    where status in ('withdrawal', 'withdrawal_undone')
+    group by parent_seq
+    having max_by(status, delivery_seq) = 'withdrawal'
+),
+
 joined as (
     select
         source.*,
+        case when withdrawals.withdrawn_seq is null then source.status else 'withdrawn' end
+            as standing,
         replays.n_rejected_last,
         replays.change_seq_last
     from source
     left join replays on source.delivery_seq = replays.replayed_seq
+    left join withdrawals on source.delivery_seq = withdrawals.withdrawn_seq
 ),
 
 renamed as (
@@ -33,7 +45,7 @@ renamed as (
         feed,
         series,
         mode as delivery_mode,
-        {{ status_as_of() }} as status,
+        {{ status_as_of('standing') }} as status,
         reason,
         uri,
         member,
@@ -59,7 +71,7 @@ renamed as (
         coalesce(n_padded, 0) as n_padded,
         n_rejected,
         case
-            when {{ status_as_of() }} = 'landed'
+            when {{ status_as_of('standing') }} = 'landed'
                 then coalesce(n_rejected_last, n_rejected)
             else 0
         end as n_open_rejects,

@@ -17,6 +17,8 @@ renamed as (
         -- audit
         _change_seq
     from source
+    -- Of what is withdrawn, this is 0.
+    where _change_seq is distinct from 0
 )
 
 select * from renamed

@@ -45,10 +45,11 @@ typed as (
         {{ feed_time('accidents', 'reported_date') }} as reported_at_as_sent,
         {{ round_trip_cast('geo_lon', 'double') }} as longitude,
         {{ round_trip_cast('geo_lat', 'double') }} as latitude,
-        {{ round_trip_cast('bicycle_ind', 'integer') }} as n_bicycles,
-        {{ round_trip_cast('pedestrian_ind', 'integer') }} as n_pedestrians,
-        {{ round_trip_cast('seriously_injured', 'integer') }} as n_seriously_injured,
-        {{ round_trip_cast('fatalities', 'integer') }} as n_fatalities,
+        {{ number_between('bicycle_ind', 'integer', 0, 999) }} as n_bicycles,
+        {{ number_between('pedestrian_ind', 'integer', 0, 999) }} as n_pedestrians,
+        {{ number_between('seriously_injured', 'integer', 0, 999) }}
+            as n_seriously_injured,
+        {{ number_between('fatalities', 'integer', 0, 999) }} as n_fatalities,
         {{ feed_instant('accidents', 'first_occurrence_date') }} as instant_as_sent,
         {{ feed_time_with_offset('accidents', 'first_occurrence_date') }} is not null
             as has_offset
@@ -58,10 +59,19 @@ typed as (
 mended as (
     select
         *,
-        {{ whole_minute('occurred_at_as_sent') }} as occurred_at,
+        case
+            when {{ is_plausible('accidents', 'occurred_at_as_sent') }}
+                then {{ whole_minute('occurred_at_as_sent') }}
+        end as occurred_at,
         {{ whole_minute('instant_as_sent') }} as occurred_at_utc,
-        {{ whole_minute('last_occurred_at_as_sent') }} as last_occurred_at,
-        {{ whole_minute('reported_at_as_sent') }} as reported_at
+        case
+            when {{ is_plausible('accidents', 'last_occurred_at_as_sent') }}
+                then {{ whole_minute('last_occurred_at_as_sent') }}
+        end as last_occurred_at,
+        case
+            when {{ is_plausible('accidents', 'reported_at_as_sent') }}
+                then {{ whole_minute('reported_at_as_sent') }}
+        end as reported_at
     from typed
 ),
 
@@ -101,7 +111,8 @@ renamed as (
         ) }} as time_quality,
         case
             when first_occurrence_date is null then 'no_occurrence_time'
-            when occurred_at is null then 'untyped_occurrence_time'
+            when occurred_at_as_sent is null then 'untyped_occurrence_time'
+            when occurred_at is null then 'implausible_occurrence_time'
             when has_damaged_id then 'damaged_id'
         end as set_aside_reason,
 

@@ -22,9 +22,19 @@ typed as (
     select
         *,
         {{ id_text('sent_kiosk_id') }} as kiosk_id,
-        cast({{ feed_time('kiosk_info', 'sent_opened_on') }} as date) as opened_on,
-        {{ round_trip_cast('sent_capacity', 'bigint') }} as capacity
+        {{ feed_time('kiosk_info', 'sent_opened_on') }} as opened_at_as_read,
+        {{ number_between('sent_capacity', 'bigint', 1, 100000) }} as capacity
     from sent
+),
+
+dated as (
+    select
+        *,
+        case
+            when {{ is_plausible('kiosk_info', 'opened_at_as_read') }}
+                then cast(opened_at_as_read as date)
+        end as opened_on
+    from typed
 ),
 
 renamed as (
@@ -56,7 +66,7 @@ renamed as (
         _delivery_seq,
         _change_seq,
         _line
-    from typed
+    from dated
 )
 
 select * from renamed

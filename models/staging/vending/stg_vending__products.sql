@@ -10,8 +10,8 @@ typed as (
             when {{ full_match(id_text('fc_number'), '[0-9]+') }}
                 then {{ id_text('fc_number') }}
         end as fc_number_text,
-        {{ round_trip_cast('onqi', 'integer') }} as onqi_score,
-        {{ round_trip_cast('cost', 'decimal(18, 2)') }} as cost_usd,
+        {{ number_between('onqi', 'integer', 0, 100) }} as onqi_score,
+        {{ number_between('cost', 'decimal(18, 2)', 0, 100000) }} as cost_usd,
         case
             when {{ full_match('margins', '[0-9]{1,2}%|100%') }}
                 then cast(replace(margins, '%', '') as double) / 100

@@ -49,6 +49,8 @@ renamed as (
             when {{ id_text('product_id') }} is null then 'no_product_id'
             when date_time is null then 'no_date_time'
             when purchased_at_utc is null then 'untyped_date_time'
+            when not {{ is_plausible('purchases', 'zone_time') }}
+                then 'implausible_date_time'
             when
                 {{ is_damaged_id('kiosk_id') }}
                 or {{ is_damaged_id('product_id') }}

@@ -1,0 +1,118 @@
+"""Take a delivery that has landed out again, and back, by somebody's word.
+
+Either is a ledger entry of its own, whose parent is the delivery: that one's entry, its raw
+rows and its rejects stay. While it is withdrawn, everything is as if it had not landed:
+
+- its rows in `raw.presence` have the change number 0. Of a window or a list these are all
+  that it holds, each with a `+`, and the next of its chain is kept as its change against
+  the one before it;
+- raw rows that no other delivery holds have that number, too; one that is delivered again
+  gets that delivery's.
+"""
+
+from loaders import ledger
+from loaders.errors import UsageError
+from loaders.landing import Warehouse
+from loaders.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
+from loaders.neighbors import hold_rows, look_around, write_deltas
+from loaders.presence import mark_all
+from loaders.warehouse import transaction
+
+
+def withdraw(warehouse: Warehouse, delivery_seq: int, by: str, why: str) -> Entry:
+    """Take a delivery out.
+
+    Raises:
+        UsageError: if it has not landed, or is withdrawn already.
+    """
+    entry = _entry(warehouse, delivery_seq, WITHDRAWAL, by, why)
+    landing, parent = warehouse.landing, ledger.entry_of(warehouse.landing, delivery_seq)
+    with transaction(landing):
+        entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
+        if parent.mode != "increment":
+            hold_rows(landing, "rows_withdrawn", parent.place)
+            neighbors = look_around(landing, parent)
+            # As the delivery before it, it changes nothing; the next one follows on that.
+            write_deltas(landing, parent, entry.change_seq, "rows_before", neighbors)
+            landing.execute(
+                "insert into raw.presence "
+                "select ?, _row_hash, _copy, ?, '+', 0 from rows_withdrawn",
+                [parent.feed, delivery_seq],
+            )
+        landing.execute(
+            "update raw.presence set _change_seq = 0 where _delivery_seq = ?",
+            [delivery_seq],
+        )
+        ledger.enter(landing, entry)
+        mark_all(landing, parent.feed, entry.change_seq)
+    return entry
+
+
+def undo(warehouse: Warehouse, delivery_seq: int, by: str, why: str) -> Entry:
+    """Take a delivery that was withdrawn in again.
+
+    Raises:
+        UsageError: if it is not withdrawn.
+    """
+    entry = _entry(warehouse, delivery_seq, WITHDRAWAL_UNDONE, by, why)
+    landing, parent = warehouse.landing, ledger.entry_of(warehouse.landing, delivery_seq)
+    with transaction(landing):
+        entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
+        if parent.mode == "increment":
+            landing.execute(
+                "update raw.presence set _change_seq = ? where _delivery_seq = ?",
+                [entry.change_seq, delivery_seq],
+            )
+        else:
+            landing.execute(
+                "create or replace temporary table rows_withdrawn as "
+                "select _row_hash, _copy from raw.presence where _delivery_seq = ?",
+                [delivery_seq],
+            )
+            neighbors = look_around(landing, parent)
+            write_deltas(landing, parent, entry.change_seq, "rows_withdrawn", neighbors)
+        ledger.enter(landing, entry)
+        mark_all(landing, parent.feed, entry.change_seq)
+    return entry
+
+
+def _entry(
+    warehouse: Warehouse, delivery_seq: int, status: str, by: str, why: str
+) -> Entry:
+    """The ledger's entry of what is to be done, if it can be."""
+    found = warehouse.landing.execute(
+        """
+        select status, delivery_seq in (from raw.withdrawals)
+        from raw.deliveries
+        where delivery_seq = ?
+        """,
+        [delivery_seq],
+    ).fetchone()
+    if not found:
+        raise UsageError(
+            f"there is no delivery {delivery_seq}; marts.fct_deliveries has their numbers"
+        )
+    was, is_withdrawn = found
+    if was != "landed":
+        raise UsageError(
+            f"delivery {delivery_seq} is {was}, not landed: nothing of it is there to be "
+            "taken out"
+        )
+    if is_withdrawn == (status == WITHDRAWAL):
+        state = "withdrawn already" if is_withdrawn else "not withdrawn"
+        raise UsageError(f"delivery {delivery_seq} is {state}; nothing was changed")
+    parent = ledger.entry_of(warehouse.landing, delivery_seq)
+    return Entry(
+        parent.feed,
+        parent.mode,
+        parent.uri,
+        parent.member,
+        parent.series,
+        parent.sha256,
+        as_of=parent.as_of,
+        as_of_source=parent.as_of_source,
+        status=status,
+        parent_seq=delivery_seq,
+        accepted_by=by,
+        accepted_why=why,
+    )
