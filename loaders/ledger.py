@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import __version__
+from loaders import __version__, chain
 from loaders.errors import DeliveryError, DeliveryHeldError
 
 # Statuses of deliveries that need nobody's attention.
@@ -131,6 +131,7 @@ def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         f"values ({', '.join('?' for _ in values)})",
         list(values.values()),
     )
+    chain.extend(landing)
 
 
 def entry_of(landing: duckdb.DuckDBPyConnection, delivery_seq: int) -> Entry:
