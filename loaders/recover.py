@@ -18,8 +18,6 @@ from loaders.ledger import Entry
 from loaders.paths import Paths
 from loaders.published import Version, current_version, examine, folder_of, versions
 
-# Statuses of which something is to be landed again; what else came left no rows.
-_TO_LAND = ("landed", "held")
 _N_NAMED = 5
 
 
@@ -29,7 +27,8 @@ class Fork:
 
     Attributes:
         version: the version.
-        lost: the entries that it was made of and the ledger lacks, oldest first.
+        lost: of the deliveries that it was made of, those that landed or were held, and
+            that landing lacks; oldest first.
     """
 
     version: Version
@@ -74,7 +73,6 @@ def recover(warehouse: Warehouse, feeds: dict[str, Feed]) -> Iterator[Entry]:
         for version in versions(paths)
         if not _is_of(version, landing) and examine(paths, version.number).damage is None
         for one in _lost(paths, version, landing)
-        if one.status in _TO_LAND
     }
     # Those that were held last: they may have been accepted.
     order = sorted(found, key=lambda key: (found[key].status == "held", key))
@@ -96,8 +94,6 @@ def _is_of(version: Version, landing: duckdb.DuckDBPyConnection) -> bool:
 def _lost(
     paths: Paths, version: Version, landing: duckdb.DuckDBPyConnection
 ) -> list[Entry]:
-    rows = landing.execute("select delivery_seq, started_at from raw.deliveries").fetchall()
-    known = set(rows)
     file = folder_of(paths, version.number) / paths.build.name
     with duckdb.connect(str(file), read_only=True) as readers:
         found = readers.execute(
@@ -108,16 +104,23 @@ def _lost(
                 accepted_why, covers_from_date as covers_from, covers_to_date as covers_to,
                 started_at_utc as started_at, _delivery_seq as delivery_seq
             from marts.fct_deliveries
+            where status in ('landed', 'held')
             order by _delivery_seq
             """
         )
         names = [column[0] for column in found.description or []]
         entries = [Entry(**dict(zip(names, row, strict=True))) for row in found.fetchall()]
-    return [one for one in entries if (one.delivery_seq, one.started_at) not in known]
+    rows = landing.execute("select delivery_seq, started_at from raw.deliveries").fetchall()
+    known = set(rows)
+    return [
+        one
+        for one in entries
+        if (one.delivery_seq, one.started_at) not in known and not _is_here(one, landing)
+    ]
 
 
 def _is_here(said: Entry, landing: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the same bytes have come since for the same day, as by the inbox."""
+    """Whether the same bytes have come, for the same day and dates."""
     row = landing.execute(
         """
         select count(*)

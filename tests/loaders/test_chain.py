@@ -380,6 +380,9 @@ def test_what_was_published_and_is_not_here_is_landed_again(
     assert (unknown.label, unknown.status) == ("unknown.csv", "held")
     assert held(paths) == before
     assert recovered(paths) == []
+    fork = fork_of(paths)
+    assert fork
+    assert fork.lost == []
 
 
 def test_what_an_older_version_was_made_of_is_found_too(paths: Paths) -> None:
