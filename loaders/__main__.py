@@ -23,7 +23,7 @@ from typing import IO, NoReturn
 import click
 import duckdb
 
-from loaders import __version__, intake, ledger
+from loaders import __version__, chain, intake, ledger
 from loaders import publish as publishing
 from loaders.answers import answer_all
 from loaders.build import build as build_landed
@@ -40,6 +40,8 @@ from loaders.landing import accept as accept_delivery
 from loaders.outputs import check_place, new_file, whole_file
 from loaders.paths import Paths, require_checkout
 from loaders.progress import Progress
+from loaders.recover import find_fork
+from loaders.recover import recover as recover_lost
 from loaders.rehearse import rehearse
 from loaders.rejects import Reject, open_rejects
 from loaders.replay import replay as replay_rejects
@@ -396,6 +398,26 @@ def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> N
 
 
 @main.command()
+@waits
+@click.pass_obj
+def recover(settings: Settings) -> None:
+    """Land again, from kept bytes, what was published and landing lacks.
+
+    After landing.duckdb was put back from a backup, or made anew: deliveries that a kept
+    version was made of, each for the day that it spoke for, as it was accepted then.
+    """
+    statuses = []
+    with _writing(settings) as (warehouse, feeds):
+        for entry in recover_lost(warehouse, feeds):
+            is_settled = entry.status in ledger.SETTLED
+            click.echo(result_line(entry), err=not is_settled)
+            statuses.append(entry.status)
+    if not statuses:
+        click.echo("nothing that was published is missing here")
+    _exit_by(statuses)
+
+
+@main.command()
 @click.argument("feed_name", metavar="FEED")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--as-of", type=click.DateTime(), help="As for land.")
@@ -426,8 +448,8 @@ def diff(
 def status(settings: Settings) -> None:
     """Say what has landed, what was refused, and what is published.
 
-    Of what is published: whether it is sound, and how far it can be trusted, by its own
-    reports.rpt_trust.
+    Of what is published: whether it is sound, made of this landing, and how far it can be
+    trusted, by its own reports.rpt_trust.
     """
     paths, _ = settings
     with _reading(paths) as landing:
@@ -447,6 +469,10 @@ def status(settings: Settings) -> None:
         ).fetchall()
         refused = ledger.refused(landing)
         withdrawals = ledger.withdrawals(landing)
+        # A ledger of an earlier version has no chain yet.
+        is_chained = chain.is_whole(landing)
+        damage = chain.find_damage(landing) if is_chained else None
+        fork = find_fork(paths, landing) if is_chained else None
     click.echo(
         f"{'feed':<18}{'landed':>8}{'seen again':>12}{'rows':>12}{'rejected':>10}"
         "  newest as-of"
@@ -463,6 +489,10 @@ def status(settings: Settings) -> None:
     for entry in withdrawals:
         click.echo(result_line(entry))
     tell_published(paths)
+    if damage:
+        raise EventmartError(damage)
+    if fork:
+        raise EventmartError(f"{fork}; to build from it: eventmart build")
 
 
 @main.command()

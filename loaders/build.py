@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from loaders import chain
 from loaders import publish as publishing
 from loaders.disclosure import disclose, read_disclosure, read_settings
 from loaders.errors import UsageError
@@ -20,9 +21,10 @@ from loaders.paths import Paths
 from loaders.progress import Progress
 from loaders.publish import DamagedError
 from loaders.published import Version, current_version
+from loaders.recover import find_fork
 from loaders.run_dbt import run_dbt
 from loaders.tested import is_as_noted
-from loaders.warehouse import open_landing
+from loaders.warehouse import chain_ledger, has_tables, open_landing
 
 _log = logging.getLogger(__name__)
 _DOING = "builds or publishes here"
@@ -47,11 +49,13 @@ def build(
 
     Raises:
         BusyError: if somebody else still lands, builds or publishes then.
-        EventmartError: if dbt fails; readers keep the version before.
+        EventmartError: if dbt fails, or the ledger was changed by something else; readers
+            keep the version before.
         UsageError: if nothing has landed.
     """
     progress = progress or Progress(is_silent=True)
     with _alone(paths, paths.build_lock, patience, command) as (lock, landing):
+        chain.check(landing)
         # Before a build that takes its time, and may fail.
         with suppress(DamagedError):
             publishing.repair(paths)
@@ -60,6 +64,8 @@ def build(
                 # What was tested is what is there: dbt finds that no row is to be written.
                 run_dbt(paths, progress, "run", lock=lock)
             return None
+        if fork := find_fork(paths, landing):
+            _log.warning("%s; what this one has is built anew", fork)
         progress.seconds["landing"] = _seconds_of_landing(paths, landing)
         with progress.phase("dbt build"):
             run_dbt(
@@ -138,7 +144,10 @@ def publish_built(
         BusyError: if somebody does.
         EventmartError: if it is not proven to be whole and tested.
     """
-    with locked(paths.build_lock, _DOING, patience=patience, command="eventmart publish"):
+    command = "eventmart publish"
+    with locked(paths.build_lock, _DOING, patience=patience, command=command):
+        if paths.landing.exists():
+            chain_ledger(paths.landing, patience=patience, command=command)
         return publishing.publish(paths, run_results)
 
 
@@ -151,17 +160,19 @@ def _alone(
     Yields:
         The handle of the lock, and the landing database.
     """
+    nothing = UsageError(f"{paths.landing}: nothing has landed yet; run: eventmart land")
     if not paths.landing.exists():
-        raise UsageError(f"{paths.landing}: nothing has landed yet; run: eventmart land")
+        raise nothing
     deadline = time.monotonic() + patience
-    with (
-        locked(lock_file, _DOING, patience=patience, command=command) as lock,
+    with locked(lock_file, _DOING, patience=patience, command=command) as lock:
+        chain_ledger(paths.landing, patience=deadline - time.monotonic(), command=command)
         # dbt has it open most of the time: that it cannot open it is better known before.
-        open_landing(
+        with open_landing(
             paths.landing, read_only=True, patience=deadline - time.monotonic()
-        ) as landing,
-    ):
-        yield lock, landing
+        ) as landing:
+            if not has_tables(landing):
+                raise nothing
+            yield lock, landing
 
 
 def _anew_if_touched(paths: Paths) -> tuple[str, ...]:

@@ -32,8 +32,7 @@ NAMED_FORMATS = ("iso", "us", "excel_serial", "epoch_s", "epoch_ms", "epoch_us")
 RESERVED = (
     *("deliveries", "presence", "rejects", "open_rejects"),
     *("file_stamps", "known_lines", "format", "feed_times", "feed_settings"),
-    "rows_by_delivery",
-    "withdrawals",
+    *("rows_by_delivery", "withdrawals", "ledger_chain"),
 )
 # What databases, Python, spreadsheets and Esri write for nothing, and hardly anybody for
 # something. `NA`, `None` and `-` may be names, so that feeds name them themselves.

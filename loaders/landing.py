@@ -110,11 +110,8 @@ def accept(
     Raises:
         UsageError: if it is not held, was accepted before, or its bytes have expired.
     """
-    row = warehouse.landing.execute(
+    held = warehouse.landing.execute(
         """
-        select
-            feed, uri, member, sha256, as_of, as_of_source,
-            covers_from, covers_to, covers_source
         from raw.deliveries as held
         where delivery_seq = ? and status = 'held' and not exists (
             select 1 from raw.deliveries as later
@@ -123,21 +120,35 @@ def accept(
         """,
         [delivery_seq],
     ).fetchone()
-    if row is None:
+    if held is None:
         raise UsageError(f"delivery {delivery_seq} is not held (any more)")
-    feed, uri, member, sha256, as_of, as_of_source, *covers = row
-    if feed not in feeds:
-        raise UsageError(f"delivery {delivery_seq}: its feed {feed} is not in feeds.yml")
-    path = kept(warehouse.paths.drops, sha256)
+    said = ledger.entry_of(warehouse.landing, delivery_seq)
+    said.parent_seq, said.accepted_by, said.accepted_why = delivery_seq, by, why
+    return land_kept(warehouse, feeds, said)
+
+
+def land_kept(warehouse: Warehouse, feeds: dict[str, Feed], said: Entry) -> Entry:
+    """Land kept bytes as what an entry says of them: place, dates, by whose word.
+
+    Raises:
+        UsageError: if they have expired, or there is no such feed any more.
+    """
+    if said.feed not in feeds:
+        raise UsageError(
+            f"delivery {said.delivery_seq}: its feed {said.feed} is not in feeds.yml"
+        )
+    path = kept(warehouse.paths.drops, said.sha256 or "")
     if path is None:
-        raise UsageError(f"delivery {delivery_seq}: its kept bytes have expired")
-    entry = Entry(feed, feeds[feed].mode, uri, member, parent_seq=delivery_seq)
-    entry.accepted_by, entry.accepted_why = by, why
+        raise UsageError(f"delivery {said.delivery_seq}: its kept bytes have expired")
+    entry = Entry(said.feed, feeds[said.feed].mode, said.uri, said.member)
+    entry.parent_seq = said.parent_seq
+    entry.accepted_by, entry.accepted_why = said.accepted_by, said.accepted_why
     # It speaks for the day it was given for or arrived on, not for today.
-    if as_of_source != "newest":
-        entry.as_of, entry.as_of_source = as_of, as_of_source
-    entry.covers_from, entry.covers_to, entry.covers_source = covers
-    _land(warehouse, feeds[feed], entry, Member(path, None))
+    if said.as_of_source != "newest":
+        entry.as_of, entry.as_of_source = said.as_of, said.as_of_source
+    entry.covers_from, entry.covers_to = said.covers_from, said.covers_to
+    entry.covers_source = said.covers_source
+    _land(warehouse, feeds[said.feed], entry, Member(path, None))
     return entry
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import __version__
+from loaders import __version__, chain
 from loaders.errors import DeliveryError, DeliveryHeldError
 
 # What takes a delivery out, and in again: see withdraw.py.
@@ -135,6 +135,7 @@ def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         f"values ({', '.join('?' for _ in values)})",
         list(values.values()),
     )
+    chain.extend(landing)
 
 
 def entry_of(landing: duckdb.DuckDBPyConnection, delivery_seq: int) -> Entry:

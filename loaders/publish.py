@@ -14,13 +14,14 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
+from loaders import chain
 from loaders.disclosure import Disclosure, disclose, read_disclosure, read_settings
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.exports import write_exports
@@ -54,7 +55,7 @@ from loaders.tested import (
     is_as_noted,
     read_last_run,
 )
-from loaders.warehouse import full_disk_named, holder, open_landing
+from loaders.warehouse import chain_ledger, full_disk_named, holder, open_landing
 
 _log = logging.getLogger(__name__)
 # Kept are so many versions, and the last one of each day of so many days.
@@ -70,9 +71,9 @@ class DamagedError(EventmartError):
 
 @dataclass(frozen=True)
 class Inputs:
-    """A hash of the project's files and settings, and how far the ledger goes.
+    """A hash of the project's files and settings, and the tip of the landing.
 
-    With the ledger goes how the text of its feeds becomes time, and keys.
+    With that goes how the text of its feeds becomes time, and keys.
     """
 
     project: str
@@ -90,6 +91,7 @@ class Made:
     content: str
     delivery_seq: int | None
     change_seq: int | None
+    tip: str | None
 
 
 def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, bool]:
@@ -120,12 +122,13 @@ def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, boo
         last = check_unchanged(paths, read_last_run(build))
         record = find_record(paths, last, run_results)
         check_tested(record)
-        _check_ledger(paths, last)
+        with open_landing(paths.landing, read_only=True, patience=5) as landing:
+            check_ledger(paths, last, landing)
         disclosure = read_disclosure(record.manifest)
         with _alone(paths):
             _mend(paths)
             _tested_inputs(paths).unlink(missing_ok=True)
-            made = _made(paths, build, disclosure)
+            made = _made(paths, build, disclosure, last)
             version = current_version(paths)
             is_new = not (is_sound and version and version.content == made.content)
             if version is None or is_new:
@@ -136,9 +139,7 @@ def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, boo
             if is_new:
                 _serve(paths, version.number)
             _expire(paths, n_days)
-            # While something lands, nothing can be noted, and the next build tests again.
-            with suppress(BusyError):
-                _note_inputs(paths, record)
+            _note_inputs(paths, record, last)
     return version, is_new
 
 
@@ -148,7 +149,7 @@ def is_up_to_date(paths: Paths) -> bool:
     return bool(
         current
         and noted.exists()
-        and noted.read_text() == _inputs(paths)[0].text()
+        and noted.read_text() == _inputs(paths).text()
         and examine(paths, current.number).damage is None
         and exports_link(paths) == exports_of(paths, current.number)
         and paths.build.exists()
@@ -170,7 +171,7 @@ def is_redefined(paths: Paths) -> bool:
     noted = _tested_inputs(paths)
     if not noted.exists():
         return False
-    inputs, _ = _inputs(paths)
+    inputs = _inputs(paths)
     before = noted.read_text().split()
     return before[1:] == [inputs.landing] and before[:1] != [inputs.project]
 
@@ -229,49 +230,32 @@ def _project_files() -> list[Path]:
     return found
 
 
-def _inputs(paths: Paths) -> tuple[Inputs, datetime]:
-    """What a build is made of now; when the ledger last grew."""
+def _inputs(paths: Paths, tip: str | None = None) -> Inputs:
+    """What a build is made of now, or was when this was the tip of the landing."""
+    chain_ledger(paths.landing, patience=5)
     digest = hashlib.sha256()
     for file in _project_files():
         digest.update(f"{file.relative_to(PROJECT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(repr(read_settings()).encode())
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
-        last = landing.execute(
-            """
-            select
-                max(delivery_seq),
-                max(finished_at),
-                (select md5(string_agg(fingerprint, '' order by feed)) from raw.feed_times)
-            from raw.deliveries
-            """
-        ).fetchone()
-    seq, grown, readings = last or (None, None, None)
-    inputs = Inputs(digest.hexdigest(), f"{seq}-{readings}")
-    return inputs, (grown or datetime.min).replace(tzinfo=UTC)
+        ((readings,),) = landing.execute(
+            "select md5(string_agg(fingerprint, '' order by feed)) from raw.feed_times"
+        ).fetchall()
+        return Inputs(digest.hexdigest(), f"{tip or chain.read_tip(landing)}-{readings}")
 
 
-def _note_inputs(paths: Paths, record: Record) -> None:
-    """Note what was tested, unless something changed since dbt began to read it."""
+def _note_inputs(paths: Paths, record: Record, last: LastRun) -> None:
+    """Note what was tested, unless the project changed since dbt began to read it."""
     ended = datetime.fromisoformat(record.results["metadata"]["generated_at"])
     began = ended - timedelta(seconds=record.results["elapsed_time"])
-    inputs, grown = _inputs(paths)
     changed = max(file.stat().st_mtime for file in _project_files())
-    if grown < began and changed < began.timestamp():
-        _tested_inputs(paths).write_text(inputs.text())
+    if changed < began.timestamp():
+        _tested_inputs(paths).write_text(_inputs(paths, last.tip).text())
 
 
 def _tested_inputs(paths: Paths) -> Path:
     return paths.published / ".tested-inputs"
-
-
-def _check_ledger(paths: Paths, last: LastRun) -> None:
-    # Who lands just now adds to the ledger that dbt has read, and takes nothing away.
-    with (
-        suppress(BusyError),
-        open_landing(paths.landing, read_only=True, patience=5) as landing,
-    ):
-        check_ledger(paths, last, landing)
 
 
 @contextmanager
@@ -317,7 +301,9 @@ def _unchanging(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _made(paths: Paths, build: duckdb.DuckDBPyConnection, disclosure: Disclosure) -> Made:
+def _made(
+    paths: Paths, build: duckdb.DuckDBPyConnection, disclosure: Disclosure, last: LastRun
+) -> Made:
     """What a build was made of."""
     states = build.execute(
         "select node_id, data_version from meta.model_states order by node_id"
@@ -336,7 +322,7 @@ def _made(paths: Paths, build: duckdb.DuckDBPyConnection, disclosure: Disclosure
         "select max(_delivery_seq), max(_change_seq) from marts.fct_deliveries"
     ).fetchall()
     content = hashlib.sha256(repr((states, disclosure)).encode()).hexdigest()
-    return Made(content, delivery_seq, change_seq)
+    return Made(content, delivery_seq, change_seq, last.last_tip)
 
 
 def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
@@ -380,6 +366,7 @@ def _write_version(
         datetime.now(UTC).isoformat(timespec="seconds"),
         made.delivery_seq,
         made.change_seq,
+        made.tip,
     )
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps(asdict(version), indent=2) + "\n")

@@ -39,6 +39,8 @@ class Version:
     published_at: str | None = None
     delivery_seq: int | None = None
     change_seq: int | None = None
+    # Of the landing that it was made of, as in chain.py.
+    tip: str | None = None
 
     @property
     def day(self) -> date | None:

@@ -1,7 +1,7 @@
 """Whether the build file that is there is the one that dbt tested, whole and green.
 
-dbt notes in the file itself which run wrote it last, whether that ended, how far the
-ledger went then, and how often the files were written (`macros/engine/note_run_*.sql`).
+dbt notes in the file itself which run wrote it last, whether that ended, what had come to
+the landing then, and how often the files were written (`macros/engine/note_run_*.sql`).
 Its record of the run, `run_results.json`, is believed only if it is of that very run. So
 neither the record of another folder, of an older build or of one before a kill counts,
 nor a file that anybody wrote after its tests.
@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from loaders import chain
 from loaders.disclosure import read_nodes
 from loaders.errors import EventmartError
 from loaders.fingerprint import n_checkpoints
@@ -34,16 +35,16 @@ class LastRun:
     Attributes:
         invocation_id: which run it was.
         ended_at: None if it did not end.
-        delivery_seq: how far the ledger went; None if it was empty.
-        landed_at: when that was entered.
+        tip: the landing that it was made of, as it was at its start: see chain.py.
+        last_tip: the same at its end.
         n_checkpoints: how often the build file was written by then.
         n_checkpoints_intermediate: how often that of intermediate models was.
     """
 
     invocation_id: str
     ended_at: datetime | None
-    delivery_seq: int | None
-    landed_at: datetime | None
+    tip: str | None
+    last_tip: str | None
     n_checkpoints: int | None
     n_checkpoints_intermediate: int | None
 
@@ -60,10 +61,10 @@ def read_last_run(build: duckdb.DuckDBPyConnection) -> LastRun | None:
     """What is noted in a build file; None if nothing is, as before this was done."""
     try:
         row = build.execute(
-            "select invocation_id, ended_at, delivery_seq, landed_at, n_checkpoints, "
-            "n_checkpoints_intermediate from meta.last_run"
+            "select invocation_id, ended_at, last_run.tip, built_from.tip, n_checkpoints, "
+            "n_checkpoints_intermediate from meta.last_run cross join meta.built_from"
         ).fetchone()
-    except duckdb.CatalogException:
+    except (duckdb.CatalogException, duckdb.BinderException):
         return None
     return LastRun(*row) if row else None
 
@@ -153,16 +154,13 @@ def check_ledger(paths: Paths, last: LastRun, landing: duckdb.DuckDBPyConnection
     """Check that what was built is what landed here: the ledger only grows.
 
     Raises:
-        EventmartError: if the ledger is another one.
+        EventmartError: if the ledger is another one, or was changed.
     """
-    known = landing.execute(
-        "select finished_at from raw.deliveries where delivery_seq = ?",
-        [last.delivery_seq],
-    ).fetchone()
-    if (known and known[0]) != last.landed_at:
+    chain.check(landing)
+    if not chain.has_come_from(landing, last.last_tip):
         raise EventmartError(
             f"{paths.build}: was built from another landing database than "
-            f"{paths.landing}; {_NEXT}"
+            f"{paths.landing}, or from this one before it was put back from a copy; {_NEXT}"
         )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import secret, times
+from loaders import chain, secret, times
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feeds import Feed
 from loaders.ids import DEFINITION
@@ -83,6 +83,12 @@ create table if not exists raw.deliveries (
     finished_at timestamp not null,
     loader_version varchar not null,
     duckdb_version varchar not null
+);
+
+-- By what a landing is known, and a change of its ledger: see chain.py.
+create table if not exists raw.ledger_chain (
+    delivery_seq bigint not null,
+    hash varchar not null
 );
 
 create table if not exists raw.presence (
@@ -189,6 +195,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
     connection.execute(_LEDGER)
     if "n_damaged" not in _columns(connection, "deliveries"):
         connection.execute(_LEDGER_COLUMNS_SINCE)
+    chain.extend(connection)
     connection.execute(DEFINITION)
     if is_new:
         connection.execute("insert into raw.format values (?)", [FORMAT])
@@ -252,6 +259,20 @@ def _folder(connection: duckdb.DuckDBPyConnection) -> Path:
 def has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether there is a ledger: not yet, if its making was cut short."""
     return bool(_columns(connection, "deliveries"))
+
+
+def chain_ledger(path: Path, *, patience: float = 0, command: str = "eventmart") -> None:
+    """Chain the entries that a version without chains has made, for who only reads.
+
+    Raises:
+        BusyError: if another process writes.
+    """
+    with open_landing(path, read_only=True, patience=patience) as landing:
+        is_due = has_tables(landing) and not chain.is_whole(landing)
+    if is_due:
+        with open_landing(path, patience=patience, command=command) as landing:
+            landing.execute(_LEDGER)
+            chain.extend(landing)
 
 
 def _count_rows(connection: duckdb.DuckDBPyConnection) -> None:

@@ -119,6 +119,10 @@ FAULTS = {
         "shared_ids": "one id for many rows: a constant, ids cut short",
         "conflicting_ids": "rows of one id that disagree in what one event cannot",
     },
+    "restored": {
+        "landing": "landing put back from a copy, made anew, or another folder's",
+        "changed_by_hand": "a ledger entry that was changed, removed or put in by hand",
+    },
     "hostile": {
         "sql": "SQL in names, headers and values",
         "glob": "wildcards in file names",

@@ -8,7 +8,9 @@ from typing import Any
 
 import duckdb
 
+from loaders import chain
 from loaders.fingerprint import n_checkpoints
+from loaders.warehouse import open_landing
 
 RUN = "the run"
 
@@ -78,6 +80,10 @@ def write_record(
 
 def note_run(build: Path, run: str = RUN, *, has_ended: bool = True) -> None:
     """Note in a build file what dbt does: see macros/engine/note_run_end.sql."""
+    tip, landing = None, build.parents[1] / "landing.duckdb"
+    if landing.exists():
+        with open_landing(landing, read_only=True) as connection:
+            tip = chain.read_tip(connection)
     intermediate = build.with_name("intermediate.duckdb")
     if not intermediate.exists():
         with duckdb.connect(str(intermediate)) as apart:
@@ -87,20 +93,22 @@ def note_run(build: Path, run: str = RUN, *, has_ended: bool = True) -> None:
             """
             create schema if not exists meta;
             create or replace table meta.last_run (
-                invocation_id varchar, ended_at timestamp, delivery_seq bigint,
-                landed_at timestamp, n_checkpoints bigint,
-                n_checkpoints_intermediate bigint
+                invocation_id varchar, ended_at timestamp, tip varchar,
+                n_checkpoints bigint, n_checkpoints_intermediate bigint
             );
-            checkpoint;
+            create or replace table meta.built_from (branch varchar, tip varchar);
             """
         )
+        connection.execute("insert into meta.built_from values ('a run', ?)", [tip])
+        connection.execute("checkpoint")
         count = n_checkpoints(build)
         assert count is not None
         connection.execute(
-            "insert into meta.last_run values (?, ?, null, null, ?, ?)",
+            "insert into meta.last_run values (?, ?, ?, ?, ?)",
             [
                 run,
                 datetime.now(UTC).replace(tzinfo=None) if has_ended else None,
+                tip,
                 count + 1,
                 n_checkpoints(intermediate),
             ],

@@ -1,7 +1,8 @@
 {#-
-    SQL that notes, in the build file itself, that the run has ended, how far the ledger
-    went, and how often both files were written: who writes one later counts on. It is the
-    last hook: what is written after it, no test has seen.
+    SQL that notes, in the build file itself, that the run has ended, what had come to the
+    landing, and how often both files were written: who writes one later counts on. It is
+    the last hook: what is written after it, no test has seen. A run during which another
+    landing was put in the place of the one that it began with has not ended.
     Usage: on-run-end in dbt_project.yml
 -#}
 {% macro note_run_end() -%}
@@ -12,22 +13,17 @@
 {%- endmacro %}
 
 {% macro duckdb__note_run_end() -%}
+    {{ note_tip() }}
     checkpoint {{ target.database }};
     checkpoint intermediate;
     update {{ target.database }}.meta.last_run
     set
         ended_at = now() at time zone 'UTC',
-        delivery_seq = ledger.delivery_seq,
-        landed_at = ledger.landed_at,
         -- And once more, for this is written itself.
         n_checkpoints = {{ checkpoints_of(target.database) }} + 1,
         n_checkpoints_intermediate = {{ checkpoints_of('intermediate') }}
-    from (
-        select
-            max(deliveries.delivery_seq) as delivery_seq,
-            max(deliveries.finished_at) as landed_at
-        from landing.raw.deliveries as deliveries
-    ) as ledger;
+    from {{ target.database }}.meta.built_from
+    where {{ is_noted_landing() }};
     checkpoint {{ target.database }};
 {%- endmacro %}
 

@@ -10,6 +10,9 @@
     runs touched since its tests passed, and one without a day. No row: all days. Of a
     model with meta.keeps_keys, one without a day: relationships to it have passed since
     its definition changed.
+    meta.built_from, in the build file alone, has one row:
+    - branch: the run that first built from this landing, as long as it only grows;
+    - tip: how far it had grown, see loaders/chain.py.
     Usage: on-run-start in dbt_project.yml
 -#}
 {% macro create_model_states() -%}
@@ -28,6 +31,10 @@
         event_date date
     );
     {%- endfor %}
+    create table if not exists {{ target.database }}.meta.built_from (
+        branch varchar,
+        tip varchar
+    );
 {%- endmacro %}
 
 {#- The databases that models and seeds of this project are built in. -#}

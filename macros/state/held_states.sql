@@ -16,8 +16,7 @@
                 select
                     feed,
                     max(change_seq) as change_seq,
-                    max(delivery_seq) as delivery_seq,
-                    min(started_at) as started_at
+                    max(delivery_seq) as delivery_seq
                 from landing.raw.deliveries
                 group by feed
             ),
@@ -25,7 +24,7 @@
             ledger as (
                 select
                     concat(
-                        cast(min(started_at) as varchar),
+                        {{ branch_of_landing() }},
                         ' ' || nullif(
                             (select sum(n_rereads) from landing.raw.feed_settings), 0
                         ),
@@ -85,9 +84,10 @@
     The states of sources, by what the ledger has. Tables of the ledger itself change
     with every attempt to land, others with what was landed of their feed. The definition
     of a source is which landing it is, how often its rows were read again by other
-    settings or deliveries were withdrawn, and how text of the feed becomes time: sequences of another landing start
-    again, rows that are read again keep theirs, and times may be others, so everything
-    incremental must be built in full.
+    settings or deliveries were withdrawn, and how text of the feed becomes time: sequences
+    of another landing, or of one that was put back from a copy, mean other rows, rows that
+    are read again keep theirs, and times may be others, so everything incremental must be
+    built in full.
 -#}
 {% macro source_states(ledger) -%}
     {%- set states = {} -%}
@@ -101,4 +101,16 @@
         }}) -%}
     {%- endfor -%}
     {{ return(states) }}
+{%- endmacro %}
+
+{#-
+    What stands for the landing as long as it only grows: see meta.built_from in
+    create_model_states(). None before a first run.
+-#}
+{% macro branch_of_landing() -%}
+    {%- if adapter.get_relation(target.database, 'meta', 'built_from') -%}
+        (select branch from {{ target.database }}.meta.built_from)
+    {%- else -%}
+        null
+    {%- endif -%}
 {%- endmacro %}

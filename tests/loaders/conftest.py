@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from loaders.chain import check
 from loaders.feeds import RESERVED, Feed
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import STANDS, Entry
@@ -132,7 +133,8 @@ class Lab:
         return found
 
     def check_laws(self) -> None:
-        """Both conservation laws, of every landed delivery."""
+        """Both conservation laws, of every landed delivery, and the ledger's chain."""
+        check(self.landing)
         present = self.present()
         for seq, records, new, known, rejected, blank in self.all(
             "select delivery_seq, n_records, n_new, n_known, n_rejected, n_blank "

@@ -19,12 +19,14 @@ import test_watch
 from click.testing import CliRunner, Result
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 
+from loaders import chain
 from loaders.__main__ import main
-from loaders.build import build
+from loaders.build import build, build_redefined
 from loaders.dbt_plugin import Plugin
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.paths import Paths
 from loaders.progress import Progress
+from loaders.warehouse import open_landing
 from tests.conftest import ROOT
 
 project = test_publish.project
@@ -182,9 +184,54 @@ def test_a_database_that_dbt_finds_locked_is_busy(
 
 
 def test_before_anything_has_landed_a_build_says_so(run: Run, paths: Paths) -> None:
-    for command in (["build"], ["as-of", "2016-01-01"], ["status"], ["rejects"]):
+    commands = (["build"], ["as-of", "2016-01-01"], ["status"], ["rejects"])
+    for command in commands:
         assert "nothing has landed yet; run: " in run(*command, code=2).output
     assert not paths.data.exists()
+    # Nor where the making of landing was cut short.
+    with open_landing(paths.landing):
+        pass
+    for command in commands:
+        assert "nothing has landed yet; run: " in run(*command, code=2).output
+
+
+@pytest.mark.fault("restored.landing")
+def test_a_build_says_that_what_is_published_is_of_another_landing(
+    paths: Paths, dbt: Calls, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert build(paths)
+    assert not caplog.messages
+    test_publish.make_landing_anew(paths)
+    test_publish.build(paths, "built anew")
+    assert build(paths)
+    said = "version 1, which is published, was made from another landing.duckdb than this"
+    assert said in caplog.text
+    assert "1 of its deliveries are not here: 7 (things things.csv)" in caplog.text
+    assert "what this one has is built anew" in caplog.text
+    assert build(paths) is None
+
+
+@pytest.mark.fault("restored.changed_by_hand")
+def test_nothing_is_built_from_a_ledger_that_was_changed_by_hand(
+    paths: Paths, dbt: Calls
+) -> None:
+    test_publish.change_ledger(paths)
+    with pytest.raises(EventmartError, match=r"delivery 1 is not in raw\.deliveries as"):
+        build(paths)
+    assert dbt() == []
+
+
+def test_a_landing_of_a_version_without_chains_is_chained_first(
+    paths: Paths, dbt: Calls
+) -> None:
+    assert build(paths)
+    with open_landing(paths.landing) as landing:
+        landing.execute("drop table raw.ledger_chain")
+    assert build_redefined(paths) is None
+    with pytest.raises(EventmartError, match="was built from another landing"):
+        build(paths)
+    with open_landing(paths.landing, read_only=True) as landing:
+        assert chain.is_whole(landing)
 
 
 # ---------------------------------------------------------------- what dbt says
@@ -326,11 +373,17 @@ def test_dbt_finds_an_empty_landing_where_there_is_none(tmp_path: Path) -> None:
     plugin = Plugin("plugin", {}, credentials)
     for _ in range(2):
         plugin.update_connection_config(credentials, {})
+        # As a version without chains leaves it.
+        with open_landing(landing) as earlier:
+            earlier.execute("drop table raw.ledger_chain")
+    plugin.update_connection_config(credentials, {})
     assert build.parent.is_dir()
     with duckdb.connect(str(build)) as connection:
         plugin.configure_connection(connection)
         for attachment in attached:
             connection.execute(attachment.to_sql())
+        query = "select count(*) - 1 from landing.raw.ledger_chain"
+        assert connection.execute(query).fetchall() == [(0,)]
         query = "select count(*) from landing.raw.purchases"
         assert connection.execute(query).fetchall() == [(0,)]
         connection.execute("create table one as select 1 as one; checkpoint")

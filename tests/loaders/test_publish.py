@@ -38,10 +38,23 @@ PASSED = [
 ]
 
 
+# What `fct_deliveries` has of the one delivery, beside its numbers.
+DELIVERY = {
+    "feed": "things",
+    "uri": "/inbox/things.csv",
+    "status": "landed",
+} | dict.fromkeys(
+    (
+        *("delivery_mode", "member", "series", "sha256", "reason", "detail", "as_of_at"),
+        *("as_of_source", "covers_source", "accepted_by", "accepted_why"),
+        *("covers_from_date", "covers_to_date", "started_at_utc"),
+    )
+)
+
 BUILT = [
     node("marts.fct_things", ["content"]),
     node("marts.things", ["content"]),
-    node("marts.fct_deliveries", ["_delivery_seq", "_change_seq"]),
+    node("marts.fct_deliveries", ["_delivery_seq", "_change_seq", *DELIVERY]),
     node("reports.rpt_things", ["n_things"]),
 ]
 
@@ -49,6 +62,9 @@ BUILT = [
 def build(paths: Paths, content: str) -> None:
     """A build file as dbt leaves it, in small."""
     paths.build.parent.mkdir(parents=True, exist_ok=True)
+    columns = ", ".join(
+        f"{f'{value!r}' if value else 'null'} as {name}" for name, value in DELIVERY.items()
+    )
     with duckdb.connect(str(paths.build)) as connection:
         connection.execute(
             f"""
@@ -61,7 +77,7 @@ def build(paths: Paths, content: str) -> None:
             create or replace view marts.things as select * from marts.fct_things;
             create or replace table reports.rpt_things as select 1 as n_things;
             create or replace table marts.fct_deliveries as
-                select 7 as _delivery_seq, 5 as _change_seq;
+                select 7 as _delivery_seq, 5 as _change_seq, {columns};
             create or replace view staging.stg_things as select 'private' as content;
             create or replace table seeds.aliases as select 1 as one;
             create or replace table meta.model_states (
@@ -630,16 +646,41 @@ def test_a_build_as_of_a_past_day_is_not_published(
         publish(paths, results(vars={"as_of_date": "2016-01-01"}))
 
 
-@pytest.mark.fault("publishing.another_record")
+def make_landing_anew(paths: Paths) -> None:
+    paths.landing.unlink()
+    with open_landing(paths.landing) as landing:
+        create_tables(landing, {"things": make_feed()})
+
+
+def change_ledger(paths: Paths) -> None:
+    file = paths.data / "things.csv"
+    file.write_text("a\n1\n")
+    with open_landing(paths.landing) as landing:
+        land_file(Warehouse(landing, paths), make_feed(), file)
+        landing.execute("update raw.deliveries set uri = 'x'")
+
+
+@pytest.mark.parametrize(
+    ("happens", "message"),
+    [
+        (make_landing_anew, "was built from another landing database"),
+        (change_ledger, "delivery 1 is not in raw.deliveries as it was entered"),
+        (lambda paths: paths.landing.unlink(), "landing.duckdb: cannot be opened"),
+    ],
+    ids=["made_anew", "ledger_changed", "removed"],
+)
+@pytest.mark.fault("publishing.another_record", "restored.landing")
 def test_a_build_of_another_landing_is_not_published(
-    paths: Paths, results: Callable[..., Path]
+    paths: Paths,
+    results: Callable[..., Path],
+    happens: Callable[[Paths], None],
+    message: str,
 ) -> None:
     build(paths, "one")
-    change(paths, "update meta.last_run set delivery_seq = 7, landed_at = now()")
-    note = "update meta.last_run set n_checkpoints = n_checkpoints + 2"
-    change(paths, note)
-    with pytest.raises(EventmartError, match="was built from another landing database"):
+    happens(paths)
+    with pytest.raises(EventmartError, match=message):
         publish(paths, results())
+    assert not paths.published.exists()
 
 
 def test_who_reads_the_build_does_not_spoil_it(
@@ -1157,17 +1198,18 @@ def test_a_setting_that_is_no_number_of_days_is_refused_before_anything_happens(
     assert not paths.published.exists()
 
 
-def test_a_landing_in_the_way_keeps_nothing_from_being_published(
+def test_what_landing_is_has_to_be_known_to_publish(
     paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def busy(*_: object) -> None:
+    def busy(*_: object, **__: object) -> None:
         raise BusyError("a landing holds it")
 
     build(paths, "one")
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_note_inputs", busy)
-        assert publish(paths, results())[1]
-    assert not is_up_to_date(paths)
+        patch.setattr(publishing, "open_landing", busy)
+        with pytest.raises(BusyError):
+            publish(paths, results())
+    assert publish(paths, results())[1]
 
 
 # ---------------------------------------------------------------- other readers

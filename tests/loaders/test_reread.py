@@ -121,7 +121,7 @@ def test_what_landed_before_a_change_is_as_if_it_had_landed_after(
         ]
         things.landing.execute("drop table raw.things")
         things.landing.execute("delete from raw.feed_settings")
-        for table in ("presence", "deliveries", "known_lines"):
+        for table in ("presence", "deliveries", "ledger_chain", "known_lines"):
             things.landing.execute(f"delete from raw.{table}")
     if mode != "increment":
         assert states[0] == states[1] == states[2]

@@ -146,3 +146,46 @@ def test_a_build_that_is_killed_anywhere_serves_a_whole_one_or_that_before(
     assert started(project).wait() == 0
     assert n_published(project) == 1
     assert project.eventmart("status").exit_code == 0
+
+
+@pytest.mark.xdist_group("built")
+@pytest.mark.fault("restored.landing")
+def test_dbt_by_hand_builds_anew_from_a_landing_that_was_put_back(
+    project: Project, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = project.paths
+    names = ("stg_vending__purchases", "int_purchase_versions")
+
+    def land(kiosk: str) -> None:
+        file = tmp_path / f"{kiosk}.csv"
+        file.write_text(FILE.replace("99900", kiosk))
+        project.land("purchases", file)
+
+    def built() -> tuple[str, int, bool]:
+        """Which of these kiosks are there, how many rows that wrote, is it built anew."""
+        capfd.readouterr()
+        n_rows = project.run("--select", *names)
+        said = "landing is not what was built from" in capfd.readouterr().out
+        with duckdb.connect(str(paths.intermediate), read_only=True) as build:
+            ((n_all, kiosks),) = build.execute(
+                "select count(*), string_agg(kiosk_id, ' ' order by kiosk_id) "
+                "filter (where kiosk_id like '999%') "
+                "from intermediate.intermediate.int_purchase_versions"
+            ).fetchall()
+        assert n_rows in (1, n_all)
+        return kiosks, n_rows, said
+
+    landing, build = tmp_path / "landing.duckdb", tmp_path / "build"
+    shutil.copyfile(paths.landing, landing)
+    shutil.copytree(paths.build.parent, build)
+    land("99901")
+    assert built() == ("99901", 1, False)
+    # The numbers are the same, what they stand for is not.
+    shutil.copyfile(landing, paths.landing)
+    land("99902")
+    kiosks, n_rows, said = built()
+    assert (kiosks, n_rows > 1, said) == ("99902", True, True)
+    # A build that was put back is behind, and catches up.
+    shutil.rmtree(paths.build.parent)
+    shutil.copytree(build, paths.build.parent)
+    assert built() == ("99902", 1, False)

@@ -1,0 +1,141 @@
+"""What was published and landing has not any more: found, said, landed again.
+
+Landing was put back from a copy, or another is in its place. What that lacks has been
+published, so the files of the kept versions say what it was, and its bytes are in the
+drops. Nothing is refused for it: what is built is always what landing has.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+
+from loaders import chain
+from loaders.errors import DeliveryError, UsageError
+from loaders.feeds import Feed
+from loaders.landing import Warehouse, land_kept
+from loaders.ledger import Entry
+from loaders.paths import Paths
+from loaders.published import Version, current_version, examine, folder_of, versions
+
+_N_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A version that was not made of what landing is now.
+
+    Attributes:
+        version: the version.
+        lost: of the deliveries that it was made of, those that landed or were held, and
+            that landing lacks; oldest first.
+    """
+
+    version: Version
+    lost: list[Entry]
+
+    def __str__(self) -> str:
+        """What there is to say of it."""
+        text = (
+            f"version {self.version.number}, which is published, was made from another "
+            "landing.duckdb than this one, or before this one was put back from a copy"
+        )
+        if not self.lost:
+            return text
+        named = [f"{one.delivery_seq} ({one.feed} {one.label})" for one in self.lost]
+        more = f" and {len(named) - _N_NAMED} more" if len(named) > _N_NAMED else ""
+        return (
+            f"{text}; {len(named)} of its deliveries are not here: "
+            f"{', '.join(named[:_N_NAMED])}{more}; to land them from kept bytes: "
+            "eventmart recover"
+        )
+
+
+def find_fork(paths: Paths, landing: duckdb.DuckDBPyConnection) -> Fork | None:
+    """How what readers see and landing differ; None if landing has only grown since."""
+    version = current_version(paths)
+    if version is None or _is_of(version, landing):
+        return None
+    return Fork(version, _lost(paths, version, landing))
+
+
+def recover(warehouse: Warehouse, feeds: dict[str, Feed]) -> Iterator[Entry]:
+    """Land again, from kept bytes, what any kept version was made of and landing lacks.
+
+    Yields:
+        What became of each, oldest first, and then of those that were held. What cannot
+        be landed, as its bytes have expired or its feed is gone, is `failed`, and in no
+        ledger.
+    """
+    paths, landing = warehouse.paths, warehouse.landing
+    found = {
+        (one.started_at, one.delivery_seq): one
+        for version in versions(paths)
+        if not _is_of(version, landing) and examine(paths, version.number).damage is None
+        for one in _lost(paths, version, landing)
+    }
+    # Those that were held last: they may have been accepted.
+    order = sorted(found, key=lambda key: (found[key].status == "held", key))
+    for said in map(found.__getitem__, order):
+        if _is_here(said, landing):
+            continue
+        try:
+            yield land_kept(warehouse, feeds, said)
+        except UsageError as error:
+            said.refuse(DeliveryError("not_kept", str(error)))
+            yield said
+
+
+def _is_of(version: Version, landing: duckdb.DuckDBPyConnection) -> bool:
+    """Whether it was made of this landing, as far as it says of which it was."""
+    return version.tip is None or chain.has_come_from(landing, version.tip)
+
+
+def _lost(
+    paths: Paths, version: Version, landing: duckdb.DuckDBPyConnection
+) -> list[Entry]:
+    file = folder_of(paths, version.number) / paths.build.name
+    with duckdb.connect(str(file), read_only=True) as readers:
+        found = readers.execute(
+            """
+            select
+                feed, delivery_mode as mode, uri, member, series, sha256, status, reason,
+                detail, as_of_at as as_of, as_of_source, covers_source, accepted_by,
+                accepted_why, covers_from_date as covers_from, covers_to_date as covers_to,
+                started_at_utc as started_at, _delivery_seq as delivery_seq
+            from marts.fct_deliveries
+            where status in ('landed', 'held')
+            order by _delivery_seq
+            """
+        )
+        names = [column[0] for column in found.description or []]
+        entries = [Entry(**dict(zip(names, row, strict=True))) for row in found.fetchall()]
+    rows = landing.execute("select delivery_seq, started_at from raw.deliveries").fetchall()
+    known = set(rows)
+    return [
+        one
+        for one in entries
+        if (one.delivery_seq, one.started_at) not in known and not _is_here(one, landing)
+    ]
+
+
+def _is_here(said: Entry, landing: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the same bytes have come, for the same day and dates."""
+    row = landing.execute(
+        """
+        select count(*)
+        from raw.deliveries
+        where feed = ? and sha256 = ? and (
+            cast(? as varchar) = 'held'
+            or (
+                status = 'landed' and as_of = ? and covers_from is not distinct from ?
+                and covers_to is not distinct from ?
+            )
+        )
+        """,
+        [
+            *(said.feed, said.sha256, said.status),
+            *(said.as_of, said.covers_from, said.covers_to),
+        ],
+    ).fetchone()
+    return bool(row and row[0])
