@@ -39,18 +39,20 @@ def create(connection: duckdb.DuckDBPyConnection, figures: Figures) -> None:
         """
         create or replace temp table figure_cells as
         select
-            row_number() over (order by figure, steps) as cell,
+            row_number() over (order by figure, steps, n) as cell,
             figure,
             steps,
-            max(n) as n,
+            n,
+            -- Of some events only, a place may have another count; totals are of all.
+            n = max(n) over (partition by figure, steps) as is_of_all,
             false as is_hidden
         from figure_rows
-        group by figure, steps;
+        group by figure, steps, n;
 
         create or replace temp table figure_places as
         select figure_rows.source, figure_rows.place, figure_cells.cell
         from figure_rows
-        inner join figure_cells using (figure, steps);
+        inner join figure_cells using (figure, steps, n);
 
         create or replace temp table figure_totals as
         with parts as (
@@ -60,7 +62,9 @@ def create(connection: duckdb.DuckDBPyConnection, figures: Figures) -> None:
                 figure,
                 list_filter(steps, lambda step: step <> one) as rest,
                 split_part(one, '=', 1) as axis
-            from (select *, unnest(steps) as one from figure_cells)
+            from (
+                select *, unnest(steps) as one from figure_cells where is_of_all
+            )
         ),
 
         totals as (
@@ -69,7 +73,10 @@ def create(connection: duckdb.DuckDBPyConnection, figures: Figures) -> None:
                 row_number() over (order by parts.figure, parts.rest, parts.axis) as total
             from parts
             inner join figure_cells as wholes
-                on parts.figure = wholes.figure and parts.rest = wholes.steps
+                on
+                    parts.figure = wholes.figure
+                    and parts.rest = wholes.steps
+                    and wholes.is_of_all
             group by parts.figure, parts.rest, parts.axis
             having sum(parts.n) = any_value(wholes.n)
         )
