@@ -59,6 +59,7 @@ def build(
                 # What was tested is what is there: dbt finds that no row is to be written.
                 run_dbt(paths, progress, "run", lock=lock)
             return None
+        project = publishing.project_digest()
         progress.seconds["landing"] = _seconds_of_landing(paths, landing)
         with progress.phase("dbt build"):
             run_dbt(
@@ -70,7 +71,7 @@ def build(
                 lock=lock,
             )
         with progress.phase("publishing"):
-            published = publishing.publish(paths)
+            published = publishing.publish(paths, project=project)
         with progress.phase("docs"):
             docs = ("docs", "generate", "--static", "--no-compile")
             run_dbt(paths, progress, *docs, lock=lock)

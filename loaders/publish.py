@@ -88,13 +88,17 @@ class Made:
     change_seq: int | None
 
 
-def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, bool]:
+def publish(
+    paths: Paths, run_results: Path | None = None, project: str | None = None
+) -> tuple[Version, bool]:
     """Publish the build, if it is whole, tested and new.
 
     Args:
         paths: the data folder.
         run_results: dbt's own record of the build, with the `manifest.json` beside it;
             by default it is looked for where dbt writes it.
+        project: the digest of the project from before dbt began to read it, if that is
+            known: clocks, by which it is judged otherwise, may go wrong.
 
     Returns:
         The version that readers see now, and whether it is a new one.
@@ -134,7 +138,7 @@ def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, boo
             _expire(paths, n_days)
             # While something lands, nothing can be noted, and the next build tests again.
             with suppress(BusyError):
-                _note_inputs(paths, record)
+                _note_inputs(paths, record, last, project)
     return version, is_new
 
 
@@ -144,7 +148,7 @@ def is_up_to_date(paths: Paths) -> bool:
     return bool(
         current
         and noted.exists()
-        and noted.read_text() == _inputs(paths)[0].text()
+        and noted.read_text() == _inputs(paths).text()
         and examine(paths, current.number).damage is None
         and exports_link(paths) == exports_of(paths, current.number)
         and paths.build.exists()
@@ -166,7 +170,7 @@ def is_redefined(paths: Paths) -> bool:
     noted = _tested_inputs(paths)
     if not noted.exists():
         return False
-    inputs, _ = _inputs(paths)
+    inputs = _inputs(paths)
     before = noted.read_text().split()
     return before[1:] == [inputs.landing] and before[:1] != [inputs.project]
 
@@ -225,29 +229,33 @@ def _project_files() -> list[Path]:
     return found
 
 
-def _inputs(paths: Paths) -> tuple[Inputs, datetime]:
-    """What a build is made of now; when the ledger last grew."""
+def project_digest() -> str:
+    """A hash of the project's files and settings as they are now."""
     digest = hashlib.sha256()
     for file in _project_files():
         digest.update(f"{file.relative_to(PROJECT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(repr(read_settings()).encode())
+    return digest.hexdigest()
+
+
+def _inputs(paths: Paths) -> Inputs:
+    """What a build is made of now."""
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
-        last = landing.execute(
-            "select max(delivery_seq), max(finished_at) from raw.deliveries"
-        ).fetchone()
-    seq, grown = last or (None, None)
-    inputs = Inputs(digest.hexdigest(), str(seq))
-    return inputs, (grown or datetime.min).replace(tzinfo=UTC)
+        seq = landing.execute("select max(delivery_seq) from raw.deliveries").fetchone()
+    return Inputs(project_digest(), str(seq and seq[0]))
 
 
-def _note_inputs(paths: Paths, record: Record) -> None:
+def _note_inputs(paths: Paths, record: Record, last: LastRun, project: str | None) -> None:
     """Note what was tested, unless something changed since dbt began to read it."""
-    ended = datetime.fromisoformat(record.results["metadata"]["generated_at"])
-    began = ended - timedelta(seconds=record.results["elapsed_time"])
-    inputs, grown = _inputs(paths)
-    changed = max(file.stat().st_mtime for file in _project_files())
-    if grown < began and changed < began.timestamp():
+    inputs = _inputs(paths)
+    is_same = inputs.project == project
+    if project is None:
+        ended = datetime.fromisoformat(record.results["metadata"]["generated_at"])
+        began = ended - timedelta(seconds=record.results["elapsed_time"])
+        changed = max(file.stat().st_mtime for file in _project_files())
+        is_same = changed < began.timestamp()
+    if is_same and inputs.landing == str(last.delivery_seq):
         _tested_inputs(paths).write_text(inputs.text())
 
 
