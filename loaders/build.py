@@ -66,6 +66,7 @@ def build(
             return None
         if fork := find_fork(paths, landing):
             _log.warning("%s; what this one has is built anew", fork)
+        project = publishing.project_digest()
         progress.seconds["landing"] = _seconds_of_landing(paths, landing)
         with progress.phase("dbt build"):
             run_dbt(
@@ -77,7 +78,7 @@ def build(
                 lock=lock,
             )
         with progress.phase("publishing"):
-            published = publishing.publish(paths)
+            published = publishing.publish(paths, project=project)
         with progress.phase("docs"):
             docs = ("docs", "generate", "--static", "--no-compile")
             run_dbt(paths, progress, *docs, lock=lock)

@@ -94,13 +94,17 @@ class Made:
     tip: str | None
 
 
-def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, bool]:
+def publish(
+    paths: Paths, run_results: Path | None = None, project: str | None = None
+) -> tuple[Version, bool]:
     """Publish the build, if it is whole, tested and new.
 
     Args:
         paths: the data folder.
         run_results: dbt's own record of the build, with the `manifest.json` beside it;
             by default it is looked for where dbt writes it.
+        project: the digest of the project from before dbt began to read it, if that is
+            known: clocks, by which it is judged otherwise, may go wrong.
 
     Returns:
         The version that readers see now, and whether it is a new one.
@@ -139,7 +143,9 @@ def publish(paths: Paths, run_results: Path | None = None) -> tuple[Version, boo
             if is_new:
                 _serve(paths, version.number)
             _expire(paths, n_days)
-            _note_inputs(paths, record, last)
+            # While something lands, nothing can be noted, and the next build tests again.
+            with suppress(BusyError):
+                _note_inputs(paths, record, last, project)
     return version, is_new
 
 
@@ -230,28 +236,38 @@ def _project_files() -> list[Path]:
     return found
 
 
-def _inputs(paths: Paths, tip: str | None = None) -> Inputs:
-    """What a build is made of now, or was when this was the tip of the landing."""
-    chain_ledger(paths.landing, patience=5)
+def project_digest() -> str:
+    """A hash of the project's files and settings as they are now."""
     digest = hashlib.sha256()
     for file in _project_files():
         digest.update(f"{file.relative_to(PROJECT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(repr(read_settings()).encode())
+    return digest.hexdigest()
+
+
+def _inputs(paths: Paths, tip: str | None = None) -> Inputs:
+    """What a build is made of now, or was when this was the tip of the landing."""
+    chain_ledger(paths.landing, patience=5)
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
         ((readings,),) = landing.execute(
             "select md5(string_agg(fingerprint, '' order by feed)) from raw.feed_times"
         ).fetchall()
-        return Inputs(digest.hexdigest(), f"{tip or chain.read_tip(landing)}-{readings}")
+        landed = f"{tip or chain.read_tip(landing)}-{readings}"
+    return Inputs(project_digest(), landed)
 
 
-def _note_inputs(paths: Paths, record: Record, last: LastRun) -> None:
+def _note_inputs(paths: Paths, record: Record, last: LastRun, project: str | None) -> None:
     """Note what was tested, unless the project changed since dbt began to read it."""
-    ended = datetime.fromisoformat(record.results["metadata"]["generated_at"])
-    began = ended - timedelta(seconds=record.results["elapsed_time"])
-    changed = max(file.stat().st_mtime for file in _project_files())
-    if changed < began.timestamp():
-        _tested_inputs(paths).write_text(_inputs(paths, last.tip).text())
+    inputs = _inputs(paths, last.tip)
+    is_same = inputs.project == project
+    if project is None:
+        ended = datetime.fromisoformat(record.results["metadata"]["generated_at"])
+        began = ended - timedelta(seconds=record.results["elapsed_time"])
+        changed = max(file.stat().st_mtime for file in _project_files())
+        is_same = changed < began.timestamp()
+    if is_same:
+        _tested_inputs(paths).write_text(inputs.text())
 
 
 def _tested_inputs(paths: Paths) -> Path:

@@ -20,8 +20,8 @@ from click.testing import CliRunner, Result
 from conftest import make_feed
 
 from loaders import build as building
+from loaders import ledger, published, tested
 from loaders import publish as publishing
-from loaders import published, tested
 from loaders.__main__ import main
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import Warehouse, land_file
@@ -300,6 +300,38 @@ def test_a_rollback_serves_the_version_before(
 
 
 @pytest.mark.fault("process.damaged")
+@pytest.mark.fault("process.reader_during_publish")
+@pytest.mark.parametrize("step", ["write_exports", "_serve"])
+def test_a_rollback_during_a_publish_is_told_to_wait(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    run_results = results()
+    three(paths, run_results)
+    build(paths, "four")
+    really = getattr(publishing, step)
+    refusals: list[str] = []
+
+    def meanwhile(*arguments: Any) -> Any:
+        for command in (rollback, repair):
+            with pytest.raises(BusyError) as refused:
+                command(paths)
+            refusals.append(str(refused.value))
+        return really(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, step, meanwhile)
+        publish(paths, run_results)
+    assert len(refusals) == 2
+    assert all("another process publishes" in refusal for refusal in refusals)
+    assert content(served(paths)) == "four"
+    assert exported_version(paths) == served_number(paths) == 4
+    rollback(paths)
+    assert exported_version(paths) == served_number(paths) == 3
+
+
 def test_a_rollback_passes_over_a_damaged_version(
     paths: Paths, results: Callable[..., Path]
 ) -> None:
@@ -473,6 +505,40 @@ def test_a_delivery_between_build_and_publish_is_not_taken_for_tested(
     with open_landing(paths.landing) as landing:
         land_file(Warehouse(landing, paths), make_feed(), file)
     publish(paths, run_results)
+    assert not is_up_to_date(paths)
+
+
+@pytest.mark.fault("process.clock")
+@pytest.mark.parametrize("days", [-1, 4000])
+def test_whatever_the_clock_says_no_change_is_taken_for_tested(
+    paths: Paths,
+    project: Path,
+    results: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
+) -> None:
+    build(paths, "one")
+    run_results, before = results(), publishing.project_digest()
+    publish(paths, run_results, before)
+    assert is_up_to_date(paths)
+    # The project, while dbt runs, as of another time.
+    model = project / "models" / "fct_things.sql"
+    model.write_text("changed")
+    at = datetime.now(UTC).timestamp() + 86400 * days
+    os.utime(model, (at, at))
+    publish(paths, run_results, before)
+    assert not is_up_to_date(paths)
+    publish(paths, run_results, publishing.project_digest())
+    assert is_up_to_date(paths)
+    # A delivery, after dbt has read the ledger.
+    file = tmp_path / "things.csv"
+    file.write_text("a\n1\n")
+    now = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=days)
+    monkeypatch.setattr(ledger, "now", lambda: now)
+    with open_landing(paths.landing) as landing:
+        land_file(Warehouse(landing, paths), make_feed(), file)
+    publish(paths, run_results, publishing.project_digest())
     assert not is_up_to_date(paths)
 
 
