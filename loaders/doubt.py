@@ -243,17 +243,22 @@ def _hold_if_withdrawing(
     if filters:
         step = "Ask for it without the filter"
     elif first and last:
-        bulk = event_dates(landing, feed, entry, parsed, MAX_ELSEWHERE_SHARE / 4)
-        months = _whole_months(bulk[0] or first, bulk[1] or last)
-        within = loss_within(landing, feed, *months)
-        if _is_too_much(feed, entry, within):
+        first_of_most, last_of_most = event_dates(
+            landing, feed, entry, parsed, MAX_ELSEWHERE_SHARE / 4
+        )
+        for dates in ((first, last), (first_of_most or first, last_of_most or last)):
+            months = _whole_months(*dates)
+            within = loss_within(landing, feed, *months)
+            if not _is_too_much(feed, entry, within):
+                covers = " ".join(map(str, months))
+                step = (
+                    f"If it is an archive or a part, say so: land it with --covers {covers}"
+                )
+                break
             step = (
                 f"Of {_days(*months)} alone it lacks {within.n_withdrawn:,} of "
                 f"{within.n_covered:,} rows: ask for all of them, without a filter"
             )
-        else:
-            covers = " ".join(map(str, months))
-            step = f"If it is an archive or a part, say so: land it with --covers {covers}"
     else:
         step = "Ask for the whole list"
     raise DeliveryHeldError(

@@ -449,6 +449,20 @@ def test_one_copy_more_or_less_is_nothing_withdrawn(lab: Labs) -> None:
     assert counted(land(things, items(range(40)))) == ("landed", 0, 0)
 
 
+def test_five_of_ten_are_enough_to_hold_a_list(lab: Labs) -> None:
+    things = lab(**LIST)
+    land(things, items(range(10)))
+    assert land(things, items(range(5))).reason == "withdraws_too_much"
+
+
+def test_rows_whose_ids_are_damaged_may_be_those_that_are_missing(lab: Labs) -> None:
+    columns = {"a": {"required": True, "ids": True}, "b": {}, "c": {}}
+    things = lab(**(LIST | {"columns": columns, "max_damaged_share": 1}))
+    land(things, items(range(1, 41)))
+    damaged = "".join(f"#N/A,,{n}\n" for n in range(21, 41))
+    assert counted(land(things, items(range(1, 21)) + damaged)) == ("landed", 20, 0)
+
+
 def test_the_case_of_an_id_makes_no_other(lab: Labs) -> None:
     things = lab(**LIST)
     names = "a,b,c\n" + "".join(f"thing {chr(97 + n)},,\n" for n in range(26))

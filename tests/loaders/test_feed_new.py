@@ -160,6 +160,30 @@ def test_the_zone_is_guessed_by_offsets_or_place(
     assert found.zone.endswith(zone)
 
 
+def test_times_of_which_some_have_offsets_tell_no_zone(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = [f"{n},2024-03-05T10:{n:02}:00Z,2024-03-05 11:{n:02}:00\n" for n in range(30)]
+    path = file(tmp_path, "id,created,closed\n" + "".join(rows))
+    _, found = guessed(scratch, path)
+    assert "nothing in the files says it" in found.why["zone"]
+
+
+def test_a_window_needs_a_time(scratch: Warehouse, tmp_path: Path) -> None:
+    path = file(tmp_path, "id,name\n" + "".join(f"{n},x{n}\n" for n in range(30)))
+    with pytest.raises(UsageError, match="a window is about the dates of a column"):
+        guessed(scratch, path, wishes=Wishes(mode="window"))
+
+
+def test_rows_that_come_twice_word_for_word_take_nothing_from_an_id(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = [f"{n},2024-03-05 10:{n:02}:00,{n % 4}\n" for n in range(30)]
+    path = file(tmp_path, "id,created,qty\n" + "".join(rows + rows[:3]))
+    _, found = guessed(scratch, path)
+    assert found.identity == ("id",)
+
+
 def test_what_may_be_corrected_is_no_part_of_the_identity(
     scratch: Warehouse, tmp_path: Path
 ) -> None:

@@ -127,6 +127,11 @@ def test_days_and_months_that_may_be_swapped_are_said(
     assert ("is first cannot be told" in str(entry.detail)) == is_unclear
 
 
+def test_a_feed_without_slashes_has_no_order_of_day_and_month(lab: Labs) -> None:
+    things = lab(**EVENTS | {"formats": ["iso"]})
+    assert things.land(csv_of(*["28/2/2026"] * 3)).reason == "untyped_dates"
+
+
 def test_one_date_tells_of_all_that_come(lab: Labs) -> None:
     things = lab(**EVENTS)
     unclear = "a,b,c\n1,3/4/2025,\n"
@@ -280,6 +285,11 @@ def test_a_file_that_is_mostly_rejected_is_held_with_the_reasons(
     assert reason in str(entry.detail)
     assert example in str(entry.detail)
     assert things.counts() == (0, 0, 0)
+
+
+def test_of_a_file_that_was_cut_that_is_said(lab: Labs) -> None:
+    entry = lab(**EVENTS).land('a,b,c\n1,2\n2,"2026-01', as_of="2026-03-01")
+    assert (entry.status, entry.reason) == ("held", "cut_mid_record")
 
 
 @pytest.mark.parametrize(("n_good", "n_bad"), [(10, 10), (1, 9), (0, 1)])
