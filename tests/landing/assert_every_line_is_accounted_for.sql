@@ -117,7 +117,9 @@ broken_laws as (
         'what did not land changed nothing' as broken_law,
         delivery_seq
     from joined
-    where status not in ('landed', 'replayed', 'withdrawn') and n_first_read + n_changes > 0
+    where
+        status not in ('landed', 'replayed', 'withdrawn')
+        and n_first_read + n_changes > 0
 ),
 
 named as (

@@ -51,7 +51,8 @@ believed as (
         *,
         {{ is_plausible('service_requests', 'requested_at_as_read') }}
             as is_requested_plausible,
-        {{ is_plausible('service_requests', 'closed_at_as_read') }} as is_closed_plausible
+        {{ is_plausible('service_requests', 'closed_at_as_read') }}
+            as is_closed_plausible
     from typed
 ),
 
