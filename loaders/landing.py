@@ -25,13 +25,17 @@ from loaders.ids import judge_ids
 from loaders.ledger import Entry
 from loaders.neighbors import Neighbors, write_deltas
 from loaders.parse import Parsed, header_of, parse
-from loaders.paths import Paths
+from loaders.paths import Paths, opened
 from loaders.records import Body
 from loaders.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
+from loaders.space import NO_SPACE, check_space
 from loaders.unpack import Member, members
 from loaders.unread import judge_rejects, judge_times, note_blanks
-from loaders.warehouse import check_space, transaction
+from loaders.warehouse import transaction
+
+# Of these there are no bytes to keep, or too many.
+_UNKEPT = ("not_a_file", "too_large")
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,12 @@ def land_file(
         _refuse(warehouse.landing, entry, unreadable)
         return [entry]
     except DeliveryError as error:
-        with scratch(warehouse.paths.spool) as spool, path.open("rb") as stream:
-            drop = receive(stream, spool)
-            with keeping(drop, warehouse.paths.drops):
-                pass
-        entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
+        if error.reason not in _UNKEPT:
+            with scratch(warehouse.paths.spool) as spool, opened(path) as stream:
+                drop = receive(stream, spool, path)
+                with keeping(drop, warehouse.paths.drops):
+                    pass
+            entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
         _refuse(warehouse.landing, entry, error)
         return [entry]
     entries = []
@@ -134,7 +139,7 @@ def accept(
     if as_of_source != "newest":
         entry.as_of, entry.as_of_source = as_of, as_of_source
     entry.covers_from, entry.covers_to, entry.covers_source = covers
-    _land(warehouse, feeds[feed], entry, Member(path, None))
+    _land(warehouse, feeds[feed], entry, Member(path))
     return entry
 
 
@@ -152,7 +157,7 @@ def _land(
     with scratch(warehouse.paths.spool) as spool:
         try:
             with member.open() as stream:
-                drop = receive(stream, spool)
+                drop = receive(stream, spool, member.path)
             entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
             if stamp and not is_as_stamped(member.path, stamp):
                 raise DeliveryError(
@@ -173,6 +178,8 @@ def _land(
                         write(landing, feed, entry, parsed, neighbors)
                     ledger.enter(landing, entry)
         except DeliveryError as error:
+            if error.reason == NO_SPACE:
+                raise  # It is tried again as soon as there may be.
             _refuse(landing, entry, error)
 
 
@@ -191,7 +198,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
         entry.status, entry.reason = "empty", "no_bytes"
         return None
     # Its rows, or a copy of its text, take about as much again.
-    check_space(warehouse.paths.data, drop.n_bytes)
+    check_space(warehouse.paths.data, drop.n_bytes, entry.uri)
     parsed = parse(landing, feed, entry, drop.plain)
     if parsed.body.n_records == parsed.body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"

@@ -1,10 +1,13 @@
 """Where everything stands on disk, decided by two environment variables."""
 
+import errno
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from loaders.errors import UsageError
+from loaders.errors import DeliveryError, UsageError
 
 # The checkout that this runs in; installed without one, there is no project here.
 PROJECT = Path(__file__).parents[1]
@@ -96,3 +99,26 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def opened(path: Path) -> BinaryIO:
+    """A delivered file, open for reading: see `regular`."""
+    return open(path, "rb", opener=regular)
+
+
+def regular(name: str, flags: int) -> int:
+    """Open a regular file, and wait for nothing else: an opener, as `open` takes one.
+
+    Raises:
+        DeliveryError: if it is another thing by now, such as a pipe or a device, which
+            might never come to an end.
+    """
+    try:
+        handle = os.open(name, flags | os.O_NONBLOCK)
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return handle
+        os.close(handle)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # So are sockets refused.
+            raise
+    raise DeliveryError("not_a_file", f"{name}: is no regular file; put one in its place")
