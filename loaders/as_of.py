@@ -1,12 +1,14 @@
 """The date that a delivery speaks for: its as-of."""
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from loaders import ledger
+from loaders.arguments import YEARS
 from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
@@ -24,10 +26,10 @@ def stated_as_of(
     for name in (entry.member or "", entry.uri):
         found = re.search(feed.as_of.file_name or r"(?!)", Path(name).name)
         if found:
-            try:
-                return datetime.fromisoformat(found.group(1)), "file_name"
-            except ValueError:
-                continue
+            with suppress(ValueError):
+                moment = datetime.fromisoformat(found.group(1))
+                if moment.year in YEARS:
+                    return moment, "file_name"
     return None, None
 
 
