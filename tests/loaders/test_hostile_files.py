@@ -166,9 +166,22 @@ def test_a_sparse_file_costs_nothing_and_keeps_nothing_out(
     assert kept < 1000
     with open_landing(paths.landing) as landing:
         assert landing.execute("select count(*) from raw.deliveries").fetchone() == (3,)
-    # As soon as there is room, it is tried again.
-    sparse(paths.inbox / "things/2.csv", len(GOOD))
-    assert "seen_again" in run("land").stdout
+
+
+@pytest.mark.fault("hostile.room", "process.disk_full")
+def test_what_had_no_room_is_tried_again_as_soon_as_there_is(
+    run: Callable[..., Result], paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sparse(paths.inbox / "things/1.csv", 70 << 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(space, "AMPLE", 1)
+        patch.setattr(
+            space.shutil,  # type: ignore[attr-defined]
+            "disk_usage",
+            lambda _: SimpleNamespace(free=69 << 20),
+        )
+        assert "no_space" in run("land").stderr
+    assert "no_space" not in run("land").output
 
 
 @pytest.mark.fault("hostile.room", "archive.bomb", "process.disk_full")

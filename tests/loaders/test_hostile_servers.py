@@ -575,6 +575,22 @@ def test_an_object_is_whole_as_listed_or_nothing(
     assert things.counts() == (0, 0, 0)
 
 
+@pytest.mark.fault("hostile.s3_server", "process.disk_full")
+def test_an_object_that_does_not_end_is_not_kept(lab: Labs, bucket: Loopback) -> None:
+    sent = itertools.count()
+
+    def flood(request: bytes) -> Iterable[bytes]:
+        if b"list-type=2" in request:
+            return [page(item())]
+        body = (bytes(1 << 16) for _ in sent)
+        return itertools.chain([head("Connection: close")], itertools.islice(body, 2000))
+
+    bucket.answer(flood)
+    (entry,) = reconcile(lab())
+    assert entry.reason == "s3_truncated"
+    assert next(sent) < 1000
+
+
 @pytest.mark.fault("hostile.s3_server")
 @pytest.mark.parametrize("part", [*ENDLESS, "of the object"])
 def test_the_deadline_holds_for_s3_too(
