@@ -26,6 +26,7 @@ import duckdb
 from loaders import __version__, chain, intake, ledger
 from loaders import publish as publishing
 from loaders.answers import answer_all
+from loaders.arguments import SEQUENCE, YEARS, Finite, Moment, Text
 from loaders.build import build as build_landed
 from loaders.build import build_as_of, build_redefined, publish_built
 from loaders.coverage import Dates
@@ -90,6 +91,10 @@ class Commands(click.Group):
             if not isinstance(error.__cause__, KeyboardInterrupt):
                 raise
             _leave_interrupted(context, error.__cause__)
+        except click.UsageError as error:
+            # Words of a call may be names of files, by a glob.
+            said = map(printable, error.format_message().split("\n"))
+            raise click.UsageError("\n".join(said), error.ctx) from error
         except EventmartError as error:
             click.echo(f"error: {printable(str(error))}", err=True)
             context.exit(error.exit_code)
@@ -142,7 +147,7 @@ def main(context: click.Context, feeds_file: Path) -> None:
 # How long to wait for another command that writes what this one writes or reads.
 waits = click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     default=0,
     metavar="SECONDS",
     help="Wait so long for another process to let go of the data.",
@@ -153,7 +158,7 @@ waits = click.option(
 
 covering = click.option(
     "--covers",
-    type=(click.DateTime(["%Y-%m-%d"]), click.DateTime(["%Y-%m-%d"])),
+    type=(Moment(["%Y-%m-%d"]), Moment(["%Y-%m-%d"])),
     metavar="FROM TO",
     help="The first and the last date that the delivery speaks for, if it is a part of "
     "the window: outside of them its absences mean nothing.",
@@ -179,7 +184,7 @@ def init(settings: Settings) -> None:
 @click.argument("sources", metavar="[SOURCE]...", nargs=-1)
 @click.option(
     "--as-of",
-    type=click.DateTime(),
+    type=Moment(),
     help="The date that the delivery speaks for, if neither it nor its name says so.",
 )
 @covering
@@ -330,7 +335,7 @@ def build(settings: Settings, if_redefined: bool) -> None:
 
 
 @main.command()
-@click.argument("day", type=click.DateTime(["%Y-%m-%d"]))
+@click.argument("day", type=Moment(["%Y-%m-%d"]))
 @waits
 @click.pass_obj
 def as_of(settings: Settings, day: datetime) -> None:
@@ -348,9 +353,9 @@ def as_of(settings: Settings, day: datetime) -> None:
 
 
 @main.command()
-@click.argument("delivery", type=int)
-@click.option("--by", required=True, help="Who accepts it.")
-@click.option("--why", required=True, help="On what grounds.")
+@click.argument("delivery", type=SEQUENCE)
+@click.option("--by", type=Text(), required=True, help="Who accepts it.")
+@click.option("--why", type=Text(), required=True, help="On what grounds.")
 @waits
 @click.pass_obj
 def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
@@ -362,9 +367,9 @@ def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
 
 
 @main.command()
-@click.argument("delivery", type=int)
-@click.option("--by", required=True, help="Who takes it out, or in again.")
-@click.option("--why", required=True, help="On what grounds.")
+@click.argument("delivery", type=SEQUENCE)
+@click.option("--by", type=Text(), required=True, help="Who takes it out, or in again.")
+@click.option("--why", type=Text(), required=True, help="On what grounds.")
 @click.option("--undo", is_flag=True, help="Take it in again.")
 @waits
 @click.pass_obj
@@ -380,7 +385,7 @@ def withdraw(settings: Settings, delivery: int, by: str, why: str, undo: bool) -
 
 @main.command()
 @click.argument("feed_name", metavar="[FEED]", required=False)
-@click.option("--delivery", type=int, help="Only of this delivery of FEED.")
+@click.option("--delivery", type=SEQUENCE, help="Only of this delivery of FEED.")
 @waits
 @click.pass_obj
 def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> None:
@@ -420,7 +425,7 @@ def recover(settings: Settings) -> None:
 @main.command()
 @click.argument("feed_name", metavar="FEED")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option("--as-of", type=click.DateTime(), help="As for land.")
+@click.option("--as-of", type=Moment(), help="As for land.")
 @covering
 @waits
 @click.pass_obj
@@ -496,9 +501,15 @@ def status(settings: Settings) -> None:
 
 
 @main.command()
-@click.option("--feed", "feed_name", help="Only of this feed.")
-@click.option("--delivery", type=int, help="Only of this delivery.")
-@click.option("--limit", default=20, show_default=True, help="How many to list.")
+@click.option("--feed", "feed_name", type=Text(), help="Only of this feed.")
+@click.option("--delivery", type=SEQUENCE, help="Only of this delivery.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="How many to list.",
+)
 @click.option(
     "--export",
     type=click.Path(path_type=Path),
@@ -579,8 +590,20 @@ def trace(settings: Settings, key: str) -> None:
 
 
 @main.command()
-@click.option("--scale", default=0.02, show_default=True, help="1 is the real volume.")
-@click.option("--seed", default=1, show_default=True, help="The same seed, the same data.")
+@click.option(
+    "--scale",
+    type=Finite(min=0, min_open=True, max=100),
+    default=0.02,
+    show_default=True,
+    help="1 is the real volume.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=1,
+    show_default=True,
+    help="The same seed, the same data.",
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -638,7 +661,7 @@ def publish_build(settings: Settings, run_results: Path | None) -> None:
     type=click.Path(path_type=Path),
     help="The file to write; by default answers.md in the data folder.",
 )
-@click.option("--about", help="What data it is, unless it is the demo.")
+@click.option("--about", type=Text(), help="What data it is, unless it is the demo.")
 @forcing
 @click.pass_obj
 def write_all_answers(
@@ -730,6 +753,8 @@ def _end_of(moment: str) -> datetime:
         found = datetime.fromisoformat(moment)
     except ValueError as error:
         raise UsageError(f"{moment!r}: expected a date such as 2024-05-31") from error
+    if found.year not in YEARS:
+        raise UsageError(f"{moment}: expected a year of {YEARS[0]} to {YEARS[-1]}")
     found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     if len(moment) > len("2024-05-31"):
         return found

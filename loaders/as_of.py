@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from loaders import ledger
+from loaders.arguments import YEARS
 from loaders.errors import DeliveryError
 from loaders.feeds import Feed
 from loaders.ledger import Entry
@@ -25,7 +26,9 @@ def stated_as_of(
     for name in (entry.member or "", entry.uri) if feed.as_of.file_name else ():
         (text,) = search(feed.as_of.file_name or "", Path(name).name).values()
         with suppress(ValueError):
-            return datetime.fromisoformat(text), "file_name"
+            moment = datetime.fromisoformat(text)
+            if moment.year in YEARS:
+                return moment, "file_name"
     return None, None
 
 

@@ -151,7 +151,7 @@ def read_settings() -> Settings:
     if personal not in ("drop", "keep"):
         raise UsageError(f"{_PERSONAL}: {personal!r} is neither drop nor keep")
     least = os.environ.get(_SMALL) or str(SMALL)
-    if not least.isdecimal():
+    if not least.isdecimal() or len(least) > 9:
         raise UsageError(f"{_SMALL}: {least!r} is no count")
     readers = os.environ.get(_READERS) or None
     if readers and readers not in READERS:

@@ -15,6 +15,7 @@ from isal import igzip
 
 from loaders.errors import DeliveryError
 from loaders.paths import sync
+from loaders.space import NO_SPACE, spaced
 
 CHUNK = 1 << 20
 _SAMPLE = 4 << 20
@@ -30,17 +31,23 @@ class Drop:
     plain: Path
 
 
-def receive(stream: IO[bytes], spool: Path) -> Drop:
+def receive(stream: IO[bytes], spool: Path, path: Path) -> Drop:
     """Copy a stream to the spool, and take its hash.
 
     Args:
         stream: the member's plain bytes; read to its end, so that archives are checked.
         spool: the scratch folder of this landing.
+        path: the file that it comes from.
+
+    Raises:
+        DeliveryError: if it is too large for the disk, before that is full.
     """
     digest, n_bytes = hashlib.sha256(), 0
     plain = spool / "plain"
+    chunks = iter(lambda: stream.read(CHUNK), b"")
+    expected = path.stat().st_size  # In an archive there is rather more.
     with plain.open("wb") as copy, ThreadPoolExecutor(1) as thread:
-        while chunk := stream.read(CHUNK):
+        for chunk in spaced(chunks, spool, path.name, expected):
             hashing = thread.submit(digest.update, chunk)  # beside the writing
             n_bytes += len(chunk)
             copy.write(chunk)
@@ -83,11 +90,12 @@ def keeping(drop: Drop, drops: Path) -> Iterator[Callable[[], None]]:
 
         try:
             yield settle
-        except DeliveryError:
-            settle()  # what is refused is kept, too
-            raise
-        except BaseException:
-            given_up.set()
+        except BaseException as error:
+            # What is refused is kept, too, if there is room.
+            if isinstance(error, DeliveryError) and error.reason != NO_SPACE:
+                settle()
+            else:
+                given_up.set()
             raise
         settle()
 

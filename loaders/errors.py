@@ -1,5 +1,10 @@
 """What can go wrong, by whose doing, and the exit code that says so."""
 
+from collections.abc import Sequence
+
+# Of a message: names and texts from outside may be as long as their sender likes.
+_MAX_DETAIL = 4_000
+
 
 class EventmartError(Exception):
     """A failure with a message for people: what, where, why, and what to do next."""
@@ -26,6 +31,8 @@ class DeliveryError(EventmartError):
     """
 
     def __init__(self, reason: str, detail: str) -> None:
+        if len(detail) > _MAX_DETAIL:
+            detail = f"{detail[:_MAX_DETAIL]}..."
         super().__init__(detail)
         self.reason = reason
         self.detail = detail.encode("utf-8", "backslashreplace").decode()
@@ -33,3 +40,10 @@ class DeliveryError(EventmartError):
 
 class DeliveryHeldError(DeliveryError):
     """A delivery looks wrong as a whole; nothing of it lands, the ledger says `held`."""
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first of some names from outside, cut where they are long, and how many more."""
+    shown = [name if len(name) <= 100 else f"{name[:100]}..." for name in names[:most]]
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(shown) + more

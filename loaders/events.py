@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from loaders import intake
-from loaders.errors import UsageError
+from loaders.errors import UsageError, listed
 from loaders.feeds import FEEDS_FILE, load_feeds
 from loaders.landing import Warehouse
 from loaders.ledger import Entry
@@ -53,21 +53,30 @@ def handle_event(event: Mapping[str, Any], feeds_file: Path = FEEDS_FILE) -> lis
     return [entry for one in taken if one.is_new for entry in one.entries]
 
 
-def objects_of(event: Mapping[str, Any]) -> Iterator[str]:
+# A message in a message in a message: SQS of SNS of S3 are three.
+_MAX_DEPTH = 10
+
+
+def objects_of(event: object, depth: int = 0) -> Iterator[str]:
     """The objects that an event is about, as `s3://bucket/key`.
 
     Raises:
         UsageError: if it is of no known form.
     """
+    if depth > _MAX_DEPTH:
+        raise UsageError("not an event of S3: too deep")
     match event:
         case {"Records": [*records]}:
             for record in records:
-                yield from objects_of(record)
-        case {"s3": {"bucket": {"name": bucket}, "object": {"key": key}}}:
+                yield from objects_of(record, depth + 1)
+        case {"s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}}:
             # In these, and in these only, keys are encoded as in a URL's query.
             yield f"s3://{bucket}/{unquote_plus(key)}"
-        case {"source": "aws.s3", "detail": detail}:
-            yield f"s3://{detail['bucket']['name']}/{detail['object']['key']}"
+        case {
+            "source": "aws.s3",
+            "detail": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}},
+        }:
+            yield f"s3://{bucket}/{key}"
         case (
             {"Sns": {"Message": str(text)}}
             | {"body": str(text)}
@@ -76,8 +85,15 @@ def objects_of(event: Mapping[str, Any]) -> Iterator[str]:
                 "Message": str(text),
             }
         ):
-            yield from objects_of(json.loads(text))
+            try:
+                inner = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise UsageError("not an event of S3: its message is no JSON") from error
+            yield from objects_of(inner, depth + 1)
         case {"Event": "s3:TestEvent"}:
             return
+        case {**fields}:
+            names = [str(name) for name in fields]
+            raise UsageError(f"not an event of S3: {listed(names, 10)}")
         case _:
-            raise UsageError(f"not an event of S3: {', '.join(map(str, event))[:200]}")
+            raise UsageError(f"not an event of S3: {type(event).__name__}")

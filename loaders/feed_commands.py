@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from loaders import intake
+from loaders.arguments import Moment
 from loaders.errors import UsageError
 from loaders.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.landing import Warehouse
@@ -119,7 +120,7 @@ def new(
 @feed.command()
 @click.argument("name")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@click.option("--as-of", type=click.DateTime(), help="As for land.")
+@click.option("--as-of", type=Moment(), help="As for land.")
 @click.pass_context
 def check(
     context: click.Context, name: str, files: tuple[str, ...], as_of: datetime | None

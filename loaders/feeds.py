@@ -414,11 +414,13 @@ def load_feeds(path: Path = FEEDS_FILE) -> dict[str, Feed]:
     Raises:
         UsageError: naming the file, the entry, the key and what is wrong with it.
     """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path}: is no regular file")  # A device may have no end.
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     match document:
         case {"feeds": {**entries}} if entries and len(document) == 1:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from loaders.feeds import Feed
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.sources import address, http, local, postgres, s3
-from loaders.sources.offer import Fetched, Offer
+from loaders.sources.offer import Fetched, Offer, failing
 from loaders.warehouse import is_full
 
 # After these no other offer would fare better.
@@ -71,17 +71,21 @@ def configured(feed: Feed, inbox: Path) -> list[Offer]:
     return list({offer.uri: offer for offer in found}.values())
 
 
-def remote(source: str) -> Iterator[Offer]:
-    """What there is behind a URL.
+def remote(source: str) -> list[Offer]:
+    """What there is behind a URL; a failure, if that cannot be told.
 
     Raises:
         UsageError: if it is none that can be fetched.
     """
     address.check(source)
-    if address.scheme(source) == "s3":
-        yield from s3.offers(source)
-    else:
-        yield http.Resource(source).offer()
+    if address.scheme(source) != "s3":
+        return [http.Resource(source).offer()]
+    try:
+        return list(s3.offers(source))
+    except _OF_ALL:
+        raise
+    except Exception as error:
+        return [failing(source, _unexpected(error))]
 
 
 @dataclass(frozen=True)

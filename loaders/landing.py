@@ -30,9 +30,13 @@ from loaders.presence import mark_incoming
 from loaders.records import Body
 from loaders.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
+from loaders.space import NO_SPACE, check_space
 from loaders.unpack import Member, members
 from loaders.unread import judge_rejects, judge_times, note_blanks
-from loaders.warehouse import check_space, transaction
+from loaders.warehouse import transaction
+
+# Of these there are no bytes to keep, or too many.
+_UNKEPT = ("not_a_file", "too_large")
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,9 @@ def land_file(
         _refuse(warehouse.landing, entry, unreadable)
         return [entry]
     except DeliveryError as error:
-        # Of what is no file there are no bytes to keep.
-        if error.reason != "not_a_file":
+        if error.reason not in _UNKEPT:
             with scratch(warehouse.paths.spool) as spool, opened(path) as stream:
-                drop = receive(stream, spool)
+                drop = receive(stream, spool, path)
                 with keeping(drop, warehouse.paths.drops):
                     pass
             entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
@@ -148,7 +151,7 @@ def land_kept(warehouse: Warehouse, feeds: dict[str, Feed], said: Entry) -> Entr
         entry.as_of, entry.as_of_source = said.as_of, said.as_of_source
     entry.covers_from, entry.covers_to = said.covers_from, said.covers_to
     entry.covers_source = said.covers_source
-    _land(warehouse, feeds[said.feed], entry, Member(path, None))
+    _land(warehouse, feeds[said.feed], entry, Member(path))
     return entry
 
 
@@ -166,7 +169,7 @@ def _land(
     with scratch(warehouse.paths.spool) as spool:
         try:
             with member.open() as stream:
-                drop = receive(stream, spool)
+                drop = receive(stream, spool, member.path)
             entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
             if stamp and not is_as_stamped(member.path, stamp):
                 raise DeliveryError(
@@ -187,6 +190,8 @@ def _land(
                         write(landing, feed, entry, parsed, neighbors)
                     ledger.enter(landing, entry)
         except DeliveryError as error:
+            if error.reason == NO_SPACE:
+                raise  # It is tried again as soon as there may be.
             _refuse(landing, entry, error)
 
 
@@ -205,7 +210,7 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
         entry.status, entry.reason = "empty", "no_bytes"
         return None
     # Its rows, or a copy of its text, take about as much again.
-    check_space(warehouse.paths.data, drop.n_bytes)
+    check_space(warehouse.paths.data, drop.n_bytes, entry.uri)
     parsed = parse(landing, feed, entry, drop.plain)
     if parsed.body.n_records == parsed.body.n_blank:
         entry.status, entry.reason = "empty", "no_rows"

@@ -15,7 +15,7 @@ import duckdb
 
 from loaders import lines
 from loaders.encodings import wide_encoding
-from loaders.errors import DeliveryError, DeliveryHeldError
+from loaders.errors import DeliveryError, DeliveryHeldError, listed
 from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
 from loaders.odd_words import odd_words
@@ -29,6 +29,9 @@ from loaders.records import (
     HeaderError,
     header_words,
 )
+
+# How many times a file's size the names of unknown columns may take, if not a little.
+MAX_GROWTH, _SMALL = 20, 256 << 20
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ def _parse(
     unknown = sorted(set(columns) - set(feed.columns))
     notes = [notice] if notice else []
     if unknown:
-        notes.append(f"unknown columns kept: {', '.join(unknown)}")
+        _check_names(unknown, body)
+        notes.append(f"unknown columns kept: {listed(unknown, 20)}")
     if body.n_padded:
         notes.append(f"{body.n_padded:,} records that ended early are padded with nulls")
     if head.preamble:
@@ -146,6 +150,18 @@ def _parse(
         notes.append(odd)
     entry.detail = "; ".join(notes) or None
     return parsed
+
+
+def _check_names(unknown: list[str], body: Body) -> None:
+    """Refuse names that, with each row that they are kept with, would fill a disk."""
+    n_bytes = body.n_records * sum(map(len, unknown))
+    if n_bytes > max(_SMALL, MAX_GROWTH * body.path.stat().st_size):
+        raise DeliveryError(
+            "names_too_long",
+            f"the names of its {len(unknown):,} unknown columns, kept with each of "
+            f"{body.n_records:,} rows, would take {n_bytes:,} bytes; ask for short names, "
+            "or describe the columns in feeds.yml",
+        )
 
 
 def _read(

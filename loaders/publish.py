@@ -490,7 +490,7 @@ def _has_size(paths: Paths, version: Version) -> bool:
 
 def _keep_days() -> int:
     text = os.environ.get("EVENTMART_KEEP_DAYS") or str(KEEP_DAYS)
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 5:
         raise UsageError(f"EVENTMART_KEEP_DAYS: {text!r} is no number of days")
     return int(text)
 

@@ -31,6 +31,8 @@ from loaders.feeds import canonical
 
 # Of a record in UTF-8; larger ones are rejected.
 MAX_RECORD_BYTES = 16 << 20
+# Each costs time and memory, of which a file of so many takes seconds and some 300 MB.
+MAX_COLUMNS = 5_000
 # Of a line in a file of plain ones: as little as keeps DuckDB's buffers small.
 MAX_PLAIN_BYTES = 8 << 20
 # Of a rejected record; of larger ones the beginning is kept beside its offset.
@@ -200,8 +202,12 @@ def _head_at(data: mmap.mmap, position: int, grammar: Grammar, encoding: str) ->
     found = grammar.record.match(data, position)
     if not found:
         return "is no CSV header: a quote stands in it alone"
+    if found.end() - position > MAX_RECORD_BYTES:
+        return f"is longer than the {MAX_RECORD_BYTES:,} bytes of any record"
     if b"\0" in found.group(1):
         return "holds a NUL: is it text?"
+    if found.group(1).count(grammar.delimiter) >= MAX_COLUMNS:
+        return f"has more than {MAX_COLUMNS:,} columns; ask for a file of fewer"
     try:
         names = grammar.fields(found.group(1), encoding)
     except UnicodeDecodeError:

@@ -100,7 +100,7 @@ def _rehearse(
     landing, entry = warehouse.landing, rehearsal.entry
     with scratch(warehouse.paths.spool) as spool:
         with member.open() as stream:
-            drop = receive(stream, spool)
+            drop = receive(stream, spool, member.path)
         entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
         parsed = prepare(warehouse, feed, entry, drop)
         if parsed is None:

@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, cast
 from isal import igzip, isal_zlib
 
 from loaders.drops import CHUNK
-from loaders.errors import DeliveryError
+from loaders.errors import DeliveryError, listed
 from loaders.feeds import Limits
 from loaders.paths import opened, regular
 
@@ -71,20 +71,25 @@ class Member:
 
     Attributes:
         path: the delivered file.
-        name: the member's own; None where it is the file itself.
+        entry: where it stands in a zip; None where it is the file itself.
         limits: what it may unpack to; None for what we packed ourselves.
         beside: the names of what else the archive holds that is not read.
     """
 
     path: Path
-    name: str | None
+    entry: zipfile.ZipInfo | None = None
     limits: Limits | None = None
-    beside: tuple[str, ...] = ()
+    beside: Sequence[str] = ()
+
+    @property
+    def name(self) -> str | None:
+        """The member's own name; None where it is the file itself."""
+        return self.entry.filename if self.entry else None
 
     @property
     def notice(self) -> str | None:
         """What to say of all that is not read."""
-        return f"not read: {_listed(self.beside)}" if self.beside else None
+        return f"not read: {listed(self.beside, 5)}" if self.beside else None
 
     @property
     def label(self) -> str:
@@ -135,20 +140,26 @@ def members(
         raise DeliveryError(
             "archive_broken", f"{path.name}: is called .gz but is no gzip file"
         )
+    elif magic[:2] != _GZIP and (size := path.stat().st_size) > limits.total_bytes:
+        raise DeliveryError(
+            "too_large",
+            f"{path.name}: has {size:,} bytes, {limits.total_bytes:,} are allowed; if it "
+            "is right, raise the feed's limits in feeds.yml",
+        )
     else:
-        found = [Member(path, None, limits)]
-    n_bytes, openings = 0, []
+        found = [Member(path, limits=limits)]
+    n_bytes, headers = 0, []
     for member in found:
         with member.open() as stream:
             chunk = stream.read(CHUNK) if len(found) > 1 else b""
-            openings.append(chunk)
+            headers.append(header_of(chunk) if header_of else (0, 0))
             while chunk:
                 n_bytes += len(chunk)
                 _check_size(path, n_bytes, limits)
                 chunk = stream.read(CHUNK)
     if len(found) == 1 or header_of is None:
         return found
-    return _of_feed(path, found, [header_of(opening) for opening in openings])
+    return _of_feed(path, found, headers)
 
 
 def _of_feed(
@@ -159,30 +170,25 @@ def _of_feed(
     One of as many columns as those may have lost its header: it is no other thing.
     """
     widths = {width for n_known, width in headers if n_known and 2 * n_known >= width}
-    ours = [
-        member
-        for member, (_, width) in zip(found, headers, strict=True)
-        if width in {*widths, 0}
-    ]
     if not widths and any(width for _, width in headers):
-        names = _listed([str(member.name) for member in found])
+        names = listed([str(member.name) for member in found], 5)
         raise DeliveryError(
             "archive_without_member",
             f"{path.name}: no member has a header of the feed: {names}; if one of them is "
             "to be read, add its headers to the aliases in feeds.yml",
         )
-    others = [str(member.name) for member in found if member not in ours]
-    return [replace(member, beside=(*others, *member.beside)) for member in ours]
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
+    ours, others = [], []
+    for member, (_, width) in zip(found, headers, strict=True):
+        if width in {*widths, 0}:
+            ours.append(member)
+        else:
+            others.append(str(member.name))
+    beside = (*others, *found[0].beside)
+    return [replace(member, beside=beside) for member in ours]
 
 
 def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
-    with _damage_named(path.name), _opened(path) as archive:
+    with _damage_named(path.name), _Bounded(path) as file, zipfile.ZipFile(file) as archive:
         entries = [e for e in archive.infolist() if not e.is_dir()]
     if len(entries) > limits.entries:
         raise DeliveryError(
@@ -207,7 +213,7 @@ def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
             if endings
             else "ask for the file itself, or one archive of it"
         )
-        inside = f", but {_listed(others)}" if others else "; it is empty"
+        inside = f", but {listed(others, 5)}" if others else "; it is empty"
         raise DeliveryError(
             "archive_without_member",
             f"{path.name}: no {pattern} inside{inside}; {hint}",
@@ -229,7 +235,7 @@ def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
                 f"{entry.compress_type}; ask for deflate, as zip programs do by default",
             )
     wanted.sort(key=lambda entry: entry.filename)
-    return [Member(path, e.filename, limits, tuple(others)) for e in wanted]
+    return [Member(path, entry, limits, others) for entry in wanted]
 
 
 def _is_wanted(entry: zipfile.ZipInfo, pattern: str) -> bool:
@@ -301,9 +307,9 @@ def _damage_named(label: str) -> Iterator[None]:
 
 @contextmanager
 def _plain(member: Member) -> Iterator[IO[bytes]]:
-    if member.name is not None:
-        with _opened(member.path) as archive:
-            entry = copy.copy(archive.getinfo(member.name))
+    if member.entry is not None:
+        with _Archive(member.path) as archive:
+            entry = copy.copy(member.entry)
             # Read what there is, and not what the archive says there is.
             declared, entry.file_size = entry.file_size, sys.maxsize
             with archive.open(entry) as stream:
@@ -325,10 +331,14 @@ def _plain(member: Member) -> Iterator[IO[bytes]]:
             yield raw
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    with _Bounded(path) as file, zipfile.ZipFile(file) as archive:
-        yield archive
+class _Archive(zipfile.ZipFile):
+    """A zip of which one entry is read that is known from its directory.
+
+    The directory is not read again for each, which would take the square of their number.
+    """
+
+    def _RealGetContents(self) -> None:  # noqa: N802
+        pass
 
 
 class _Bounded(io.FileIO):

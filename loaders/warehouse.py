@@ -362,20 +362,6 @@ def open_landing(
             connection.close()
 
 
-def check_space(folder: Path, n_bytes: int) -> None:
-    """Check that a disk has room for about so many bytes more.
-
-    Raises:
-        EventmartError: saying how much there is.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < n_bytes:
-        raise EventmartError(
-            f"{folder}: needs about {n_bytes:,} bytes, {free:,} are free; nothing was "
-            "landed; free some space and run it again"
-        )
-
-
 @dataclass(frozen=True)
 class Owner:
     """Who writes: noted beside the database, believed only while its process locks it."""

@@ -30,11 +30,15 @@ def repeat(step: Callable[[], None], every: float) -> None:
                 n_failures = 0
             except BusyError as error:
                 log.info("%s", error)
-            except (EventmartError, duckdb.Error, OSError) as error:
+            except Exception as error:
                 if is_stopped():
                     return
                 n_failures += 1
-                log.error("failed: %s", error)
+                # What nobody foresaw is shown with where it was, to be reported.
+                is_known = isinstance(error, (EventmartError, duckdb.Error, OSError))
+                log.error(
+                    "failed: %s", error if is_known else repr(error), exc_info=not is_known
+                )
             pause = min(every * 2**n_failures, max(every, LONGEST_PAUSE))
             if n_failures:
                 log.info("next try in %.0f seconds", pause)

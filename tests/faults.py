@@ -138,6 +138,12 @@ FAULTS = {
         "personal": "personal text where no header is, in messages, tables and reports",
         "extensions": "a database that reaches out for extensions",
         "slow_patterns": "text made to slow down pattern matching",
+        "server": "servers that lie of lengths, drip, flood, or send odd dates and places",
+        "s3_server": "an S3 that lists without end, what cannot be, or sends other bytes",
+        "room": "files that would fill the disk or memory: sparse, wide, deep, spread",
+        "not_a_file": "pipes, devices and sockets in place of files",
+        "events": "events that are malformed, deep or forged",
+        "command_line": "dates, numbers and settings of the command line beyond all sense",
     },
 }
 IDS = {f"{group}.{name}": text for group, of in FAULTS.items() for name, text in of.items()}

@@ -137,7 +137,7 @@ def _sketch(path: Path, warehouse: Warehouse) -> Sketch:
         found = members(path, "*.csv", Feed.model_fields["limits"].default)
         with scratch(warehouse.paths.spool) as spool:
             with found[0].open() as stream:
-                plain = receive(stream, spool).plain
+                plain = receive(stream, spool, path).plain
             text = decide_encoding(plain, _ALL_ENCODINGS)
             _check_encoding(path, plain, text)
             if text.is_copied:

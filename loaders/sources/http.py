@@ -6,6 +6,7 @@ What is kept are the bytes of the wire: whole, by the server's own count, or not
 import hashlib
 import ipaddress
 import json
+import logging
 import random
 import re
 import socket
@@ -14,8 +15,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 import urllib3
@@ -26,7 +29,11 @@ from loaders import __version__
 from loaders.errors import DeliveryError, UsageError
 from loaders.sources import address
 from loaders.sources.offer import Fetched, Offer, scratch_file
+from loaders.sources.watchdog import Watchdog
+from loaders.space import spaced
 
+# Its warnings quote URLs, secrets and all; what is wrong is said by us.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 CHUNK = 1 << 18
 MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -34,6 +41,16 @@ _AGAIN = (408, 429, 500, 502, 503, 504)
 # A server's clock ticks in seconds: a resource that changed this recently may change
 # again without its Last-Modified saying so.
 _TICK = timedelta(seconds=60)
+# Numbers and tags as the standard has them, and no longer than anybody needs them.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_COUNT = re.compile("[0-9]{1,18}")
+_RANGE = re.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|[*])")
+_ETAG = re.compile(r'(?:W/)?"[!#-~\x80-\xff]{0,200}"')
+# Of IPv6 only this is given out; what of it, and of IPv4, is nobody's server all the same.
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+_NO_SERVERS = [
+    ipaddress.ip_network(text) for text in ("3fff::/20", "192.0.0.0/24", "192.88.99.0/24")
+]
 
 
 @dataclass(frozen=True)
@@ -62,11 +79,12 @@ class _TryAgainError(Exception):
 
 @dataclass
 class _Partial:
-    """What has arrived so far, and the ETag that says of what."""
+    """What has arrived so far, the ETag that says of what, and how much that is."""
 
     path: Path
     n_bytes: int = 0
     etag: str | None = None
+    whole: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,11 +156,11 @@ class Resource:
         # URLs that differ only in what is not shown share a stamp, but no validators.
         if self.uri != self.url.partition("#")[0]:
             return {}
-        if etag := headers.get("ETag"):
+        if _ETAG.fullmatch(etag := headers.get("ETag", "")):
             return {"etag": etag}
         modified, sent = (_moment(headers.get(n)) for n in ("Last-Modified", "Date"))
         if modified and sent and sent - modified >= _TICK:
-            return {"modified": headers["Last-Modified"]}
+            return {"modified": format_datetime(modified, usegmt=True)}
         return {}
 
     # ------------------------------------------------------------ one try
@@ -152,24 +170,32 @@ class Resource:
     ) -> Mapping[str, str] | None:
         """Fetch what is missing; return the headers, or None if nothing has changed."""
         hop = self._hop(self.url, None)
+        dog = Watchdog(self.limits.read_timeout)
         for _ in range(MAX_REDIRECTS + 1):
-            with self._answer(hop, self._headers(partial, known), tried) as answer:
+            headers = self._headers(partial, known)
+            with dog.watching(deadline), self._answer(hop, headers, tried, dog) as answer:
                 if answer.status not in _REDIRECTS:
-                    return self._take(answer, partial, known, deadline)
+                    return self._take(answer, partial, known, dog)
                 target = answer.headers.get("Location", "")
-            hop = self._hop(requote_uri(urljoin(hop.url, target)), hop)
+            try:
+                url = requote_uri(urljoin(hop.url, target))
+            except ValueError as error:
+                raise DeliveryError(
+                    "http_redirect", f"{self.uri}: redirects to what is no URL"
+                ) from error
+            hop = self._hop(url, hop)
         raise DeliveryError(
             "http_redirect", f"{self.uri}: more than {MAX_REDIRECTS} redirects"
         )
 
     def _hop(self, url: str, before: _Hop | None) -> _Hop:
         """Where a URL leads to, if it may lead there from the hop before."""
-        shown = address.masked(url)
+        shown = address.masked(url)[:200]
         try:
             address.check(url)
         except UsageError as error:
             raise DeliveryError(
-                "http_redirect", f"{self.uri}: redirects: {error}"
+                "http_redirect", f"{self.uri}: redirects: {str(error)[:300]}"
             ) from error
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
@@ -196,7 +222,7 @@ class Resource:
 
     @contextmanager
     def _answer(
-        self, hop: _Hop, headers: dict[str, str], tried: int
+        self, hop: _Hop, headers: dict[str, str], tried: int, dog: Watchdog
     ) -> Iterator[BaseHTTPResponse]:
         """The answer of the very address that was checked, by the name of its host."""
         parts = urlsplit(hop.url)
@@ -210,7 +236,8 @@ class Resource:
             )
         else:
             pool = urllib3.HTTPConnectionPool(where, hop.port)
-        headers = {"Host": parts.netloc, **headers}
+        pool.ConnectionCls = dog.guarded(pool.ConnectionCls)
+        headers = {"Host": parts.netloc.encode("idna").decode(), **headers}
         is_named = hop.host == urlsplit(self.url).hostname
         if is_named and (login := get_netrc_auth(hop.url)):
             headers |= urllib3.make_headers(basic_auth=":".join(login))
@@ -229,9 +256,18 @@ class Resource:
                     # The length is checked below, where it counts what came before.
                     enforce_content_length=False,
                 )
+                dog.feed()
+                self._check_headers(answer)
                 yield answer
             except urllib3.exceptions.HTTPError as error:
+                self._check_time(dog, error)
                 raise _TryAgainError(*self._complaint(error)) from error
+
+    def _check_headers(self, answer: BaseHTTPResponse) -> None:
+        """Raise DeliveryError for headers of which some would be passed over."""
+        message = cast(Any, answer)._original_response.msg
+        if message.defects or not all(map(_TOKEN.fullmatch, message.keys())):
+            raise DeliveryError("http_malformed", f"{self.uri}: sends what is no header")
 
     def _headers(self, partial: _Partial, known: dict[str, str]) -> dict[str, str]:
         # Any encoding on the way would make bytes of it that nobody has counted.
@@ -255,64 +291,130 @@ class Resource:
         answer: BaseHTTPResponse,
         partial: _Partial,
         known: dict[str, str],
-        deadline: float,
+        dog: Watchdog,
     ) -> Mapping[str, str] | None:
-        resumed = f"bytes {partial.n_bytes}-"
-        if answer.status == 304 and ("etag" in known or "modified" in known):
+        """Read the body, or what is missing of it; None if nothing has changed."""
+        is_resumed = partial.n_bytes > 0 and partial.etag is not None
+        if answer.status == 304 and not is_resumed and known.keys() & {"etag", "modified"}:
             return None
-        if answer.status == 206 and partial.n_bytes:
-            if not answer.headers.get("Content-Range", "").startswith(resumed):
-                partial.etag = None
-                raise _TryAgainError(
-                    "http_truncated", f"{self.uri}: sends another part than asked for"
-                )
-        elif answer.status == 200:
-            partial.n_bytes = 0
+        if answer.status != 200 and not (is_resumed and answer.status in (206, 416)):
+            raise self._refusal(answer)
+        headers = answer.headers
+        length = self._length(headers)
+        if answer.status == 200:
+            partial.n_bytes, partial.whole = 0, length
             # A weak one does not promise the same bytes.
-            etag = answer.headers.get("ETag", "")
-            partial.etag = etag if etag.startswith('"') else None
-        elif answer.status == 416 and partial.n_bytes:
-            partial.etag = None
-            raise _TryAgainError("http_truncated", f"{self.uri}: cannot be resumed")
+            etag = headers.get("ETag", "")
+            is_strong = etag.startswith('"') and _ETAG.fullmatch(etag)
+            partial.etag = etag if is_strong else None
+            end = length
         else:
-            detail = f"{self.uri}: HTTP {answer.status} {answer.reason or ''}".rstrip()
-            if answer.status in _AGAIN:
-                raise _TryAgainError("http_status", detail, _retry_after(answer.headers))
-            raise DeliveryError("http_status", detail)
-        encoding = answer.headers.get("Content-Encoding", "identity").lower()
+            end = self._end_of_part(answer, partial)
+        encoding = headers.get("Content-Encoding", "identity").lower()
         # A gzip is landed as what it is; of others the file inside is not known.
         if encoding not in ("identity", "", "gzip", "x-gzip"):
             raise DeliveryError(
-                "http_encoding", f"{self.uri}: is sent as {encoding}, unasked"
+                "http_encoding", f"{self.uri}: is sent as {encoding[:40]}, unasked"
             )
-        self._read(answer, partial, deadline)
-        return answer.headers
+        self._check_size(partial.whole or 0)
+        began = partial.n_bytes
+        self._read(answer, partial, dog, (end or 0) - began)
+        if length is None and not partial.n_bytes and "Transfer-Encoding" not in headers:
+            # So looks an answer that breaks off in its headers, too.
+            raise _TryAgainError(
+                "http_truncated", f"{self.uri}: sends nothing, and not how much that is"
+            )
+        # Each count that the server gives, for the part and for the whole.
+        sent = began + length if length is not None else None
+        for expected in (end, sent, partial.whole):
+            if expected is not None and partial.n_bytes != expected:
+                n_bytes = partial.n_bytes
+                if n_bytes > expected:
+                    partial.etag = None
+                raise _TryAgainError(
+                    "http_truncated",
+                    f"{self.uri}: breaks off after {n_bytes:,} of {expected:,} bytes"
+                    if n_bytes < expected
+                    else f"{self.uri}: sends {n_bytes:,} bytes, and says {expected:,}",
+                )
+        return headers
 
-    def _read(self, answer: BaseHTTPResponse, partial: _Partial, deadline: float) -> None:
+    def _refusal(self, answer: BaseHTTPResponse) -> DeliveryError | _TryAgainError:
+        """What a status says. The server's own words for it are not repeated."""
+        known = {status.value: status.phrase for status in HTTPStatus}
+        detail = f"{self.uri}: HTTP {answer.status} {known.get(answer.status, '')}".rstrip()
+        if answer.status in _AGAIN:
+            return _TryAgainError("http_status", detail, _retry_after(answer.headers))
+        return DeliveryError("http_status", detail)
+
+    def _length(self, headers: Mapping[str, str]) -> int | None:
+        """How many bytes the server says it sends; None if it does not."""
+        coding = headers.get("Transfer-Encoding", "chunked").strip().lower()
+        if coding != "chunked":
+            raise DeliveryError(
+                "http_encoding", f"{self.uri}: is transferred as {coding[:40]!r}, unasked"
+            )
+        text = headers.get("Content-Length")
+        if text is None:
+            return None
+        lengths = {length.strip() for length in text.split(",")}
+        length = lengths.pop()
+        if lengths or not _COUNT.fullmatch(length):
+            raise DeliveryError(
+                "http_malformed",
+                f"{self.uri}: {text[:40]!r} is no length that can be checked",
+            )
+        return int(length)
+
+    def _end_of_part(self, answer: BaseHTTPResponse, partial: _Partial) -> int:
+        """How many bytes there are by the end of the part that was asked for."""
+        again = f"{self.uri}: cannot be resumed"
+        if answer.status == 206:
+            found = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+            first, last, whole = found.groups() if found else ("-1", "-1", "*")
+            if partial.whole is None and whole != "*":
+                partial.whole = int(whole)
+            if (
+                int(first) == partial.n_bytes <= int(last)
+                and partial.whole is not None
+                and int(last) < partial.whole
+                and whole in ("*", str(partial.whole))
+                and answer.headers.get("ETag", partial.etag) == partial.etag
+            ):
+                return int(last) + 1
+            again = f"{self.uri}: sends another part than asked for"
+        partial.etag = None
+        raise _TryAgainError("http_truncated", again)
+
+    def _read(
+        self, answer: BaseHTTPResponse, partial: _Partial, dog: Watchdog, expected: int
+    ) -> None:
         """Append the body to what has arrived, as far as it comes."""
-        length = answer.headers.get("Content-Length", "")
-        # In chunks, the body says by itself where it ends.
-        is_chunked = "Transfer-Encoding" in answer.headers
-        is_counted = length.isdigit() and not is_chunked
-        expected = partial.n_bytes + int(length) if is_counted else None
+        # As it comes, not in full chunks: else a drip would look like silence.
+        chunks = iter(lambda: answer.read1(CHUNK), b"")
         with partial.path.open("r+b" if partial.n_bytes else "wb") as target:
             target.seek(partial.n_bytes)
-            # As it comes, not in full chunks: else a drip would never meet the deadline.
-            while chunk := answer.read1(CHUNK):
+            for chunk in spaced(chunks, partial.path.parent, self.uri, expected):
+                dog.feed()
                 target.write(chunk)
                 partial.n_bytes += len(chunk)
-                if partial.n_bytes > self.limits.max_bytes:
-                    raise DeliveryError(
-                        "http_too_large",
-                        f"{self.uri}: more than {self.limits.max_bytes:,} bytes",
-                    )
-                if time.monotonic() > deadline:
-                    raise DeliveryError("http_too_slow", self._too_slow())
-        if expected is not None and partial.n_bytes != expected:
-            raise _TryAgainError(
-                "http_truncated",
-                f"{self.uri}: breaks off after {partial.n_bytes:,} of {expected:,} bytes",
+                self._check_size(partial.n_bytes)
+        # A connection that was shut may look like the end of the body.
+        self._check_time(dog, None)
+
+    def _check_size(self, n_bytes: int) -> None:
+        """Raise DeliveryError if it is, or is announced as, more than is allowed."""
+        if n_bytes > self.limits.max_bytes:
+            raise DeliveryError(
+                "http_too_large", f"{self.uri}: more than {self.limits.max_bytes:,} bytes"
             )
+
+    def _check_time(self, dog: Watchdog, error: Exception | None) -> None:
+        if not dog.has_bitten:
+            return
+        if dog.is_late:
+            raise DeliveryError("http_too_slow", self._too_slow()) from error
+        raise _TryAgainError("http_timeout", self._silence()) from error
 
     def _check_content(self, path: Path, headers: Mapping[str, str]) -> None:
         """Raise DeliveryError for a page of HTML, whatever it calls itself."""
@@ -352,13 +454,16 @@ class Resource:
     def _too_slow(self) -> str:
         return f"{self.uri}: takes more than {self.limits.deadline:g} seconds"
 
+    def _silence(self) -> str:
+        return f"{self.uri}: sent nothing for {self.limits.read_timeout:g} seconds"
+
     def _complaint(self, error: urllib3.exceptions.HTTPError) -> tuple[str, str]:
         """A reason and a message, without what a URL may hide."""
         match error:
             case urllib3.exceptions.ReadTimeoutError():
-                return "http_timeout", (
-                    f"{self.uri}: sent nothing for {self.limits.read_timeout:g} seconds"
-                )
+                return "http_timeout", self._silence()
+            case urllib3.exceptions.InvalidHeader():
+                return "http_malformed", f"{self.uri}: sends lengths that disagree"
             case urllib3.exceptions.ProtocolError():
                 return "http_truncated", f"{self.uri}: the connection broke off"
             case urllib3.exceptions.SSLError():
@@ -379,14 +484,17 @@ def is_private(where: str) -> bool:
             inside = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inside:
             return is_private(str(inside))
-    return not found.is_global or found.is_multicast
+        if found not in _GIVEN_OUT:
+            return True
+    is_special = any(found in network for network in _NO_SERVERS)
+    return is_special or not found.is_global or found.is_multicast
 
 
 def _resolve(host: str, port: int) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise _TryAgainError("http_unreachable", f"{host}: no such host") from error
+    except (OSError, ValueError) as error:
+        raise _TryAgainError("http_unreachable", f"{host[:100]}: no such host") from error
     return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
@@ -394,14 +502,14 @@ def _moment(text: str | None) -> datetime | None:
     """A date of a header, in UTC."""
     try:
         return parsedate_to_datetime(text or "").astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a server asks to be left alone for."""
     text = headers.get("Retry-After", "")
-    if text.isdigit():
+    if _COUNT.fullmatch(text):
         return float(text)
     moment = _moment(text)
     return max(0, (moment - datetime.now(UTC)).total_seconds()) if moment else None

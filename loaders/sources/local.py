@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator
 from glob import glob, has_magic
@@ -11,9 +10,11 @@ from urllib.parse import quote
 
 import click
 
+from loaders.drops import CHUNK
 from loaders.errors import UsageError
 from loaders.feeds import Feed
 from loaders.sources.offer import Fetched, Offer
+from loaders.space import spaced
 
 # How names end while a browser, an upload or an editor writes the file.
 _UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".crdownload", ".download", "~")
@@ -159,8 +160,10 @@ def standard_input() -> Offer:
 
     def fetch(folder: Path, _last: str | None) -> Fetched:
         path = folder / "stdin"
+        stream = click.get_binary_stream("stdin")
         with path.open("wb") as target:
-            shutil.copyfileobj(click.get_binary_stream("stdin"), target)
+            for chunk in spaced(iter(lambda: stream.read(CHUNK), b""), folder, "stdin"):
+                target.write(chunk)
         return Fetched(path, None)
 
     return Offer("stdin", None, fetch)

@@ -50,5 +50,7 @@ def failing(uri: str, error: DeliveryError) -> Offer:
 
 def scratch_file(folder: Path, name: str) -> Path:
     """A file in a scratch folder, called like a thing from outside as far as is safe."""
-    base = re.sub(r"[^\w.-]", "_", PurePosixPath(name).name)[-100:]
+    base = re.sub(r"[^\w.-]", "_", PurePosixPath(name).name)
+    # Names are limited in bytes, and a letter may have four.
+    base = base.encode()[-100:].decode(errors="ignore")
     return folder / (base.lstrip(".") or "delivery")

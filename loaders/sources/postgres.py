@@ -7,6 +7,7 @@ has landed of them is known by its hash.
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,15 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from loaders.errors import DeliveryError
 from loaders.feeds import Query
 from loaders.sources.offer import Fetched, Offer
+from loaders.sources.watchdog import Watchdog
+from loaders.space import spaced
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 CONNECT_TIMEOUT = 20
+# Seconds that a query may take in all, and to its first row.
+DEADLINE = 3600
 # Values that nothing is newer than: no later row would ever be read.
 _ENDLESS = ("infinity", "Infinity", "NaN")
 
@@ -93,7 +98,7 @@ def _copy(
         "order by {column}) to stdout (format csv, header, encoding 'UTF8')"
     ).format(found=found, column=column, start=sql.Literal(start))
     with path.open("wb") as target, connection.cursor().copy(statement) as rows:
-        for chunk in rows:
+        for chunk in spaced(map(bytes, rows), path.parent, uri):
             target.write(chunk)
     return stamp
 
@@ -136,8 +141,13 @@ def _connection(query: Query, uri: str) -> "Iterator[Connection]":
         raise DeliveryError(
             "postgres_not_set", f"{uri}: ${name} is no connection string"
         ) from None
+    dog = Watchdog(DEADLINE)
     try:
-        with psycopg.connect(**settings, client_encoding="utf8") as connection:  # type: ignore[arg-type]
+        with (
+            psycopg.connect(**settings, client_encoding="utf8") as connection,  # type: ignore[arg-type]
+            dog.watching(time.monotonic() + DEADLINE),
+        ):
+            dog.guard(connection.fileno())
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             # Values as text must be the same whoever's settings the server has.
@@ -146,6 +156,10 @@ def _connection(query: Query, uri: str) -> "Iterator[Connection]":
             connection.execute("set local extra_float_digits to 1")
             yield connection
     except psycopg.Error as error:
+        if dog.has_bitten:
+            raise DeliveryError(
+                "postgres_too_slow", f"{uri}: takes more than {DEADLINE} seconds"
+            ) from error
         # libpq names host and user, and never the password.
         why = " ".join(str(error).split())[:300]
         raise DeliveryError("postgres_failed", f"{uri}: {why}") from error

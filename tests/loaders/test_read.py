@@ -357,7 +357,7 @@ from loaders.read import read_csv
 file = Path(sys.argv[1])
 # As it is received: systems map more of a file that is written in large pieces.
 with file.open("rb") as stream:
-    plain = receive(stream, file.parent).plain
+    plain = receive(stream, file.parent, file).plain
 read_csv(plain, ("utf-8", "latin-1"), ",", file.parent, strict=False)
 # Of this process alone; getrusage() would begin with what its parent had.
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])

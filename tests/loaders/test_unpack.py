@@ -124,10 +124,10 @@ def test_a_notice_of_the_archive_stands_beside_one_of_the_header(lab: Labs) -> N
 def test_a_small_stream_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "x.csv.gz"
     path.write_bytes(gzip.compress(b"a"))
-    with Member(path, None).open() as stream:
+    with Member(path).open() as stream:
         assert [stream.read(1), stream.read(1), stream.read(1)] == [b"a", b"", b""]
     path.write_bytes(gzip.compress(b"0123456789" * 200))
-    with Member(path, None).open() as stream:
+    with Member(path).open() as stream:
         pieces = iter(lambda: stream.read(7), b"")
         assert b"".join(pieces) == b"0123456789" * 200
 

@@ -74,9 +74,21 @@ def test_a_busy_warehouse_is_no_failure(
     assert (clock, caplog.messages) == ([60], ["in use"])
 
 
-def test_a_mistake_of_ours_is_not_hidden(clock: list[float]) -> None:
-    with pytest.raises(ZeroDivisionError):
-        watch.repeat(steps(lambda: print(1 / 0)), 60)
+@pytest.mark.fault("delivery.unforeseen")
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("odd"), RuntimeError(), UnicodeEncodeError("utf-8", "", 0, 1, "")],
+)
+def test_a_mistake_of_ours_is_not_hidden_and_ends_nothing(
+    clock: list[float], caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    taken: list[int] = []
+    watch.repeat(steps(failing(error), lambda: taken.append(1)), 60)
+    assert (taken, clock) == ([1], [120, 60])
+    (said,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert said.getMessage() == f"failed: {error!r}"
+    # With where it was.
+    assert "test_watch.py" in caplog.text
 
 
 @pytest.mark.fault("process.sigterm")

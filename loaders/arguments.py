@@ -1,0 +1,57 @@
+"""Kinds of arguments of the command line, each within what can be meant by it."""
+
+import math
+from datetime import datetime
+from typing import Any
+
+import click
+
+# No delivery speaks for other years, and a day before or after these is still a date.
+YEARS = range(1900, 2200)
+# Of deliveries, as the ledger counts them.
+SEQUENCE = click.IntRange(1, 2**63 - 1)
+
+
+class Moment(click.DateTime):
+    """A date, with a time where that is allowed, of a year that can be meant."""
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> datetime:
+        """Read it as `click.DateTime` does."""
+        found: datetime = super().convert(value, param, ctx)
+        if found.year not in YEARS:
+            self.fail(f"{value}: expected a year of {YEARS[0]} to {YEARS[-1]}", param, ctx)
+        return found
+
+
+class Finite(click.FloatRange):
+    """A number that is one: neither infinite nor `nan`, which is in every range."""
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read it as `click.FloatRange` does."""
+        found: float = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is no number", param, ctx)
+        return found
+
+
+class Text(click.types.StringParamType):
+    """Words that can be stored: the shell may give bytes that are no text."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Take it as it is."""
+        found: str = super().convert(value, param, ctx)
+        if any("\ud800" <= char <= "\udfff" for char in found):
+            self.fail("is no text in UTF-8", param, ctx)
+        return found
