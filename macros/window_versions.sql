@@ -117,7 +117,11 @@ said as (
     select
         *,
         case
-            when ended_as is not null or (not is_alone and left_as <> 'in_doubt')
+            when ended_as is not null then left_at
+            -- What others stand for by now is not in doubt any more.
+            when
+                not is_alone
+                and (left_as <> 'in_doubt' or left_place < identity_end_place)
                 then left_at
         end as valid_to_at
     from bounded
