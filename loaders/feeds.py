@@ -60,7 +60,8 @@ def canonical(header: str) -> str:
 class Settings(BaseModel):
     """Base of all settings: an unknown or misspelt key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What is dumped can be read again.
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
 
 class Column(Settings):
