@@ -12,7 +12,7 @@ from loaders.feeds import Feed
 from loaders.paths import Paths
 from loaders.published import open_published
 from loaders.read import record_at
-from loaders.warehouse import open_landing
+from loaders.warehouse import migrate, open_landing
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
             f"{key!r} is no key: keys are UUIDs, see any fct_ table"
         ) from error
     fact, delivery_seq, line = _find(paths.published / paths.build.name, wanted)
+    migrate(paths.landing, patience=5)
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
         row = landing.execute(
             "select feed, uri, member, sha256, encoding, header, "
