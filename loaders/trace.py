@@ -95,10 +95,10 @@ def _find(published: Path, key: UUID) -> tuple[str, int, int]:
         ).fetchall()
         for fact, column in facts:
             row = connection.execute(
-                f"select _delivery_seq, _line from marts.{quoted(fact)} "  # noqa: S608
-                f"where {quoted(column)} = ?",
+                "select cast(_delivery_seq as bigint), cast(_line as bigint) "  # noqa: S608
+                f"from marts.{quoted(fact)} where {quoted(column)} = ?",
                 [key],
             ).fetchone()
-            if row:
-                return f"marts.{fact}", int(row[0]), int(row[1])
+            if row and None not in row:
+                return f"marts.{fact}", *row
     raise UsageError(f"no fact has the key {key}")
