@@ -61,7 +61,7 @@ from loaders.tell import (
 )
 from loaders.trace import trace as trace_key
 from loaders.untaken import Untaken, untaken, untaken_lines
-from loaders.warehouse import create_tables, has_tables, open_landing
+from loaders.warehouse import create_tables, has_tables, migrate, open_landing
 from loaders.watch import repeat
 from loaders.withdraw import undo as undo_withdrawal
 from loaders.withdraw import withdraw as withdraw_delivery
@@ -474,10 +474,8 @@ def status(settings: Settings) -> None:
         ).fetchall()
         refused = ledger.refused(landing)
         withdrawals = ledger.withdrawals(landing)
-        # A ledger of an earlier version has no chain yet.
-        is_chained = chain.is_whole(landing)
-        damage = chain.find_damage(landing) if is_chained else None
-        fork = find_fork(paths, landing) if is_chained else None
+        damage = chain.find_damage(landing)
+        fork = find_fork(paths, landing)
     click.echo(
         f"{'feed':<18}{'landed':>8}{'seen again':>12}{'rows':>12}{'rejected':>10}"
         "  newest as-of"
@@ -845,6 +843,7 @@ def _reading(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
     if not paths.landing.exists():
         raise nothing
     patience = max(PATIENCE, _patience())
+    migrate(paths.landing, patience=patience)
     with open_landing(paths.landing, read_only=True, patience=patience) as landing:
         if not has_tables(landing):
             raise nothing

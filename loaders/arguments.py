@@ -45,7 +45,7 @@ class Finite(click.FloatRange):
 
 
 class Text(click.types.StringParamType):
-    """Words that can be stored: the shell may give bytes that are no text."""
+    """Words that can be stored: the shell may give none, or bytes that are no text."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -54,4 +54,6 @@ class Text(click.types.StringParamType):
         found: str = super().convert(value, param, ctx)
         if any("\ud800" <= char <= "\udfff" for char in found):
             self.fail("is no text in UTF-8", param, ctx)
+        if not found.strip():
+            self.fail("says nothing", param, ctx)
         return found

@@ -24,7 +24,7 @@ from loaders.published import Version, current_version
 from loaders.recover import find_fork
 from loaders.run_dbt import run_dbt
 from loaders.tested import is_as_noted
-from loaders.warehouse import chain_ledger, has_tables, open_landing
+from loaders.warehouse import has_tables, migrate, open_landing
 
 _log = logging.getLogger(__name__)
 _DOING = "builds or publishes here"
@@ -148,7 +148,7 @@ def publish_built(
     command = "eventmart publish"
     with locked(paths.build_lock, _DOING, patience=patience, command=command):
         if paths.landing.exists():
-            chain_ledger(paths.landing, patience=patience, command=command)
+            migrate(paths.landing, patience=patience, command=command)
         return publishing.publish(paths, run_results)
 
 
@@ -166,7 +166,7 @@ def _alone(
         raise nothing
     deadline = time.monotonic() + patience
     with locked(lock_file, _DOING, patience=patience, command=command) as lock:
-        chain_ledger(paths.landing, patience=deadline - time.monotonic(), command=command)
+        migrate(paths.landing, patience=deadline - time.monotonic(), command=command)
         # dbt has it open most of the time: that it cannot open it is better known before.
         with open_landing(
             paths.landing, read_only=True, patience=deadline - time.monotonic()

@@ -14,7 +14,7 @@ from duckdb.func import FunctionNullHandling
 
 from loaders.feeds import load_feeds
 from loaders.fingerprint import n_checkpoints
-from loaders.warehouse import chain_ledger, create_tables, open_landing
+from loaders.warehouse import create_tables, migrate, open_landing
 
 
 class Plugin(BasePlugin):
@@ -25,7 +25,7 @@ class Plugin(BasePlugin):
     ) -> None:
         """Make what DuckDB would not: the folders of its files, an empty landing.
 
-        A landing that a version without chains has written is chained: see chain.py.
+        A landing that an earlier version has written is brought up to date.
         """
         del config
         Path(creds.path).parent.mkdir(0o700, parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ class Plugin(BasePlugin):
             file = Path(attached.path)
             file.parent.mkdir(parents=True, exist_ok=True)
             if attached.read_only and file.exists():
-                chain_ledger(file, command="dbt")
+                migrate(file, command="dbt")
             elif attached.read_only:
                 with open_landing(file, command="dbt") as landing:
                     create_tables(landing, load_feeds())

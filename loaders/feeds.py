@@ -26,6 +26,8 @@ from loaders.sources import address
 FEEDS_FILE = Path(__file__).with_name("feeds.yml")
 Encoding = Literal["utf-8", "utf-16", "cp1252-via-cp850", "cp1252", "latin-1"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
+# DuckDB's parser takes NUL for the end of its text.
+Word = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 # Formats of times that have a name; any other is a pattern of strptime.
 NAMED_FORMATS = ("iso", "us", "excel_serial", "epoch_s", "epoch_ms", "epoch_us")
 # Tables of the loader's own, beside those of the feeds.
@@ -42,6 +44,22 @@ _NULL_WORDS = (
 )
 
 
+class _Spaced(dict[int, str]):
+    """Code point -> the character, or a blank for what is no letter, digit or mark.
+
+    Looked up once each: headers may be megabytes long.
+    """
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        return self.setdefault(
+            code, char if unicodedata.category(char)[0] in "LNM" else " "
+        )
+
+
+_SPACED = _Spaced()
+
+
 def canonical(header: str) -> str:
     """A header as a column name: its letters and digits in lower case, joined by `_`.
 
@@ -50,10 +68,7 @@ def canonical(header: str) -> str:
     is one. A header without any is ''.
     """
     folded = unicodedata.normalize("NFKC", header).casefold()
-    text = "".join(
-        char if unicodedata.category(char)[0] in "LNM" else " "
-        for char in unicodedata.normalize("NFKC", folded)
-    )
+    text = unicodedata.normalize("NFKC", folded).translate(_SPACED)
     return "_".join(word for word in text.split() if any(map(str.isalnum, word)))
 
 
@@ -93,7 +108,7 @@ def _known_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
 
 
 # How times are written, the commonest first: see `NAMED_FORMATS`.
-Formats = Annotated[tuple[str, ...], AfterValidator(_known_formats)]
+Formats = Annotated[tuple[Word, ...], AfterValidator(_known_formats)]
 
 
 class AsOf(Settings):
@@ -237,7 +252,7 @@ class Feed(Settings):
     max_preamble_lines: int = Field(default=0, ge=0, le=1000)
     pad_short_rows: bool = False
     limits: Limits = Limits()
-    null_markers: tuple[str, ...] = ()
+    null_markers: tuple[Word, ...] = ()
     zone: str = "UTC"
     formats: Formats = ()
     times: tuple[Name, ...] = ()

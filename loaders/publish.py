@@ -55,7 +55,7 @@ from loaders.tested import (
     is_as_noted,
     read_last_run,
 )
-from loaders.warehouse import chain_ledger, full_disk_named, holder, open_landing
+from loaders.warehouse import full_disk_named, holder, migrate, open_landing
 
 _log = logging.getLogger(__name__)
 # Kept are so many versions, and the last one of each day of so many days.
@@ -248,7 +248,7 @@ def project_digest() -> str:
 
 def _inputs(paths: Paths, tip: str | None = None) -> Inputs:
     """What a build is made of now, or was when this was the tip of the landing."""
-    chain_ledger(paths.landing, patience=5)
+    migrate(paths.landing, patience=5)
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
         ((readings,),) = landing.execute(
             "select md5(string_agg(fingerprint, '' order by feed)) from raw.feed_times"

@@ -25,7 +25,7 @@ from loaders.encodings import (
     forget,
     text_of,
 )
-from loaders.errors import DeliveryError
+from loaders.errors import DeliveryError, EventmartError
 from loaders.records import (
     MAX_COLUMNS,
     Body,
@@ -187,13 +187,19 @@ def _no_number(name: str) -> object:
 
 
 def record_at(path: Path, line: int, delimiter: str, encoding: str, spool: Path) -> str:
-    """The record that starts on a physical line of a plain CSV file, decoded."""
+    """The record that starts on a physical line of a plain CSV file, decoded.
+
+    Raises:
+        EventmartError: if it has no such line.
+    """
     text = Text(encoding)
     with _text_file(path, text, spool) as (_, data, _):
         grammar = grammar_of(data, delimiter)
         position = 0
         for _ in range(line - 1):
             position = data.find(grammar.newline, position) + 1
+            if not position:
+                raise EventmartError(f"line {line}: the delivery has fewer")
         found = grammar.record.match(data, position)
         record = found.group(1) if found else data[position : position + 1000]
         return text_of(record, text.codec)

@@ -16,7 +16,14 @@ from loaders.feeds import Feed
 from loaders.landing import Warehouse, land_kept
 from loaders.ledger import Entry
 from loaders.paths import Paths
-from loaders.published import Version, current_version, examine, folder_of, versions
+from loaders.published import (
+    Version,
+    current_version,
+    examine,
+    folder_of,
+    open_published,
+    versions,
+)
 
 _N_NAMED = 5
 
@@ -95,7 +102,7 @@ def _lost(
     paths: Paths, version: Version, landing: duckdb.DuckDBPyConnection
 ) -> list[Entry]:
     file = folder_of(paths, version.number) / paths.build.name
-    with duckdb.connect(str(file), read_only=True) as readers:
+    with open_published(file) as readers:
         found = readers.execute(
             """
             select

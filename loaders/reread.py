@@ -134,7 +134,7 @@ def _query(feed: Feed, names: list[str], condition: str) -> str:
                 _row_hash as _old_hash, _copy, {kept}_delivery_seq, _change_seq, _line,
                 map_from_entries(list_filter(
                     map_entries(coalesce({_EXTRA}, map {{}})),
-                    lambda pair: pair.value not in {words}
+                    lambda _pair: _pair.value not in {words}
                 )) as _sent
             from raw.{feed.name}
             where {condition}
@@ -147,7 +147,7 @@ def _query(feed: Feed, names: list[str], condition: str) -> str:
                 * replace ({values}),
                 list_filter(
                     map_entries(_sent),
-                    lambda pair: not coalesce(list_contains(_keys, pair.key), false)
+                    lambda _pair: not coalesce(list_contains(_keys, _pair.key), false)
                 ) as _extras
             from placed
         )
@@ -155,9 +155,9 @@ def _query(feed: Feed, names: list[str], condition: str) -> str:
         select
             cast(md5(array_to_string(list_transform(
                 list_sort(list_filter(
-                    list_concat([{hashed}], _extras), lambda pair: pair.value is not null
+                    list_concat([{hashed}], _extras), lambda _pair: _pair.value is not null
                 )),
-                lambda pair: chr(0) || pair.key || chr(0) || pair.value
+                lambda _pair: chr(0) || _pair.key || chr(0) || _pair.value
             ), '')) as uuid) as _row_hash,
             * exclude (_sent, _keys, _extras),
             nullif(cast(to_json(map_from_entries(_extras)) as varchar), '{{}}') as _extra

@@ -12,7 +12,7 @@ from loaders.feeds import Feed
 from loaders.paths import Paths
 from loaders.published import open_published
 from loaders.read import record_at
-from loaders.warehouse import open_landing
+from loaders.warehouse import migrate, open_landing
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
             f"{key!r} is no key: keys are UUIDs, see any fct_ table"
         ) from error
     fact, delivery_seq, line = _find(paths.published / paths.build.name, wanted)
+    migrate(paths.landing, patience=5)
     with open_landing(paths.landing, read_only=True, patience=5) as landing:
         row = landing.execute(
             "select feed, uri, member, sha256, encoding, header, "
@@ -94,10 +95,10 @@ def _find(published: Path, key: UUID) -> tuple[str, int, int]:
         ).fetchall()
         for fact, column in facts:
             row = connection.execute(
-                f"select _delivery_seq, _line from marts.{quoted(fact)} "  # noqa: S608
-                f"where {quoted(column)} = ?",
+                "select cast(_delivery_seq as bigint), cast(_line as bigint) "  # noqa: S608
+                f"from marts.{quoted(fact)} where {quoted(column)} = ?",
                 [key],
             ).fetchone()
-            if row:
-                return f"marts.{fact}", int(row[0]), int(row[1])
+            if row and None not in row:
+                return f"marts.{fact}", *row
     raise UsageError(f"no fact has the key {key}")

@@ -18,7 +18,7 @@ import duckdb
 
 from loaders import chain, secret, times
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.feeds import Feed
+from loaders.feeds import Feed, load_feeds
 from loaders.ids import DEFINITION
 from loaders.modes import make_private, private
 from loaders.paths import Paths, sync
@@ -261,8 +261,10 @@ def has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(_columns(connection, "deliveries"))
 
 
-def chain_ledger(path: Path, *, patience: float = 0, command: str = "eventmart") -> None:
-    """Chain the entries that a version without chains has made, for who only reads.
+def migrate(path: Path, *, patience: float = 0, command: str = "eventmart") -> None:
+    """Bring a landing that an earlier version wrote up to date, for who only reads.
+
+    Its chain says so: each version that lacks what readers need lacks that.
 
     Raises:
         BusyError: if another process writes.
@@ -271,8 +273,7 @@ def chain_ledger(path: Path, *, patience: float = 0, command: str = "eventmart")
         is_due = has_tables(landing) and not chain.is_whole(landing)
     if is_due:
         with open_landing(path, patience=patience, command=command) as landing:
-            landing.execute(_LEDGER)
-            chain.extend(landing)
+            create_tables(landing, load_feeds())
 
 
 def _count_rows(connection: duckdb.DuckDBPyConnection) -> None:

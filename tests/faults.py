@@ -121,6 +121,7 @@ FAULTS = {
     },
     "restored": {
         "landing": "landing put back from a copy, made anew, or another folder's",
+        "earlier_version": "a landing that an earlier version has written",
         "changed_by_hand": "a ledger entry that was changed, removed or put in by hand",
     },
     "hostile": {

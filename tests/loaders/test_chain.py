@@ -23,7 +23,7 @@ from loaders.paths import Paths
 from loaders.published import Version, folder_of, sha256_of
 from loaders.recover import Fork, find_fork, recover
 from loaders.replay import replay
-from loaders.warehouse import chain_ledger, create_tables, open_landing
+from loaders.warehouse import create_tables, migrate, open_landing
 
 Labs = Callable[..., Lab]
 Run = Callable[..., Result]
@@ -252,9 +252,9 @@ def test_a_ledger_of_a_version_without_chains_is_chained_without_a_word(
         with open_landing(paths.landing) as landing:
             create_tables(landing, FEEDS)
     else:
-        chain_ledger(paths.landing)
+        migrate(paths.landing)
     made = tip(paths)
-    chain_ledger(paths.landing)
+    migrate(paths.landing)
     assert tip(paths) == made
     with open_landing(paths.landing, read_only=True) as landing:
         assert chain.is_whole(landing)
@@ -262,10 +262,61 @@ def test_a_ledger_of_a_version_without_chains_is_chained_without_a_word(
     assert not caplog.records
 
 
+def readable(landing: duckdb.DuckDBPyConnection) -> set[str]:
+    """The views and macros of a landing, by which it is read."""
+    rows = landing.execute(
+        "select view_name from duckdb_views() where schema_name = 'raw' union all "
+        "select function_name from duckdb_functions() where schema_name = 'raw'"
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "said"),
+    [
+        (["status"], 0, "published: nothing"),
+        (["rejects"], 0, "0 rejected records"),
+        (["recover"], 0, "nothing that was published is missing here"),
+        (["withdraw", "1", "--by", "ann", "--why", "slip"], 0, "of delivery 1, by ann"),
+        (["diff", "purchases", "FILE"], 0, "would be seen_again"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+@pytest.mark.fault("restored.earlier_version")
+def test_a_landing_of_an_earlier_version_is_read_without_a_word(
+    paths: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    exit_code: int,
+    said: str,
+) -> None:
+    file = tmp_path / "purchases.csv"
+    file.write_text(PURCHASES)
+    land_it = ("land", "purchases", str(file), "--as-of", "2018-01-09")
+    assert run_in(paths, monkeypatch, *land_it).exit_code == 0
+    with open_landing(paths.landing) as landing:
+        whole = readable(landing)
+        landing.execute("drop table raw.ledger_chain")
+        # What only later versions know, the least that readers need of all.
+        landing.execute("delete from raw.feed_times")
+        for name in ("withdrawals", "open_rejects"):
+            landing.execute(f"drop view raw.{name}")
+        for name in ("keyed_text", "purchases_is_plausible"):
+            landing.execute(f"drop macro raw.{name}")
+    result = run_in(
+        paths, monkeypatch, *(str(file) if word == "FILE" else word for word in command)
+    )
+    assert result.exit_code == exit_code, result.output
+    assert said in result.output
+    with open_landing(paths.landing, read_only=True) as landing:
+        assert readable(landing) == whole
+
+
 def test_a_landing_without_a_ledger_is_left_alone(paths: Paths) -> None:
     with open_landing(paths.landing) as landing:
         landing.execute("create table one as select 1 as one")
-    chain_ledger(paths.landing)
+    migrate(paths.landing)
     with open_landing(paths.landing, read_only=True) as landing:
         assert landing.execute("show all tables").fetchall()[0][2] == "one"
 

@@ -105,6 +105,19 @@ def test_a_wrong_call_is_one_message_and_leaves_no_row(
         assert ledger(paths) == []
 
 
+@pytest.mark.parametrize("command", ["accept", "withdraw"])
+@pytest.mark.parametrize("word", ["", " ", "\t\n", "\u3000", "\udcff"])
+@pytest.mark.parametrize("option", ["--by", "--why"])
+@pytest.mark.fault("hostile.command_line")
+def test_a_word_that_says_nothing_is_none(
+    run: Run, paths: Paths, command: str, option: str, word: str
+) -> None:
+    words = {"--by": "ann", "--why": "slip"} | {option: word}
+    given = [text for pair in words.items() for text in pair]
+    assert f"'{option}': " in run(command, "1", *given, code=2).output
+    assert not paths.landing.exists()
+
+
 @pytest.mark.parametrize("command", [["status"], ["rejects"]])
 def test_reading_before_the_first_landing_says_so(run: Run, command: list[str]) -> None:
     assert "nothing has landed yet" in run(*command, code=2).output

@@ -64,6 +64,8 @@ def test_every_shipped_feed_can_date_its_deliveries() -> None:
         ({"delimiter": "é"}, "delimiter", "match"),
         ({"delimiter": ";;"}, "delimiter", "match"),
         ({"null_markers": [1]}, "null_markers.0", "valid string"),
+        ({"null_markers": ["x", "a\0b"]}, "null_markers.1", "match"),
+        ({"formats": ["%Y\0"]}, "formats.0", "match"),
         ({"columns": {}}, "columns", "at least 1"),
         ({"columns": {"a": {}, "B": {}}}, "columns.B", "match"),
         ({"columns": {"a": {}, "b__c": {}}}, "columns.b__c", "match"),

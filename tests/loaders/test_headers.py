@@ -1,12 +1,14 @@
 """Headers of any script: told apart by their letters, found by aliases, kept as sent."""
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
 from conftest import Lab, make_feed
 
 from loaders.feeds import canonical
+from loaders.warehouse import create_tables
 
 Labs = Callable[..., Lab]
 HEADERS = [
@@ -44,6 +46,42 @@ def test_one_name_in_several_spellings_is_one(header: str, name: str) -> None:
 @pytest.mark.parametrize("header", ["", " ", "—", "?!", "📦", "\u200b", "\ufe0f", "___"])
 def test_a_header_without_letters_is_none(header: str) -> None:
     assert canonical(header) == ""
+
+
+@pytest.mark.fault("hostile.room")
+def test_long_headers_are_read_in_no_time() -> None:
+    began = time.process_time()
+    assert canonical("Aé-" * 500_000) == "_".join(["aé"] * 500_000)
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("mode", ["increment", "snapshot"])
+@pytest.mark.fault("hostile.sql", "text.renamed_column")
+def test_columns_may_be_called_as_what_the_loader_calls_things(
+    lab: Labs, mode: str
+) -> None:
+    words = [
+        *("pair", "header", "step", "line", "c0", "c1", "value", "name", "key", "text"),
+        *("hashed", "incoming", "copies", "held", "rows", "lines", "moves", "kept"),
+        *("select", "from", "order", "feed", "change", "n_rows", "delivery_seq", "merged"),
+    ]
+    columns: dict[str, dict[str, list[str]]] = {word: {} for word in words}
+    things = lab(mode=mode, columns=columns, layouts=[{"name": "x", "has": ["pair"]}])
+    header = ",".join([*reversed(words), "old", "more"])
+    rows = [",".join(f"{word}-{n}" for word in [*reversed(words), "o", "m"]) for n in "112"]
+    entry = things.land("\n".join([header, *rows]))
+    assert (entry.status, entry.n_new) == ("landed", 3)
+    aliased = {word: {} for word in words} | {"pair": {"aliases": ["old"]}}
+    again = make_feed(
+        mode=mode, columns=aliased, layouts=things.feed.layouts, null_markers=["key-2"]
+    )
+    create_tables(things.landing, {"things": again})
+    expected = [
+        tuple(None if f"{word}-{n}" == "key-2" else f"{word}-{n}" for word in words)
+        for n in "112"
+    ]
+    assert things.rows() == expected
+    things.check_laws()
 
 
 def test_ascii_headers_are_what_they_were() -> None:

@@ -62,13 +62,13 @@ class Served:
         self.folder.mkdir(parents=True)
         self.file = self.folder / "eventmart.duckdb"
 
-    def write(self, *statements: str) -> None:
+    def write(self, *statements: str, tip: str | None = None) -> None:
         with duckdb.connect(str(self.file)) as connection:
             connection.execute("create schema reports; create schema marts")
             for statement in statements:
                 connection.execute(statement)
         n_bytes = self.file.stat().st_size
-        said = Version(1, sha256_of(self.file), n_bytes, "content")
+        said = Version(1, sha256_of(self.file), n_bytes, "content", tip=tip)
         (self.folder / "manifest.json").write_text(json.dumps(said.__dict__))
         (self.paths.published / "eventmart.duckdb").hardlink_to(self.file)
 
@@ -141,6 +141,55 @@ def test_trace_runs_nothing_that_a_name_says(served: Served, name: str) -> None:
     assert result.exit_code == 2, result.output
     assert f"no fact has the key {KEY}" in result.output
     served.check_nothing_happened(result)
+
+
+@pytest.mark.fault("operator.hostile_file")
+@pytest.mark.parametrize(
+    ("seq", "line", "said"),
+    [
+        ("'x'", "2", "Could not convert string 'x'"),
+        ("1", "'x'", "Could not convert string 'x'"),
+        ("[1]", "2", "INTEGER[]"),
+        ("1", "null", "no fact has the key"),
+        ("null", "2", "no fact has the key"),
+        ("9", "2", "delivery 9 is not in"),
+        ("1", "1000000000000000000", "the delivery has fewer"),
+    ],
+)
+def test_trace_says_what_of_a_fact_cannot_be(
+    served: Served, tmp_path: Path, seq: str, line: str, said: str
+) -> None:
+    file = tmp_path / "p.csv"
+    file.write_text(
+        "kiosk_id,product_id,card_hash,date_time\n1,2,c,2018-01-01 12:00:00-08\n"
+    )
+    landed = ["land", "purchases", str(file), "--as-of", "2018-01-09"]
+    assert CliRunner().invoke(main, landed).exit_code == 0
+    served.write(
+        f"create table marts.x as select '{KEY}'::uuid as k, {seq} as _delivery_seq, "
+        f"{line} as _line"
+    )
+    result = CliRunner().invoke(main, ["trace", str(KEY)])
+    assert result.exit_code in (1, 2)
+    assert said in result.output
+    served.check_nothing_happened(result)
+
+
+@pytest.mark.fault("operator.hostile_file")
+@pytest.mark.parametrize("command", ["status", "recover"])
+def test_a_version_of_another_landing_reads_no_file(served: Served, command: str) -> None:
+    served.write(
+        served.filled(
+            "create view marts.fct_deliveries as "
+            "select content as feed from read_text('{secret}')"
+        ),
+        tip="another",
+    )
+    result = CliRunner().invoke(main, [command])
+    assert result.exit_code == 1
+    assert "file system operations are disabled" in result.output
+    assert isinstance(result.exception, SystemExit)
+    assert SECRET not in result.output
 
 
 @pytest.mark.fault("operator.hostile_file")
