@@ -835,7 +835,8 @@ def _writing(
         # What a killed landing left is of no use, and may be large.
         shutil.rmtree(paths.spool, ignore_errors=True)
         # The project's models read its feeds, whether these settings have them or not.
-        create_tables(landing, load_feeds() | feeds)
+        own = feeds if feeds_file == FEEDS_FILE else load_feeds() | feeds
+        create_tables(landing, own)
         yield Warehouse(landing, paths), feeds
 
 
