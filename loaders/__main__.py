@@ -464,7 +464,15 @@ def status(settings: Settings) -> None:
                 feed,
                 count(*) filter (where {ledger.STANDS}),
                 count(*) filter (where status = 'seen_again'),
-                coalesce(sum(n_new) filter (where status in ('landed', 'replayed')), 0),
+                coalesce(
+                    sum(n_new) filter (
+                        where status in ('landed', 'replayed') and not exists (
+                            from raw.withdrawals as gone
+                            where gone.delivery_seq in (deliveries.delivery_seq, parent_seq)
+                        )
+                    ),
+                    0
+                ),
                 (select count(*) from raw.open_rejects where feed = deliveries.feed),
                 max(as_of) filter (where {ledger.STANDS})
             from raw.deliveries
