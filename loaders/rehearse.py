@@ -114,7 +114,7 @@ def _rehearse(
                 _look(landing, feed, rehearsal)
                 raise _TakenBackError
         except _TakenBackError:
-            pass
+            entry.delivery_seq = 0  # It is none that could be accepted.
         if held:
             raise held
 

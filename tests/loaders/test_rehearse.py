@@ -60,6 +60,7 @@ def test_a_held_delivery_says_what_it_would_change_if_accepted(lab: Labs) -> Non
     (found,) = trial(things, things.file("a,b,c\n0,,\n"))
     assert (found.entry.status, found.entry.reason) == ("held", "shrunk")
     assert (found.entry.n_new, found.entry.n_known, found.gone[0]) == (0, 1, 8)
+    assert "things.csv  shrunk: " in rehearsal_text(found)
     assert len(found.gone[1]) == 5
     assert len(things.ledger()) == 3
 
