@@ -464,7 +464,15 @@ def status(settings: Settings) -> None:
                 feed,
                 count(*) filter (where {ledger.STANDS}),
                 count(*) filter (where status = 'seen_again'),
-                coalesce(sum(n_new) filter (where status in ('landed', 'replayed')), 0),
+                coalesce(
+                    sum(n_new) filter (
+                        where status in ('landed', 'replayed') and not exists (
+                            from raw.withdrawals as gone
+                            where gone.delivery_seq in (deliveries.delivery_seq, parent_seq)
+                        )
+                    ),
+                    0
+                ),
                 (select count(*) from raw.open_rejects where feed = deliveries.feed),
                 max(as_of) filter (where {ledger.STANDS})
             from raw.deliveries
@@ -833,7 +841,8 @@ def _writing(
         # What a killed landing left is of no use, and may be large.
         shutil.rmtree(paths.spool, ignore_errors=True)
         # The project's models read its feeds, whether these settings have them or not.
-        create_tables(landing, load_feeds() | feeds)
+        own = feeds if feeds_file == FEEDS_FILE else load_feeds() | feeds
+        create_tables(landing, own)
         yield Warehouse(landing, paths), feeds
 
 

@@ -82,11 +82,12 @@ def _newest(
         if row:
             # What begins with a blank or a sign may be read, but is not in that order.
             among, values = f'("{column}" >= ? or "{column}" < \'0\')', [row[0]]
+    can_be = is_plausible(feed, "moment", entry.started_at)
     found = landing.execute(
         f"""
-        select max(moment)
+        -- As a filter, this would have each text read twice.
+        select max(case when {can_be} then moment end)
         from (select {parsed} as moment from {rows} where {among})
-        where {is_plausible(feed, "moment", entry.started_at)}
         """,  # noqa: S608
         values,
     ).fetchone()

@@ -123,7 +123,11 @@ def _judge_zeros(
     Raises:
         DeliveryHeldError: if they are more than the feed's share, and nobody accepted that.
     """
-    is_led = f"starts_with(ltrim(\"{column}\"), '0')"
+    # What sorts after the digit 0 has none in front: of most rows no more is looked at.
+    is_led = (
+        f"\"{column}\" < '1' "
+        f"and regexp_full_match(trim(\"{column}\"), '0[0-9]*[1-9][0-9]*([.]0+)?')"
+    )
     id_, held = f"regexp_replace(trim(\"{column}\"), '[.]0+$', '')", f"raw.{feed.name}"
     if not any(
         landing.execute(f"select exists (from {of} where {is_led})").fetchone() == (True,)

@@ -155,7 +155,9 @@ def served_at(paths: Paths, moment: datetime) -> Serving:
     for serving in reversed(found):
         if serving.since <= moment:
             return serving
-    first = f"{found[0].since:%Y-%m-%d %H:%M:%S} UTC" if found else "none"
+    if not found:
+        raise UsageError("nothing has been published yet; run: eventmart build")
+    first = f"{found[0].since:%Y-%m-%d %H:%M:%S} UTC"
     raise UsageError(
         f"{moment:%Y-%m-%d %H:%M:%S} UTC is before the first known publish: {first}"
     )

@@ -19,6 +19,7 @@ from loaders.unpack import Member
 from loaders.warehouse import transaction
 
 N_EXAMPLES = 5
+MAX_SHOWN = 60
 
 
 @dataclass
@@ -113,7 +114,7 @@ def _rehearse(
                 _look(landing, feed, rehearsal)
                 raise _TakenBackError
         except _TakenBackError:
-            pass
+            entry.delivery_seq = 0  # It is none that could be accepted.
         if held:
             raise held
 
@@ -181,5 +182,11 @@ def _rows(
     ).fetchall()
     return (
         int(counted[0]) if counted else 0,
-        [f"line {line}: {','.join(v or '' for v in values)}" for line, *values in rows],
+        [f"line {line}: {','.join(map(_shown, values))}" for line, *values in rows],
     )
+
+
+def _shown(value: str | None) -> str:
+    """A value, no longer than people read: the outline of a place fills pages."""
+    text = value or ""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

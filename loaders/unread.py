@@ -141,7 +141,10 @@ def _note_unclear_order(
     columns = [_quoted(name) for name in feed.time_columns if name in parsed.columns]
 
     def is_like(pattern: str) -> str:
-        return " or ".join(f"regexp_full_match({c}, '{pattern}')" for c in columns)
+        # Of what has no slash, patterns need not be tried.
+        return " or ".join(
+            f"(contains({c}, '/') and regexp_full_match({c}, '{pattern}'))" for c in columns
+        )
 
     if not columns:
         return

@@ -77,13 +77,15 @@ def _header_lines(feed: Feed, entry: Entry) -> Iterator[str]:
 def _value_lines(warehouse: Warehouse, feed: Feed) -> Iterator[str]:
     landing = warehouse.landing
     for name in feed.time_columns:
-        readable = f"""{clock_time(feed, f'"{name}"')} is not null"""
+        time = clock_time(feed, f'"{name}"')
         row = landing.execute(
             f"""
             select
                 count("{name}"),
-                count(*) filter (where {readable}),
-                list(distinct "{name}") filter (where not {readable})
+                count({time}),
+                list(distinct "{name}") filter (
+                    where "{name}" is not null and {time} is null
+                )
             from raw.{feed.name}
             """  # noqa: S608
         ).fetchone()

@@ -412,6 +412,8 @@ def test_status_counts_by_feed_and_lists_what_is_refused(run: Run, paths: Paths)
     ]
     assert [line.split(":")[0] for line in lines[3:5]] == ["held 3", "held 4"]
     assert lines[5] == "published: nothing"
+    run("withdraw", "1", "--by", "ann", "--why", "it is of another city")
+    assert "purchases 0 1 0 0 -" in " ".join(run("status").output.split())
 
 
 # ---------------------------------------------------------------- rejects and trace

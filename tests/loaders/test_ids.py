@@ -218,6 +218,13 @@ def test_ids_that_lost_or_gained_zeros_hold_a_delivery(
     assert things.land(of(sent) + "30,x,\n", as_of="2024-01-03").detail is None
 
 
+def test_names_that_begin_with_zeros_are_other_ids(lab: Labs) -> None:
+    things = lab(**IDS)
+    assert things.land(rows(*(f"{n}A" for n in range(1, 30)))).detail is None
+    sent = rows(*(f"0{n}A" for n in range(1, 30)), "0x1F", "00-1")
+    assert things.land(sent).detail is None
+
+
 def test_a_few_ids_with_other_zeros_are_named(lab: Labs) -> None:
     things = lab(**IDS)
     assert things.land("a,b,c\n" + "".join(f"{n},,\n" for n in range(1, 60))).detail is None

@@ -1121,13 +1121,14 @@ def test_what_readers_saw_on_a_day_is_found(
             "version 1, served from 2024-05-01 10:00:00 until 2024-05-02 10:00:00 "
             "UTC, has expired",
         ),
-        ("2199-12-31", "is yet to come"),
+        ("2199-01-01", "is yet to come"),
         ("yesterday", "'yesterday': expected a date such as 2024-05-31"),
     ],
 )
 def test_what_cannot_be_seen_any_more_is_said(
     paths: Paths, results: Callable[..., Path], run: Invoke, moment: str, said: str
 ) -> None:
+    assert "nothing has been published yet" in run("published", "2024-05-01", code=2).output
     three(paths, results())
     serve_history(paths, (1, "2024-05-01T10:00:00+00:00"), (3, "2024-05-02T10:00:00+00:00"))
     shutil.rmtree(file_of(paths, 1).parent)

@@ -45,6 +45,12 @@ def test_a_rehearsal_finds_what_the_landing_finds(lab: Labs, mode: str) -> None:
         assert found.gone == (1, ["line 3: 2,,"])
 
 
+def test_long_values_are_shortened(lab: Labs) -> None:
+    things = lab()
+    (found,) = trial(things, things.file(f"a,b,c\n1,{'x' * 60},{'y' * 61}\n"))
+    assert found.come == (1, [f"line 2: 1,{'x' * 60},{'y' * 60}…"])
+
+
 def test_a_held_delivery_says_what_it_would_change_if_accepted(lab: Labs) -> None:
     things = lab(mode="snapshot")
     for day in ("01", "02", "03"):
@@ -54,6 +60,7 @@ def test_a_held_delivery_says_what_it_would_change_if_accepted(lab: Labs) -> Non
     (found,) = trial(things, things.file("a,b,c\n0,,\n"))
     assert (found.entry.status, found.entry.reason) == ("held", "shrunk")
     assert (found.entry.n_new, found.entry.n_known, found.gone[0]) == (0, 1, 8)
+    assert "things.csv  shrunk: " in rehearsal_text(found)
     assert len(found.gone[1]) == 5
     assert len(things.ledger()) == 3
 

@@ -158,9 +158,8 @@ TEXTS = st.lists(PARTS, max_size=9).map("".join) | st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def landing() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    connection.execute("attach ':memory:' as landing; use landing")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(tmp_path_factory.mktemp("times") / "landing.duckdb")
     create_tables(connection, {"things": feed_of(*ALL)})
     return connection
 
