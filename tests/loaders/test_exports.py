@@ -731,7 +731,7 @@ def test_a_failed_export_leaves_the_last_good_ones(
 
     with monkeypatch.context() as patch:
         patch.setattr("loaders.exports._write", fail)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(EventmartError, match="the disk is full"):
             publish(paths, run_results)
     assert exported(paths, "rpt_cells.csv").read_bytes() == before
     assert contents(paths)["version"] == published.served_number(paths) == 1
