@@ -36,10 +36,10 @@ def test_control_z_at_the_end_is_no_record(lab: Labs, encoding: str, word: str) 
 @pytest.mark.fault("delivery.dos_end")
 def test_control_z_elsewhere_is_data(lab: Labs) -> None:
     things = lab()
-    entry = things.land('a,b,c\n\x1a,x,y\n2,\x1a\x1a,z\n"3\x1a\n",x,\x1a\n')
+    entry = things.land('a,b,c\nw\x1a,x,y\n2,\x1a\x1a,z\n"3\x1a\n",x,\x1a\n')
     assert (entry.n_records, entry.n_new) == (3, 3)
     assert things.rows() == [
-        ("\x1a", "x", "y"),
+        ("w\x1a", "x", "y"),
         ("2", "\x1a\x1a", "z"),
         ("3\x1a\n", "x", "\x1a"),
     ]
