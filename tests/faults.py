@@ -150,8 +150,9 @@ FAULTS = {
 IDS = {f"{group}.{name}": text for group, of in FAULTS.items() for name, text in of.items()}
 # Groups that somebody may cause on purpose, and single ones: the table of SECURITY.md.
 THREATS = (
-    *("archive", "hostile", "operator", "publishing"),
+    *("archive", "hostile", "operator", "publishing", "restored"),
     *("process.kill", "process.disk_full", "process.memory_limit", "process.damaged"),
     *("process.reader_during_publish", "delivery.http_truncated", "delivery.http_retry"),
     *("delivery.odd_name", "delivery.unforeseen", "delivery.demo", "text.huge"),
+    *("meaning.implausible_dates", "meaning.unusable"),
 )
