@@ -294,6 +294,62 @@ chained_changes as (
         is_of_several_chains
 ),
 
+-- For each place and chain, the last delivery of that chain before.
+chains_before as (
+    select
+        deliveries.series,
+        deliveries.place,
+        chains.chain_number,
+        max(
+            case
+                when deliveries.chain_number = chains.chain_number then deliveries.place
+            end
+        ) over (
+            partition by deliveries.series, chains.chain_number
+            order by deliveries.place
+            rows between unbounded preceding and 1 preceding
+        ) as last_place
+    from deliveries
+    inner join (
+        select distinct
+            series,
+            chain_number
+        from deliveries
+        where has_other_chains
+    ) as chains
+        on deliveries.series = chains.series
+),
+
+-- The last delivery, of whatever chain, that held a row which has gone. What comes between
+-- and is about other dates is none.
+last_holders as (
+    select
+        chained_changes._row_hash,
+        chained_changes._copy,
+        chained_changes.series,
+        chained_changes.place,
+        max(chains_before.last_place) as last_place
+    from chained_changes
+    inner join chain_stays
+        on
+            chained_changes._row_hash = chain_stays._row_hash
+            and chained_changes._copy = chain_stays._copy
+            and chained_changes.series = chain_stays.series
+            and chained_changes.place > chain_stays.came_place
+    inner join chains_before
+        on
+            chain_stays.series = chains_before.series
+            and chain_stays.chain_number = chains_before.chain_number
+            and least(chain_stays.left_place, chained_changes.place)
+            = chains_before.place
+    where chained_changes.change = '-' and chain_stays.change = '+'
+    group by
+        chained_changes._row_hash,
+        chained_changes._copy,
+        chained_changes.series,
+        chained_changes.place
+),
+
 changes as (
     select
         identity_key,
@@ -330,7 +386,7 @@ row_changes as (
         changes.series,
         changes.place,
         deliveries.as_of,
-        deliveries.previous_as_of,
+        coalesce(holders.as_of, deliveries.previous_as_of) as last_held_at,
         -- Deliveries without rejects are counted by chain; what several chains speak of is
         -- taken as if none had any.
         case
@@ -351,5 +407,16 @@ row_changes as (
         on
             changes.series = deliveries.series
             and changes.place = deliveries.place
+    left join last_holders
+        on
+            changes._row_hash = last_holders._row_hash
+            and changes._copy = last_holders._copy
+            and changes.series = last_holders.series
+            and changes.place = last_holders.place
+            and changes.change = '-'
+    left join deliveries as holders
+        on
+            last_holders.series = holders.series
+            and last_holders.last_place = holders.place
 )
 {%- endmacro %}

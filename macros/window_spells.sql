@@ -33,7 +33,7 @@ paired as (
         lead(n_clean_before) over row_history as n_clean_before_left,
         lead(place) over row_history as left_place,
         lead(as_of) over row_history as left_at,
-        lead(previous_as_of) over row_history as last_held_at,
+        lead(last_held_at) over row_history as last_held_at,
         lead(left_as) over row_history as left_as
     from row_changes
     window row_history as (

@@ -51,7 +51,8 @@ recounted as (
 ),
 
 -- What follows upon a delivery that covers other dates speaks of all that it covers:
--- what it lacks has no change of its own.
+-- what it lacks has no change of its own. And what comes late may be the last to hold a
+-- row that has gone.
 covered as (
     select
         versions.identity_key,
@@ -62,7 +63,9 @@ covered as (
             deliveries.series = versions.vintage
             and deliveries.reaches_from_date <= versions.window_date
             and coalesce(deliveries.covers_to_date >= versions.window_date, true)
-    where deliveries.has_other_chains and deliveries.is_run_start
+    where
+        deliveries.has_other_chains
+        and (deliveries.is_run_start or deliveries.next_place > 0)
 ),
 
 placed_again as (
