@@ -68,7 +68,9 @@ def _hold_if_cut_or_early(entry: Entry, parsed: Parsed) -> None:
             f"the last of its {parsed.body.n_records} records breaks off: the file was "
             "cut; ask for it again",
         )
-    if entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
+    # What arrived is not before what did, though the clock goes back.
+    is_stated = entry.as_of_source != "arrival"
+    if is_stated and entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
         raise DeliveryHeldError(
             "as_of_in_the_future",
             f"its as-of {entry.as_of} is later than now: look at the newest dates in it; "
