@@ -85,7 +85,7 @@ def test_what_is_compiled_says_what_dbt_builds(
         assert contents_of(connection) == contents(project)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.full)])
 def test_some_orders_end_in_the_same_tables(
     compiled: Compiled, small: list[tuple[str, Path]], tmp_path: Path, seed: int
 ) -> None:
