@@ -120,6 +120,9 @@ def _listed(client: Any, bucket: str, key: str, dog: Watchdog) -> list[_Object]:
     found: dict[str, _Object] = {}
     for number, page in enumerate(pages, start=1):
         dog.feed()
+        # Any answer that is XML, or has no body at all, would be a list of nothing.
+        if not isinstance(page.get("IsTruncated"), bool):
+            raise ValueError("the server's answer is no listing")
         for item in page.get("Contents", []):
             one = _object(item, key)
             found[one.key] = one

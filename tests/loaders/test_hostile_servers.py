@@ -538,8 +538,15 @@ def test_a_listing_of_too_many_is_given_up(
         (b"\xff\xfe", "s3_unreachable"),
         (head("Location: http://127.0.0.1:9/", status="301 x"), "s3_"),
         (page(item(), token=""), "s3"),
+        (counted(b"<html/>"), "no listing"),
+        (counted(b"<ListBucketResult/>"), "no listing"),
+        (counted(b""), "s3_"),
+        (head("Connection: close", status="103 Early Hints"), "s3_"),
     ],
-    ids=["flood", "flood of errors", "deep", "text", "noise", "redirect", "no token"],
+    ids=[
+        *("flood", "flood of errors", "deep", "text", "noise", "redirect", "no token"),
+        *("other XML", "nothing listed", "no body", "early hints"),
+    ],
 )
 def test_a_listing_that_is_none_is_one_failure(
     lab: Labs, bucket: Loopback, monkeypatch: pytest.MonkeyPatch, answer: bytes, said: str
