@@ -6,7 +6,7 @@ drops. Nothing is refused for it: what is built is always what landing has.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -36,10 +36,12 @@ class Fork:
         version: the version.
         lost: of the deliveries that it was made of, those that landed or were held, and
             that landing lacks; oldest first.
+        standing: those that had been withdrawn, and count again, by their numbers here.
     """
 
     version: Version
     lost: list[Entry]
+    standing: list[Entry]
 
     def __str__(self) -> str:
         """What there is to say of it."""
@@ -47,15 +49,23 @@ class Fork:
             f"version {self.version.number}, which is published, was made from another "
             "landing.duckdb than this one, or before this one was put back from a copy"
         )
-        if not self.lost:
-            return text
-        named = [f"{one.delivery_seq} ({one.feed} {one.label})" for one in self.lost]
-        more = f" and {len(named) - _N_NAMED} more" if len(named) > _N_NAMED else ""
-        return (
-            f"{text}; {len(named)} of its deliveries are not here: "
-            f"{', '.join(named[:_N_NAMED])}{more}; to land them from kept bytes: "
-            "eventmart recover"
-        )
+        if self.lost:
+            text += (
+                f"; {len(self.lost)} of its deliveries are not here: {_named(self.lost)}; "
+                "to land them from kept bytes: eventmart recover"
+            )
+        if self.standing:
+            text += (
+                f"; {len(self.standing)} that had been withdrawn count again: "
+                f"{_named(self.standing)}; to take them out: eventmart withdraw"
+            )
+        return text
+
+
+def _named(entries: list[Entry]) -> str:
+    named = [f"{one.delivery_seq} ({one.feed} {one.label})" for one in entries[:_N_NAMED]]
+    more = len(entries) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
 
 
 def find_fork(paths: Paths, landing: duckdb.DuckDBPyConnection) -> Fork | None:
@@ -63,7 +73,8 @@ def find_fork(paths: Paths, landing: duckdb.DuckDBPyConnection) -> Fork | None:
     version = current_version(paths)
     if version is None or _is_of(version, landing):
         return None
-    return Fork(version, _lost(paths, version, landing))
+    made_of = _made_of(paths, version)
+    return Fork(version, _lost(made_of, landing), list(_standing(made_of, landing)))
 
 
 def recover(warehouse: Warehouse, feeds: dict[str, Feed]) -> Iterator[Entry]:
@@ -79,7 +90,7 @@ def recover(warehouse: Warehouse, feeds: dict[str, Feed]) -> Iterator[Entry]:
         (one.started_at, one.delivery_seq): one
         for version in versions(paths)
         if not _is_of(version, landing) and examine(paths, version.number).damage is None
-        for one in _lost(paths, version, landing)
+        for one in _lost(_made_of(paths, version), landing)
     }
     # Those that were held last: they may have been accepted.
     order = sorted(found, key=lambda key: (found[key].status == "held", key))
@@ -98,31 +109,53 @@ def _is_of(version: Version, landing: duckdb.DuckDBPyConnection) -> bool:
     return version.tip is None or chain.has_come_from(landing, version.tip)
 
 
-def _lost(
-    paths: Paths, version: Version, landing: duckdb.DuckDBPyConnection
-) -> list[Entry]:
+def _made_of(paths: Paths, version: Version) -> list[Entry]:
+    """The deliveries that a version was made of, or would be if they stood."""
     file = folder_of(paths, version.number) / paths.build.name
     with open_published(file) as readers:
         found = readers.execute(
             """
             select
                 feed, delivery_mode as mode, uri, member, series, sha256, status, reason,
-                detail, as_of_at as as_of, as_of_source, covers_source, accepted_by,
-                accepted_why, covers_from_date as covers_from, covers_to_date as covers_to,
+                as_of_at as as_of, as_of_source, covers_source, accepted_by, accepted_why,
+                covers_from_date as covers_from, covers_to_date as covers_to,
                 started_at_utc as started_at, _delivery_seq as delivery_seq
             from marts.fct_deliveries
-            where status in ('landed', 'held')
+            where status in ('landed', 'held', 'withdrawn')
             order by _delivery_seq
             """
         )
         names = [column[0] for column in found.description or []]
-        entries = [Entry(**dict(zip(names, row, strict=True))) for row in found.fetchall()]
+        return [Entry(**dict(zip(names, row, strict=True))) for row in found.fetchall()]
+
+
+def _standing(made_of: list[Entry], landing: duckdb.DuckDBPyConnection) -> Iterator[Entry]:
+    """Those that had been withdrawn and are not here, with their numbers here."""
+    for one in made_of:
+        if one.status != "withdrawn":
+            continue
+        row = landing.execute(
+            """
+            select max(delivery_seq)
+            from raw.deliveries
+            where status = 'landed' and feed = ? and sha256 = ? and as_of = ?
+                and delivery_seq not in (from raw.withdrawals)
+            """,
+            [one.feed, one.sha256, one.as_of],
+        ).fetchone()
+        if row and row[0]:
+            yield replace(one, delivery_seq=row[0])
+
+
+def _lost(made_of: list[Entry], landing: duckdb.DuckDBPyConnection) -> list[Entry]:
     rows = landing.execute("select delivery_seq, started_at from raw.deliveries").fetchall()
     known = set(rows)
     return [
         one
-        for one in entries
-        if (one.delivery_seq, one.started_at) not in known and not _is_here(one, landing)
+        for one in made_of
+        if one.status != "withdrawn"
+        and (one.delivery_seq, one.started_at) not in known
+        and not _is_here(one, landing)
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 
@@ -24,6 +25,7 @@ from loaders.published import Version, folder_of, sha256_of
 from loaders.recover import Fork, find_fork, recover
 from loaders.replay import replay
 from loaders.warehouse import create_tables, migrate, open_landing
+from loaders.withdraw import withdraw
 
 Labs = Callable[..., Lab]
 Run = Callable[..., Result]
@@ -324,6 +326,9 @@ def test_a_landing_without_a_ledger_is_left_alone(paths: Paths) -> None:
 # ---------------------------------------------------------------- what is lost
 
 
+CONTRACT = Path(__file__).parents[2] / "models/marts/landing/fct_deliveries.yml"
+
+
 def publish(paths: Paths, number: int = 1, **said: Any) -> Version:
     """Publish what landing has, in small: `fct_deliveries` as the model makes it."""
     folder = folder_of(paths, number)
@@ -331,16 +336,26 @@ def publish(paths: Paths, number: int = 1, **said: Any) -> Version:
     file = folder / "eventmart.duckdb"
     with duckdb.connect(str(file)) as build:
         build.execute(f"attach '{paths.landing}' as landing (read_only)")
+        # Of what the ledger has, the model has not all.
+        (model,) = yaml.safe_load(CONTRACT.read_text())["models"]
+        kept = "|".join(column["name"] for column in model["columns"])
         build.execute(
-            """
+            f"""
             create schema marts;
             create table marts.fct_deliveries as
-            select
-                * exclude (mode, as_of, covers_from, covers_to, started_at, delivery_seq),
-                mode as delivery_mode, as_of as as_of_at, covers_from as covers_from_date,
-                covers_to as covers_to_date, started_at as started_at_utc,
-                delivery_seq as _delivery_seq
-            from landing.raw.deliveries
+            select columns('^({kept})$')
+            from (
+                select
+                    * exclude (status), mode as delivery_mode, as_of as as_of_at,
+                    covers_from as covers_from_date, covers_to as covers_to_date,
+                    started_at as started_at_utc, delivery_seq as _delivery_seq,
+                    case
+                        when delivery_seq in (from landing.raw.withdrawals)
+                            then 'withdrawn'
+                        else status
+                    end as status
+                from landing.raw.deliveries
+            )
             """
         )
     size = file.stat().st_size
@@ -445,6 +460,29 @@ def test_what_an_older_version_was_made_of_is_found_too(paths: Paths) -> None:
     publish(paths, 2)
     assert fork_of(paths) is None
     assert [entry.label for entry in recovered(paths)] == ["second.csv"]
+
+
+def test_what_had_been_withdrawn_and_counts_again_is_said(paths: Paths) -> None:
+    land(paths, "first")
+    land(paths, "second", *"34")
+    copy_of(paths)
+    with opened(paths) as things:
+        withdraw(things.warehouse, 2, "ann", "sent by mistake")
+    publish(paths)
+    assert fork_of(paths) is None
+    put_back_and_others_landed(paths)
+    said = str(fork_of(paths))
+    assert (
+        "; 1 that had been withdrawn count again: 2 (things second.csv); to take them out: "
+        "eventmart withdraw"
+    ) in said
+    assert "not here" not in said
+    assert recovered(paths) == []
+    with opened(paths) as things:
+        withdraw(things.warehouse, 2, "ann", "sent by mistake")
+    fork = fork_of(paths)
+    assert fork
+    assert fork.standing == []
 
 
 def expire(paths: Paths) -> None:

@@ -45,7 +45,7 @@ DELIVERY = {
     "status": "landed",
 } | dict.fromkeys(
     (
-        *("delivery_mode", "member", "series", "sha256", "reason", "detail", "as_of_at"),
+        *("delivery_mode", "member", "series", "sha256", "reason", "as_of_at"),
         *("as_of_source", "covers_source", "accepted_by", "accepted_why"),
         *("covers_from_date", "covers_to_date", "started_at_utc"),
     )

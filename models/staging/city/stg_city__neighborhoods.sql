@@ -10,8 +10,8 @@ vertices as (
 measured as (
     select
         *,
-        abs(longitude - lag(longitude) over ring) + abs(latitude - lag(latitude) over ring)
-            as n_degrees
+        abs(longitude - lag(longitude) over ring)
+        + abs(latitude - lag(latitude) over ring) as n_degrees
     from vertices
     window ring as (
         partition by _row_hash, polygon_number, ring_number
@@ -19,12 +19,14 @@ measured as (
     )
 ),
 
--- What is of the city has some dozens of kilometers of boundary; far more, or elsewhere,
--- would be cut into cells without end.
+-- What is of the city has some dozens of kilometers of boundary; far more, or
+-- elsewhere, would be cut into cells without end.
 outlines as (
     select
         _row_hash,
-        min(case when {{ is_usable_point('longitude', 'latitude') }} then 1 else 0 end) = 1
+        min(
+            case when {{ is_usable_point('longitude', 'latitude') }} then 1 else 0 end
+        ) = 1
         and count(*) <= 50000
         and coalesce(sum(n_degrees), 0) <= 20 as is_plausible
     from measured

@@ -25,8 +25,10 @@ withdrawals as (
 joined as (
     select
         source.*,
-        case when withdrawals.withdrawn_seq is null then source.status else 'withdrawn' end
-            as standing,
+        case
+            when withdrawals.withdrawn_seq is null then source.status
+            else 'withdrawn'
+        end as standing,
         replays.n_rejected_last,
         replays.change_seq_last
     from source
