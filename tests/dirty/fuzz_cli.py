@@ -6,7 +6,6 @@ Settings, events and addresses of networks are made up, too. Builds are not star
 nothing is written into the checkout.
 """
 
-import argparse
 import ipaddress
 import json
 import os
@@ -14,7 +13,6 @@ import random
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +27,7 @@ from loaders.errors import UsageError
 from loaders.events import objects_of
 from loaders.sources.http import is_private
 from loaders.warehouse import open_landing
+from tests.dirty.tries import fuzz
 
 EXIT_CODES = {0, 1, 2, 3, 4, 5}
 PATIENCE = 60
@@ -290,13 +289,6 @@ def try_address(rng: random.Random) -> str:
 
 def main() -> int:
     """Fuzz until the time is over; say which calls broke a law."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="Try this call alone again.")
-    options = parser.parse_args()
-    outcomes, n_broken = Counter[str](), 0
-    end = time.monotonic() + 60 * options.minutes
 
     def bark(_number: int, _frame: FrameType | None) -> None:
         raise TimeoutError("hangs")
@@ -304,28 +296,18 @@ def main() -> int:
     signal.signal(signal.SIGALRM, bark)
     with TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        number = options.only or 0
-        while time.monotonic() < end:
-            rng = random.Random(f"{options.seed} {number}")
+
+        def try_next(rng: random.Random) -> str:
             signal.alarm(2 * PATIENCE)
-            try:
-                kind = rng.random()
-                if kind < 0.6:
-                    outcomes[try_command(rng, home)] += 1
-                else:
-                    outcomes[try_event(rng) if kind < 0.8 else try_address(rng)] += 1
-            except Exception as error:
-                n_broken += 1
-                print(f"--seed {options.seed} --only {number}: {error!r}"[:900], flush=True)
-            number += 1
-            if options.only is not None:
-                break
-    signal.alarm(0)
-    n_tried = outcomes.total() + n_broken
-    print(f"{n_tried:,} inputs, {n_broken} broke a law (seed {options.seed})")
-    for outcome, count in sorted(outcomes.items()):
-        print(f"{count:>8,} {outcome}")
-    return 1 if n_broken else 0
+            kind = rng.random()
+            if kind < 0.6:
+                return try_command(rng, home)
+            return try_event(rng) if kind < 0.8 else try_address(rng)
+
+        try:
+            return fuzz(__doc__, try_next)
+        finally:
+            signal.alarm(0)
 
 
 if __name__ == "__main__":

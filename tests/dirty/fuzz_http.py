@@ -5,11 +5,9 @@ one DeliveryError; and what it takes for a file must be as long as every count s
 the server gave for it, and a piece of no other answer.
 """
 
-import argparse
 import random
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from tempfile import TemporaryDirectory
 from loaders.errors import DeliveryError
 from loaders.sources.http import Limits, Resource
 from tests.dirty.loopback import Loopback
+from tests.dirty.tries import fuzz
 
 LIMITS = Limits(
     read_timeout=0.3, deadline=1, max_bytes=100_000, tries=3, backoff=0.001, max_wait=0.01
@@ -195,33 +194,17 @@ def check(found: bytes, liar: Liar) -> None:
 
 def main() -> int:
     """Fuzz until the time is over; say which inputs broke a law."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="Try this input alone again.")
-    options = parser.parse_args()
-    outcomes, n_broken = Counter[str](), 0
-    end = time.monotonic() + 60 * options.minutes
-    number = options.only or 0
     server = Loopback(lambda _: [])
-    while time.monotonic() < end:
-        rng = random.Random(f"{options.seed} {number}")
+
+    def try_next(rng: random.Random) -> str:
         liar = Liar(rng, is_noisy=rng.random() < 0.5)
         server.answer(liar.answer)
-        try:
-            outcomes[try_one(server, liar)] += 1
-        except Exception as error:
-            n_broken += 1
-            print(f"--seed {options.seed} --only {number}: {error!r}"[:600], flush=True)
-        number += 1
-        if options.only is not None:
-            break
-    server.close()
-    n_tried = outcomes.total() + n_broken
-    print(f"{n_tried:,} inputs, {n_broken} broke a law (seed {options.seed})")
-    for outcome, count in outcomes.most_common():
-        print(f"{count:>8,} {outcome}")
-    return 1 if n_broken else 0
+        return try_one(server, liar)
+
+    try:
+        return fuzz(__doc__, try_next)
+    finally:
+        server.close()
 
 
 if __name__ == "__main__":
