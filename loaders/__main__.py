@@ -29,17 +29,17 @@ from loaders.answers import answer_all
 from loaders.arguments import SEQUENCE, YEARS, Finite, Moment, Text
 from loaders.build import build as build_landed
 from loaders.build import build_as_of, build_redefined, publish_built
+from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
+from loaders.config.paths import Paths, require_checkout
 from loaders.coverage import Dates
 from loaders.demo_data import check_kind, check_may_hold_demo
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feed_commands import feed as feed_group
-from loaders.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.impact import impact_lines, read_impact
 from loaders.intake import Taken
 from loaders.landing import Warehouse
 from loaders.landing import accept as accept_delivery
 from loaders.outputs import check_place, new_file, whole_file
-from loaders.paths import Paths, require_checkout
 from loaders.progress import Progress
 from loaders.recover import find_fork
 from loaders.recover import recover as recover_lost

@@ -8,11 +8,11 @@ import duckdb
 
 from loaders import ledger
 from loaders.arguments import YEARS
+from loaders.config.feeds import Feed
+from loaders.config.patterns import search
 from loaders.errors import DeliveryError
-from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
-from loaders.patterns import search
 from loaders.times import clock_time, is_plausible, utc_time
 from loaders.unread import known_formats, unread_times
 

@@ -13,11 +13,11 @@ import duckdb
 
 from loaders import chain
 from loaders import publish as publishing
+from loaders.config.paths import Paths
 from loaders.disclosure import disclose, read_disclosure, read_settings
 from loaders.errors import UsageError
 from loaders.lock import locked
 from loaders.outputs import whole_file
-from loaders.paths import Paths
 from loaders.progress import Progress
 from loaders.publish import DamagedError
 from loaders.published import Version, current_version

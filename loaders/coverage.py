@@ -6,11 +6,11 @@ from pathlib import Path
 
 import duckdb
 
+from loaders.config.feeds import Feed
+from loaders.config.patterns import search
 from loaders.errors import DeliveryHeldError, UsageError
-from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed, parsed_rows
-from loaders.patterns import search
 from loaders.times import clock_time, is_plausible
 
 Dates = tuple[date, date]

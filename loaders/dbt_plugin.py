@@ -12,7 +12,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 from duckdb.func import FunctionNullHandling
 
-from loaders.feeds import load_feeds
+from loaders.config.feeds import load_feeds
 from loaders.fingerprint import n_checkpoints
 from loaders.warehouse import create_tables, migrate, open_landing
 

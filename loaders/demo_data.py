@@ -13,8 +13,8 @@ from typing import Any
 
 import duckdb
 
+from loaders.config.paths import Paths
 from loaders.errors import UsageError
-from loaders.paths import Paths
 from loaders.sources.offer import Offer
 
 # What `eventmart demo` writes beside the folders of its feeds: see demo/truth.py.

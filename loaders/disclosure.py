@@ -15,8 +15,8 @@ from typing import Any, Self
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from loaders.config.permissions import READERS, UMASK
 from loaders.errors import EventmartError, UsageError
-from loaders.modes import READERS, UMASK
 from loaders.parse import literal
 
 # The schemas that readers see.

@@ -7,9 +7,9 @@ from statistics import median
 import duckdb
 
 from loaders import ledger
+from loaders.config.feeds import Feed
 from loaders.coverage import event_date, event_dates
 from loaders.errors import DeliveryHeldError
-from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.neighbors import Loss, Neighbor, Neighbors, look_around, loss_within, losses
 from loaders.parse import Parsed, parsed_rows

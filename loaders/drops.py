@@ -13,8 +13,8 @@ from typing import IO
 
 from isal import igzip
 
+from loaders.config.paths import sync
 from loaders.errors import DeliveryError
-from loaders.paths import sync
 from loaders.space import NO_SPACE, spaced
 
 CHUNK = 1 << 20

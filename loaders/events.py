@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from loaders import intake
+from loaders.config.feeds import FEEDS_FILE, load_feeds
+from loaders.config.paths import Paths
 from loaders.errors import UsageError, listed
-from loaders.feeds import FEEDS_FILE, load_feeds
 from loaders.landing import Warehouse
 from loaders.ledger import Entry
-from loaders.paths import Paths
 from loaders.warehouse import create_tables, open_landing
 
 

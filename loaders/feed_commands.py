@@ -11,8 +11,9 @@ import click
 
 from loaders import intake
 from loaders.arguments import Moment
+from loaders.config.feeds import FEEDS_FILE, RESERVED, load_feeds
+from loaders.config.paths import PROJECT, Paths
 from loaders.errors import UsageError
-from loaders.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.landing import Warehouse
 from loaders.newfeed.check import check_lines, held_lines
 from loaders.newfeed.guess import Mode, Wishes, guess
@@ -21,7 +22,6 @@ from loaders.newfeed.models import write_models
 from loaders.newfeed.plan import make_plan
 from loaders.newfeed.tell import found_lines
 from loaders.newfeed.write import check_free, entry_of, with_entry, with_events, write_all
-from loaders.paths import PROJECT, Paths
 from loaders.rehearse import rehearse
 from loaders.tell import printable, rehearsal_text
 from loaders.warehouse import create_tables, open_landing

@@ -7,8 +7,8 @@ and are never guessed.
 
 import duckdb
 
+from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
-from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import duckdb
 
 from loaders import __version__, ledger
+from loaders.config import urls
+from loaders.config.feeds import Feed
 from loaders.coverage import Dates
 from loaders.drops import scratch
 from loaders.errors import DeliveryError, EventmartError
-from loaders.feeds import Feed
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
-from loaders.sources import address, http, local, postgres, s3
+from loaders.sources import http, local, postgres, s3
 from loaders.sources.offer import Fetched, Offer, failing
 from loaders.warehouse import is_full
 
@@ -50,7 +51,7 @@ def named(
     for source in sources:
         if source == "-":
             found.append(local.standard_input())
-        elif address.scheme(source):
+        elif urls.scheme(source):
             found += remote(source)
         else:
             try:
@@ -77,8 +78,8 @@ def remote(source: str) -> list[Offer]:
     Raises:
         UsageError: if it is none that can be fetched.
     """
-    address.check(source)
-    if address.scheme(source) != "s3":
+    urls.check(source)
+    if urls.scheme(source) != "s3":
         return [http.Resource(source).offer()]
     try:
         return list(s3.offers(source))

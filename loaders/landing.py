@@ -16,16 +16,16 @@ import duckdb
 
 from loaders import ledger, lines
 from loaders.as_of import found_as_of, stated_as_of
+from loaders.config.feeds import Feed
+from loaders.config.paths import Paths, opened
 from loaders.coverage import Dates, find_coverage, state_coverage
 from loaders.doubt import judge
 from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
-from loaders.feeds import Feed
 from loaders.ids import judge_ids
 from loaders.ledger import Entry
 from loaders.neighbors import Neighbors, write_deltas
 from loaders.parse import Parsed, header_of, parse
-from loaders.paths import Paths, opened
 from loaders.presence import mark_incoming
 from loaders.records import Body
 from loaders.rejects import rejects_of

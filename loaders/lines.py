@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from loaders.feeds import Feed
+from loaders.config.feeds import Feed
 from loaders.records import MAX_PLAIN_BYTES, Body, Head
 
 

@@ -11,8 +11,8 @@ from datetime import date, datetime
 
 import duckdb
 
+from loaders.config.feeds import Feed
 from loaders.coverage import event_date
-from loaders.feeds import Feed
 from loaders.ledger import STANDS, Entry
 from loaders.times import clock_time
 

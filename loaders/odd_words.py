@@ -8,7 +8,7 @@ and a few words that mean nothing wherever they stand.
 
 import duckdb
 
-from loaders.feeds import Feed
+from loaders.config.feeds import Feed
 
 # Fewer rows say little; of more, so many are looked at, and all where these are odd.
 MIN_ROWS, N_SAMPLED = 20, 20_000

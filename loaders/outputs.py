@@ -11,8 +11,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO
 
+from loaders.config.paths import Paths, sync
 from loaders.errors import UsageError
-from loaders.paths import Paths, sync
 
 
 def check_place(paths: Paths, place: Path, *, force: bool = False) -> None:

@@ -14,9 +14,9 @@ from uuid import UUID
 import duckdb
 
 from loaders import lines
+from loaders.config.feeds import Feed, Layout, canonical
 from loaders.encodings import wide_encoding
 from loaders.errors import DeliveryError, DeliveryHeldError, listed
-from loaders.feeds import Feed, Layout, canonical
 from loaders.ledger import Entry
 from loaders.odd_words import odd_words
 from loaders.read import read_csv, read_geojson

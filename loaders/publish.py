@@ -22,12 +22,12 @@ from pathlib import Path
 import duckdb
 
 from loaders import chain
+from loaders.config.paths import PROJECT, Paths, sync
+from loaders.config.permissions import show
 from loaders.disclosure import Disclosure, disclose, read_disclosure, read_settings
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.exports import write_exports
-from loaders.modes import show
 from loaders.parse import literal
-from loaders.paths import PROJECT, Paths, sync
 from loaders.published import (
     EXPORTS,
     Version,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
+from loaders.config.paths import Paths
 from loaders.errors import UsageError
-from loaders.paths import Paths
 
 EXPORTS = "exports"
 # What lies where a published file should be may be anybody's: what its views and macros

@@ -17,14 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loaders.drops import CHUNK
-from loaders.encodings import (
-    Text,
-    copy_of_utf16,
-    decide_encoding,
-    decode,
-    forget,
-    text_of,
-)
+from loaders.encodings import Text, copy_of_utf16, decide_encoding, decode, forget, text_of
 from loaders.errors import DeliveryError, EventmartError
 from loaders.records import (
     MAX_COLUMNS,

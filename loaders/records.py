@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from loaders.config.feeds import canonical
 from loaders.drops import CHUNK
 from loaders.encodings import (
     CHARACTER,
@@ -27,7 +28,6 @@ from loaders.encodings import (
     text_of,
 )
 from loaders.errors import DeliveryError, DeliveryHeldError
-from loaders.feeds import canonical
 
 # Of a record in UTF-8; larger ones are rejected.
 MAX_RECORD_BYTES = 16 << 20

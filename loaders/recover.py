@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from loaders import chain
+from loaders.config.feeds import Feed
+from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, UsageError
-from loaders.feeds import Feed
 from loaders.landing import Warehouse, land_kept
 from loaders.ledger import Entry
-from loaders.paths import Paths
 from loaders.published import (
     Version,
     current_version,

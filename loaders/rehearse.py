@@ -7,11 +7,11 @@ import duckdb
 
 from loaders import ledger
 from loaders.as_of import stated_as_of
+from loaders.config.feeds import Feed
 from loaders.coverage import Dates, state_coverage
 from loaders.doubt import judge
 from loaders.drops import receive, scratch
 from loaders.errors import DeliveryError
-from loaders.feeds import Feed
 from loaders.landing import Warehouse, members_of, prepare, write
 from loaders.ledger import Entry
 from loaders.sources.offer import Offer

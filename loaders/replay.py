@@ -9,9 +9,9 @@ rejects, so the open ones of a delivery are those of its last replay, or else it
 import duckdb
 
 from loaders import ledger
+from loaders.config.feeds import Feed
 from loaders.drops import kept, restore, scratch
 from loaders.errors import EventmartError, UsageError
-from loaders.feeds import Feed
 from loaders.landing import Warehouse, insert_new, insert_rejects
 from loaders.ledger import Entry
 from loaders.neighbors import hold_rows, look_around, write_deltas

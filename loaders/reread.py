@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import duckdb
 
 from loaders import ledger
-from loaders.feeds import Feed
+from loaders.config.feeds import Feed
 from loaders.parse import literal
 from loaders.presence import mark_all
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from loaders.config.paths import PROJECT, Paths
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.paths import PROJECT, Paths
 from loaders.progress import Progress
 
 # So often somebody who watches is told, whether dbt says anything or not.

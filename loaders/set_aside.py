@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import duckdb
 
+from loaders.config.paths import Paths
 from loaders.parse import literal
-from loaders.paths import Paths
 
 # More than this share of the rows of a feed, or of a delivery, is more than noise.
 MAX_SHARE = 0.5

@@ -6,9 +6,9 @@ from datetime import datetime
 import click
 
 from loaders import published
+from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
 from loaders.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
-from loaders.paths import Paths
 from loaders.publish import KEEP
 from loaders.rehearse import Rehearsal
 from loaders.trust import read_trust, trust_lines

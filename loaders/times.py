@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import md5
 
-from loaders.feeds import Feed
+from loaders.config.feeds import Feed
 from loaders.parse import literal
 
 _FIRST, _END = "1990-01-01", "2100-01-01"

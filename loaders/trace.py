@@ -5,11 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
+from loaders.config.feeds import Feed
+from loaders.config.paths import Paths
 from loaders.disclosure import quoted
 from loaders.drops import kept, restore
 from loaders.errors import EventmartError, UsageError
-from loaders.feeds import Feed
-from loaders.paths import Paths
 from loaders.published import open_published
 from loaders.read import record_at
 from loaders.warehouse import migrate, open_landing

@@ -24,10 +24,10 @@ from typing import IO, TYPE_CHECKING, cast
 
 from isal import igzip, isal_zlib
 
+from loaders.config.feeds import Limits
+from loaders.config.paths import opened, regular
 from loaders.drops import CHUNK
 from loaders.errors import DeliveryError, listed
-from loaders.feeds import Limits
-from loaders.paths import opened, regular
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

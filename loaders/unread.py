@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from loaders.config.feeds import Feed
 from loaders.doubt import ACCEPT_IT
 from loaders.errors import DeliveryHeldError
-from loaders.feeds import Feed
 from loaders.ledger import Entry
 from loaders.parse import Parsed
 from loaders.records import Body

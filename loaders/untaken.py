@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path, PurePosixPath
 
-from loaders.feeds import Feed
-from loaders.paths import Paths
+from loaders.config.feeds import Feed
+from loaders.config.paths import Paths
 from loaders.sources import local
 
 # How many names are shown of each kind of finding.

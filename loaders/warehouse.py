@@ -16,12 +16,13 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import chain, secret, times
+from loaders import chain, times
+from loaders.config import secret
+from loaders.config.feeds import Feed, load_feeds
+from loaders.config.paths import Paths, sync
+from loaders.config.permissions import make_private, private
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.feeds import Feed, load_feeds
 from loaders.ids import DEFINITION
-from loaders.modes import make_private, private
-from loaders.paths import Paths, sync
 from loaders.reread import reread
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.

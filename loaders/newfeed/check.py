@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from loaders.config.feeds import Feed, canonical
 from loaders.drops import scratch
-from loaders.feeds import Feed, canonical
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.newfeed.survey import null_words

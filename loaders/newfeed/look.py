@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from loaders.config.feeds import AsOf, Column, Encoding, Feed, Layout, canonical
 from loaders.drops import receive, scratch
 from loaders.encodings import (
     Text,
@@ -19,7 +20,6 @@ from loaders.encodings import (
     text_of,
 )
 from loaders.errors import DeliveryError, UsageError
-from loaders.feeds import AsOf, Column, Encoding, Feed, Layout, canonical
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.unpack import members

@@ -7,7 +7,7 @@ from typing import Literal
 
 import duckdb
 
-from loaders.feeds import Feed
+from loaders.config.feeds import Feed
 from loaders.parse import literal
 from loaders.times import clock_time
 

@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
+from loaders.config.feeds import Feed, load_feeds
 from loaders.errors import UsageError
-from loaders.feeds import Feed, load_feeds
 from loaders.newfeed.guess import Guess
 from loaders.newfeed.look import Look, aliases_of
 from loaders.newfeed.plan import Plan

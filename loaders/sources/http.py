@@ -26,8 +26,8 @@ from requests.utils import get_netrc_auth, requote_uri
 from urllib3.response import BaseHTTPResponse
 
 from loaders import __version__
+from loaders.config import urls
 from loaders.errors import DeliveryError, UsageError
-from loaders.sources import address
 from loaders.sources.offer import Fetched, Offer, scratch_file
 from loaders.sources.watchdog import Watchdog
 from loaders.space import spaced
@@ -111,7 +111,7 @@ class Resource:
     @property
     def uri(self) -> str:
         """The URL, fit to be shown."""
-        return address.masked(self.url)
+        return urls.masked(self.url)
 
     def offer(self) -> Offer:
         """What it has; only the server can tell whether that is new."""
@@ -190,9 +190,9 @@ class Resource:
 
     def _hop(self, url: str, before: _Hop | None) -> _Hop:
         """Where a URL leads to, if it may lead there from the hop before."""
-        shown = address.masked(url)[:200]
+        shown = urls.masked(url)[:200]
         try:
-            address.check(url)
+            urls.check(url)
         except UsageError as error:
             raise DeliveryError(
                 "http_redirect", f"{self.uri}: redirects: {str(error)[:300]}"

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import click
 
+from loaders.config.feeds import Feed
 from loaders.drops import CHUNK
 from loaders.errors import UsageError
-from loaders.feeds import Feed
 from loaders.sources.offer import Fetched, Offer
 from loaders.space import spaced
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString
 
+from loaders.config.feeds import Query
 from loaders.errors import DeliveryError
-from loaders.feeds import Query
 from loaders.sources.offer import Fetched, Offer
 from loaders.sources.watchdog import Watchdog
 from loaders.space import spaced

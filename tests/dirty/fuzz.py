@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from loaders import records
+from loaders.config.paths import Paths
 from loaders.landing import Warehouse
 from loaders.ledger import Entry
-from loaders.paths import Paths
 from loaders.warehouse import open_landing
 from tests.dirty.corpus import MAX_RECORD_BYTES, SLOW, Case, corpus
 from tests.dirty.laws import DirtyLab, check_landed

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from loaders.feeds import Feed
+from loaders.config.feeds import Feed
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.parse import map_header

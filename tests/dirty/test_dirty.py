@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from loaders.config.paths import Paths
 from loaders.landing import Warehouse
-from loaders.paths import Paths
 from loaders.warehouse import open_landing
 from tests.dirty.corpus import KINDS, MAX_RECORD_BYTES, Case, corpus
 from tests.dirty.laws import DirtyLab, check

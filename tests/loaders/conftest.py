@@ -11,10 +11,10 @@ import duckdb
 import pytest
 
 from loaders.chain import check
-from loaders.feeds import RESERVED, Feed
+from loaders.config.feeds import RESERVED, Feed
+from loaders.config.paths import Paths
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import STANDS, Entry
-from loaders.paths import Paths
 from loaders.warehouse import create_tables, open_landing
 
 REPOSITORY = Path(__file__).parents[2]

@@ -22,9 +22,9 @@ from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 from loaders import chain
 from loaders.__main__ import main
 from loaders.build import build, build_redefined
+from loaders.config.paths import Paths
 from loaders.dbt_plugin import Plugin
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.paths import Paths
 from loaders.progress import Progress
 from loaders.warehouse import open_landing
 from tests.conftest import ROOT

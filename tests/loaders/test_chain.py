@@ -17,10 +17,10 @@ from conftest import Lab, make_feed
 
 from loaders import chain, ledger
 from loaders.__main__ import main
+from loaders.config.paths import Paths
 from loaders.errors import EventmartError
 from loaders.landing import Warehouse, accept, land_file
 from loaders.ledger import Entry
-from loaders.paths import Paths
 from loaders.published import Version, folder_of, sha256_of
 from loaders.recover import Fork, find_fork, recover
 from loaders.replay import replay

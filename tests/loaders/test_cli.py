@@ -21,8 +21,8 @@ from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
 from loaders.__main__ import main
-from loaders.feeds import FEEDS_FILE
-from loaders.paths import Paths
+from loaders.config.feeds import FEEDS_FILE
+from loaders.config.paths import Paths
 from loaders.set_aside import SetAside
 from loaders.tell import printable
 from loaders.warehouse import open_landing

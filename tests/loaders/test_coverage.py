@@ -10,10 +10,10 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from loaders.__main__ import main
+from loaders.config.feeds import Feed
 from loaders.coverage import dates_of
 from loaders.doubt import _percents
 from loaders.errors import UsageError
-from loaders.feeds import Feed
 from loaders.landing import accept, land_file
 from loaders.ledger import Entry
 from loaders.neighbors import Loss

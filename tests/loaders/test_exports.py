@@ -18,6 +18,7 @@ import pytest
 
 from loaders import publish as publishing
 from loaders import published
+from loaders.config.paths import Paths
 from loaders.disclosure import (
     Cell,
     Figure,
@@ -28,7 +29,6 @@ from loaders.disclosure import (
 )
 from loaders.errors import EventmartError, UsageError
 from loaders.exports import export, hide_cells
-from loaders.paths import Paths
 from loaders.publish import publish, rollback
 from loaders.warehouse import create_tables, open_landing
 from tests.manifest import node, note_run, write_manifest, write_record

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from conftest import make_feed
 
+from loaders.config.feeds import FEEDS_FILE, RESERVED, Window, canonical, load_feeds
 from loaders.errors import UsageError
-from loaders.feeds import FEEDS_FILE, RESERVED, Window, canonical, load_feeds
 
 VALID = {
     "description": "d",

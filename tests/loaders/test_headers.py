@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from conftest import Lab, make_feed
 
-from loaders.feeds import canonical
+from loaders.config.feeds import canonical
 from loaders.warehouse import create_tables
 
 Labs = Callable[..., Lab]

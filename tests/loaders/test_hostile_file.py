@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from loaders.__main__ import main
-from loaders.paths import Paths
+from loaders.config.paths import Paths
 from loaders.published import Version, folder_of, sha256_of
 
 SECRET = "the secret of the operator"

@@ -18,11 +18,11 @@ from conftest import Lab, make_feed
 
 from loaders import parse, read, records, space
 from loaders.__main__ import main
+from loaders.config.feeds import Limits, load_feeds
+from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, EventmartError, UsageError
 from loaders.events import objects_of
-from loaders.feeds import Limits, load_feeds
 from loaders.landing import land_file
-from loaders.paths import Paths
 from loaders.sources import local
 from loaders.unpack import members
 from loaders.warehouse import open_landing

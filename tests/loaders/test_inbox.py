@@ -13,8 +13,8 @@ from conftest import make_feed
 
 from loaders import intake, watch
 from loaders.__main__ import main
+from loaders.config.paths import Paths
 from loaders.errors import EventmartError
-from loaders.paths import Paths
 from loaders.warehouse import open_landing
 
 FEEDS = {

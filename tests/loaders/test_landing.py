@@ -21,9 +21,9 @@ import pytest
 from conftest import REPOSITORY, Lab, make_feed, short
 
 from loaders import landing as landing_module
+from loaders.config.feeds import Limits, load_feeds
 from loaders.drops import restore
 from loaders.errors import DeliveryError, UsageError
-from loaders.feeds import Limits, load_feeds
 from loaders.landing import accept, land_file
 from loaders.ledger import Entry
 from loaders.unpack import members

@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 
 from loaders import landing
+from loaders.config.paths import Paths, opened
 from loaders.errors import DeliveryError
-from loaders.paths import Paths, opened
 from loaders.sources import local
 from tests.loaders.test_inbox import drop, run, settings, uris
 

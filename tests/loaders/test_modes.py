@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from loaders import disclosure
 from loaders.__main__ import main
 from loaders.build import publish_built
+from loaders.config.paths import Paths
+from loaders.config.permissions import UMASK
 from loaders.disclosure import read_settings
 from loaders.errors import UsageError
-from loaders.modes import UMASK
-from loaders.paths import Paths
 from loaders.publish import rollback
 from loaders.warehouse import open_landing
 from tests.loaders.test_exports import build, paths, results

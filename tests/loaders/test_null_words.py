@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from conftest import Lab
 
-from loaders.feeds import load_feeds
+from loaders.config.feeds import load_feeds
 
 Labs = Callable[..., Lab]
 FEEDS = load_feeds()

@@ -9,7 +9,7 @@ import pytest
 from conftest import Lab, make_feed, short
 from pydantic import ValidationError
 
-from loaders import patterns
+from loaders.config import patterns
 
 # With Python's own matching each takes longer than anybody waits.
 SLOW = ["(a+)+$", "(a|aa)+$", "(a|a?)+$", r"(.*a){20}$", r"(\w+\s?)+$", "(a*)*$"]

@@ -11,9 +11,9 @@ from conftest import Lab, make_feed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from loaders.config.paths import Paths
 from loaders.errors import DeliveryHeldError
 from loaders.landing import Warehouse
-from loaders.paths import Paths
 from loaders.read import read_csv
 from loaders.warehouse import open_landing
 from tests.dirty.strict import Reading, read_strictly

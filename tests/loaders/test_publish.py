@@ -23,9 +23,9 @@ from loaders import build as building
 from loaders import ledger, published, tested
 from loaders import publish as publishing
 from loaders.__main__ import main
+from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import Warehouse, land_file
-from loaders.paths import Paths
 from loaders.publish import is_up_to_date, publish, repair, rollback
 from loaders.published import current_version, served_damage, served_number, versions
 from loaders.warehouse import create_tables, open_landing

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Lab
 
-from loaders.feeds import Feed, canonical, load_feeds
+from loaders.config.feeds import Feed, canonical, load_feeds
 
 pytestmark = pytest.mark.real_data
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from loaders import secret
+from loaders.config import secret
+from loaders.config.feeds import load_feeds
 from loaders.errors import UsageError
-from loaders.feeds import load_feeds
 from loaders.warehouse import create_tables, open_landing
 
 ENV = "EVENTMART_CUSTOMER_SECRET"

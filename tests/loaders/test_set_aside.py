@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from loaders.paths import Paths
+from loaders.config.paths import Paths
 from loaders.set_aside import SetAside, mostly_set_aside, set_aside_line
 
 Fate = tuple[int, str, str | None, int]

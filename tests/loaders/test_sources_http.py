@@ -23,10 +23,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from loaders import intake, ledger
+from loaders.config import urls
 from loaders.errors import UsageError
 from loaders.intake import Taken
 from loaders.ledger import Entry
-from loaders.sources import address, http
+from loaders.sources import http
 
 Labs = Callable[..., Lab]
 BODY = b"a,b,c\n" + b"".join(b"%d,two,three\n" % n for n in range(200))
@@ -161,7 +162,7 @@ def take(lab: Labs, monkeypatch: pytest.MonkeyPatch) -> Take:
     things = lab()
 
     def run(url: str, limits: http.Limits = QUICK) -> Taken:
-        address.check(url)
+        urls.check(url)
         offer = http.Resource(url, limits).offer()
         return intake.take(things.warehouse, things.feed, offer)
 
@@ -740,7 +741,7 @@ def test_a_url_that_cannot_be_fetched_is_refused_without_its_secret(
     ],
 )
 def test_what_looks_secret_is_masked(query: str, shown: str) -> None:
-    assert address.masked(f"https://h.org/x.csv?{query}") == f"https://h.org/x.csv?{shown}"
+    assert urls.masked(f"https://h.org/x.csv?{query}") == f"https://h.org/x.csv?{shown}"
 
 
 @pytest.mark.fault("hostile.secrets")

@@ -19,8 +19,8 @@ from conftest import REPOSITORY, Lab, make_feed
 
 from loaders import intake, landing
 from loaders.__main__ import main
+from loaders.config.paths import Paths
 from loaders.intake import Taken
-from loaders.paths import Paths
 from loaders.sources.offer import scratch_file
 from loaders.warehouse import open_landing
 

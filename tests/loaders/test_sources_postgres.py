@@ -18,10 +18,10 @@ from conftest import Lab, make_feed
 
 from loaders import intake
 from loaders.__main__ import main
-from loaders.feeds import Feed, Query
+from loaders.config.feeds import Feed, Query
+from loaders.config.paths import Paths
 from loaders.intake import Taken
 from loaders.ledger import Entry
-from loaders.paths import Paths
 from loaders.sources import postgres
 
 # They share what takes long to set up.

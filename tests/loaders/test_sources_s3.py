@@ -18,10 +18,10 @@ from moto.server import ThreadedMotoServer
 
 from loaders import intake, ledger
 from loaders.__main__ import main
+from loaders.config.paths import Paths
 from loaders.errors import UsageError
 from loaders.events import handle_event
 from loaders.intake import Taken
-from loaders.paths import Paths
 from loaders.sources import s3
 from loaders.warehouse import open_landing
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from loaders import times
-from loaders.feeds import NAMED_FORMATS, Feed
+from loaders.config.feeds import NAMED_FORMATS, Feed
 from loaders.ids import DEFINITION
 from loaders.warehouse import create_tables
 

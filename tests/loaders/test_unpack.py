@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import Lab
 
+from loaders.config.feeds import Limits
 from loaders.errors import DeliveryError
-from loaders.feeds import Limits
 from loaders.landing import accept, land_file
 from loaders.unpack import Member, members
 

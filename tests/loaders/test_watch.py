@@ -17,9 +17,9 @@ from conftest import make_feed
 from loaders import run_dbt, watch
 from loaders.__main__ import _seconds, main
 from loaders.build import build
+from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError
 from loaders.lock import locked
-from loaders.paths import Paths
 from tests.manifest import write_record
 
 project = test_publish.project

@@ -15,7 +15,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
 from loaders.__main__ import main
-from loaders.paths import Paths
+from loaders.config.paths import Paths
 
 if TYPE_CHECKING:
     from tests.path.compiled import Compiled

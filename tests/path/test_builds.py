@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from loaders.paths import Paths
+from loaders.config.paths import Paths
 from tests.path.conftest import ROOT, Project
 
 FILE = (

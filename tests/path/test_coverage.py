@@ -15,7 +15,7 @@ import duckdb
 import pytest
 import yaml
 
-from loaders.feeds import FEEDS_FILE
+from loaders.config.feeds import FEEDS_FILE
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project, new_project
 from tests.path.simulated_city import FORM

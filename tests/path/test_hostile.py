@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from loaders.paths import Paths
+from loaders.config.paths import Paths
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project, new_project
 from tests.path.hostile import write_hostile

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from loaders.feeds import FEEDS_FILE, load_feeds
+from loaders.config.feeds import FEEDS_FILE, load_feeds
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project, new_project
 from tests.path.simulated_city import LOST_DAY, City

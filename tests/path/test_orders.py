@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loaders.feeds import load_feeds
+from loaders.config.feeds import load_feeds
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project, new_project
 from tests.path.test_incremental import contents, contents_of

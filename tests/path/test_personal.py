@@ -10,7 +10,7 @@ from uuid import UUID
 import duckdb
 import pytest
 
-from loaders.feeds import load_feeds
+from loaders.config.feeds import load_feeds
 from tests.path.compiled import Compiled
 from tests.path.conftest import new_project
 

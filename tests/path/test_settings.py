@@ -6,7 +6,7 @@ import duckdb
 import pytest
 import yaml
 
-from loaders.feeds import FEEDS_FILE
+from loaders.config.feeds import FEEDS_FILE
 from tests.path.conftest import new_project
 
 ACCIDENTS = (

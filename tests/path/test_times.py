@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from loaders.feeds import FEEDS_FILE
+from loaders.config.feeds import FEEDS_FILE
 from loaders.set_aside import mostly_set_aside, set_aside_line
 from tests.path.conftest import Project, new_project
 

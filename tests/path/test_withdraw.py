@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from loaders.feeds import load_feeds
-from loaders.paths import Paths
+from loaders.config.feeds import load_feeds
+from loaders.config.paths import Paths
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project, new_project
 from tests.path.test_incremental import contents, contents_of

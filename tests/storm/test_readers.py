@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from loaders.paths import Paths
+from loaders.config.paths import Paths
 from loaders.publish import KEEP
 from loaders.published import numbers, served_damage, served_number, versions
 from tests.manifest import node, note_run, write_record

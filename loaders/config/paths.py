@@ -11,7 +11,7 @@ from typing import BinaryIO
 from loaders.errors import DeliveryError, UsageError
 
 # The checkout that this runs in; installed without one, there is no project here.
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,10 @@ from pydantic import (
     model_validator,
 )
 
-from loaders import patterns
+from loaders.config import patterns, urls
 from loaders.errors import UsageError
-from loaders.sources import address
 
-FEEDS_FILE = Path(__file__).with_name("feeds.yml")
+FEEDS_FILE = Path(__file__).parents[1] / "feeds.yml"
 Encoding = Literal["utf-8", "utf-16", "cp1252-via-cp850", "cp1252", "latin-1"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=60)]
 # DuckDB's parser takes NUL for the end of its text.
@@ -274,7 +273,7 @@ class Feed(Settings):
     @classmethod
     def _below_the_inbox(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
         for source in sources:
-            if not address.scheme(source):
+            if not urls.scheme(source):
                 patterns.check_glob(source)
         return sources
 
@@ -321,7 +320,7 @@ class Feed(Settings):
             raise ValueError("as_of: newest, or a window, needs formats to read dates by")
         for source in self.remote_sources:
             try:
-                address.check(source)
+                urls.check(source)
             except UsageError as error:
                 raise ValueError(f"sources: {error}") from error
         if self.query:
@@ -360,12 +359,12 @@ class Feed(Settings):
     @property
     def inbox_globs(self) -> tuple[str, ...]:
         """Those of its sources that are globs below the inbox."""
-        return tuple(source for source in self.sources if not address.scheme(source))
+        return tuple(source for source in self.sources if not urls.scheme(source))
 
     @property
     def remote_sources(self) -> tuple[str, ...]:
         """Those of its sources that are URLs."""
-        return tuple(source for source in self.sources if address.scheme(source))
+        return tuple(source for source in self.sources if urls.scheme(source))
 
     @property
     def time_formats(self) -> tuple[str, ...]:

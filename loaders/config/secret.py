@@ -10,8 +10,8 @@ import secrets
 from hashlib import sha256
 from pathlib import Path
 
+from loaders.config.paths import sync
 from loaders.errors import UsageError
-from loaders.paths import sync
 
 FILE = "customer.secret"
 _VARIABLE = "EVENTMART_CUSTOMER_SECRET"
