@@ -14,8 +14,8 @@ from loaders import __version__, ledger
 from loaders.config import urls
 from loaders.config.feeds import Feed
 from loaders.coverage import Dates
-from loaders.drops import scratch
 from loaders.errors import DeliveryError, EventmartError
+from loaders.files.kept_files import scratch
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.sources import http, local, postgres, s3

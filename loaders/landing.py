@@ -19,19 +19,19 @@ from loaders.as_of import found_as_of, stated_as_of
 from loaders.config.feeds import Feed
 from loaders.config.paths import Paths, opened
 from loaders.coverage import Dates, find_coverage, state_coverage
+from loaders.disk import NO_SPACE, check_space
 from loaders.doubt import judge
-from loaders.drops import Drop, keeping, kept, receive, scratch
 from loaders.errors import DeliveryError, UsageError
+from loaders.files.archives import Member, members
+from loaders.files.csv_records import Body
+from loaders.files.kept_files import Drop, keeping, kept, receive, scratch
 from loaders.ids import judge_ids
 from loaders.ledger import Entry
 from loaders.neighbors import Neighbors, write_deltas
 from loaders.parse import Parsed, header_of, parse
 from loaders.presence import mark_incoming
-from loaders.records import Body
 from loaders.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
-from loaders.space import NO_SPACE, check_space
-from loaders.unpack import Member, members
 from loaders.unread import judge_rejects, judge_times, note_blanks
 from loaders.warehouse import transaction
 

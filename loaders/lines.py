@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loaders.config.feeds import Feed
-from loaders.records import MAX_PLAIN_BYTES, Body, Head
+from loaders.files.csv_records import MAX_PLAIN_BYTES, Body, Head
 
 
 def reading_of(feed: Feed, head: Head, columns: dict[str, int]) -> UUID:

@@ -15,12 +15,9 @@ import duckdb
 
 from loaders import lines
 from loaders.config.feeds import Feed, Layout, canonical
-from loaders.encodings import wide_encoding
 from loaders.errors import DeliveryError, DeliveryHeldError, listed
-from loaders.ledger import Entry
-from loaders.odd_words import odd_words
-from loaders.read import read_csv, read_geojson
-from loaders.records import (
+from loaders.files.csv_reader import read_csv, read_geojson
+from loaders.files.csv_records import (
     HEADER_PADDING,
     MAX_PLAIN_BYTES,
     MAX_RECORD_BYTES,
@@ -29,6 +26,9 @@ from loaders.records import (
     HeaderError,
     header_words,
 )
+from loaders.files.encodings import wide_encoding
+from loaders.ledger import Entry
+from loaders.odd_words import odd_words
 
 # How many times a file's size the names of unknown columns may take, if not a little.
 MAX_GROWTH, _SMALL = 20, 256 << 20

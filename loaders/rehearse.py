@@ -10,12 +10,12 @@ from loaders.as_of import stated_as_of
 from loaders.config.feeds import Feed
 from loaders.coverage import Dates, state_coverage
 from loaders.doubt import judge
-from loaders.drops import receive, scratch
 from loaders.errors import DeliveryError
+from loaders.files.archives import Member
+from loaders.files.kept_files import receive, scratch
 from loaders.landing import Warehouse, members_of, prepare, write
 from loaders.ledger import Entry
 from loaders.sources.offer import Offer
-from loaders.unpack import Member
 from loaders.warehouse import transaction
 
 N_EXAMPLES = 5

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from loaders.records import Body
+from loaders.files.csv_records import Body
 
 
 class Reject(NamedTuple):

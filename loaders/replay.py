@@ -10,8 +10,8 @@ import duckdb
 
 from loaders import ledger
 from loaders.config.feeds import Feed
-from loaders.drops import kept, restore, scratch
 from loaders.errors import EventmartError, UsageError
+from loaders.files.kept_files import kept, restore, scratch
 from loaders.landing import Warehouse, insert_new, insert_rejects
 from loaders.ledger import Entry
 from loaders.neighbors import hold_rows, look_around, write_deltas

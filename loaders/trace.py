@@ -8,10 +8,10 @@ from uuid import UUID
 from loaders.config.feeds import Feed
 from loaders.config.paths import Paths
 from loaders.disclosure import quoted
-from loaders.drops import kept, restore
 from loaders.errors import EventmartError, UsageError
+from loaders.files.csv_reader import record_at
+from loaders.files.kept_files import kept, restore
 from loaders.published import open_published
-from loaders.read import record_at
 from loaders.warehouse import migrate, open_landing
 
 

@@ -9,9 +9,9 @@ import duckdb
 from loaders.config.feeds import Feed
 from loaders.doubt import ACCEPT_IT
 from loaders.errors import DeliveryHeldError
+from loaders.files.csv_records import Body
 from loaders.ledger import Entry
 from loaders.parse import Parsed
-from loaders.records import Body
 from loaders.rejects import rejects_of
 from loaders.times import any_time, clock_time, is_plausible
 

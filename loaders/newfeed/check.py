@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from loaders.config.feeds import Feed, canonical
-from loaders.drops import scratch
+from loaders.files.kept_files import scratch
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.newfeed.survey import null_words

@@ -11,18 +11,18 @@ from pathlib import Path
 import duckdb
 
 from loaders.config.feeds import AsOf, Column, Encoding, Feed, Layout, canonical
-from loaders.drops import receive, scratch
-from loaders.encodings import (
+from loaders.errors import DeliveryError, UsageError
+from loaders.files.archives import members
+from loaders.files.encodings import (
     Text,
     copy_of_utf16,
     count_characters,
     decide_encoding,
     text_of,
 )
-from loaders.errors import DeliveryError, UsageError
+from loaders.files.kept_files import receive, scratch
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
-from loaders.unpack import members
 from loaders.warehouse import create_tables
 
 # No latin-1: what it reads and cp1252 does not are control characters, which no file has;

@@ -27,10 +27,10 @@ from urllib3.response import BaseHTTPResponse
 
 from loaders import __version__
 from loaders.config import urls
+from loaders.disk import spaced
 from loaders.errors import DeliveryError, UsageError
 from loaders.sources.offer import Fetched, Offer, scratch_file
 from loaders.sources.watchdog import Watchdog
-from loaders.space import spaced
 
 # Its warnings quote URLs, secrets and all; what is wrong is said by us.
 logging.getLogger("urllib3").setLevel(logging.ERROR)

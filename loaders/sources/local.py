@@ -11,10 +11,10 @@ from urllib.parse import quote
 import click
 
 from loaders.config.feeds import Feed
-from loaders.drops import CHUNK
+from loaders.disk import spaced
 from loaders.errors import UsageError
+from loaders.files.kept_files import CHUNK
 from loaders.sources.offer import Fetched, Offer
-from loaders.space import spaced
 
 # How names end while a browser, an upload or an editor writes the file.
 _UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".crdownload", ".download", "~")

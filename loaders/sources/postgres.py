@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from loaders.config.feeds import Query
+from loaders.disk import spaced
 from loaders.errors import DeliveryError
 from loaders.sources.offer import Fetched, Offer
 from loaders.sources.watchdog import Watchdog
-from loaders.space import spaced
 
 if TYPE_CHECKING:
     from psycopg import Connection

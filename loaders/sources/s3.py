@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loaders.disk import spaced
 from loaders.errors import DeliveryError
 from loaders.sources.offer import Fetched, Offer, failing, scratch_file
 from loaders.sources.watchdog import Watchdog
-from loaders.space import spaced
 
 CHUNK = 1 << 16
 TRIES = 3

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from loaders import records
 from loaders.config.paths import Paths
+from loaders.files import csv_records
 from loaders.landing import Warehouse
 from loaders.ledger import Entry
 from loaders.warehouse import open_landing
@@ -123,7 +123,7 @@ def main() -> int:
         for case in corpus(n_each=6, n_combined=100, seed=options.seed)
         if case.kind not in SLOW and len(case.data) < 20_000
     ]
-    records.MAX_RECORD_BYTES = MAX_RECORD_BYTES
+    csv_records.MAX_RECORD_BYTES = MAX_RECORD_BYTES
     outcomes, n_broken = Counter[str](), 0
     end = time.monotonic() + 60 * options.minutes
     with TemporaryDirectory() as folder:

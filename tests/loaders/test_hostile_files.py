@@ -16,15 +16,16 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 
-from loaders import parse, read, records, space
+from loaders import disk, parse
 from loaders.__main__ import main
 from loaders.config.feeds import Limits, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, EventmartError, UsageError
 from loaders.events import objects_of
+from loaders.files import csv_reader, csv_records
+from loaders.files.archives import members
 from loaders.landing import land_file
 from loaders.sources import local
-from loaders.unpack import members
 from loaders.warehouse import open_landing
 
 Labs = Callable[..., Lab]
@@ -157,7 +158,7 @@ def test_a_sparse_file_costs_nothing_and_keeps_nothing_out(
     sparse(paths.inbox / "things/1.csv", 1 << 40)
     sparse(paths.inbox / "things/2.csv", 50 << 30)
     (paths.inbox / "things/3.csv").write_bytes(GOOD)
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: SimpleNamespace(free=9 << 30))  # type: ignore[attr-defined]
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=9 << 30))  # type: ignore[attr-defined]
     first, again = run("land"), run("land")
     assert (first.exit_code, again.exit_code) == (4, 4)
     assert [line.split()[0] for line in first.stdout.splitlines()] == ["landed"]
@@ -176,9 +177,9 @@ def test_what_had_no_room_is_tried_again_as_soon_as_there_is(
 ) -> None:
     sparse(paths.inbox / "things/1.csv", 70 << 20)
     with monkeypatch.context() as patch:
-        patch.setattr(space, "AMPLE", 1)
+        patch.setattr(disk, "AMPLE", 1)
         patch.setattr(
-            space.shutil,  # type: ignore[attr-defined]
+            disk.shutil,  # type: ignore[attr-defined]
             "disk_usage",
             lambda _: SimpleNamespace(free=69 << 20),
         )
@@ -195,9 +196,9 @@ def test_what_an_archive_unpacks_to_is_asked_for_on_the_way(
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
         packed.writestr("x.csv", GOOD + b"1,2,3\n" * 30_000_000)
     path = things.file(target.getvalue(), "x.zip")
-    monkeypatch.setattr(space, "AMPLE", 1 << 20)
+    monkeypatch.setattr(disk, "AMPLE", 1 << 20)
     monkeypatch.setattr(
-        space.shutil,  # type: ignore[attr-defined]
+        disk.shutil,  # type: ignore[attr-defined]
         "disk_usage",
         lambda _: SimpleNamespace(free=100 << 20),
     )
@@ -213,7 +214,7 @@ def test_a_disk_that_is_full_concerns_all(
     lab: Labs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     things = lab()
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: SimpleNamespace(free=5))  # type: ignore[attr-defined]
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=5))  # type: ignore[attr-defined]
     with pytest.raises(EventmartError, match="free some space") as caught:
         things.land(GOOD)
     assert not isinstance(caught.value, DeliveryError)
@@ -265,9 +266,9 @@ def test_a_header_of_too_much_is_refused_at_once(lab: Labs, header: bytes) -> No
 def test_as_many_columns_as_are_allowed_land(
     lab: Labs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "MAX_COLUMNS", 300)
+    monkeypatch.setattr(csv_records, "MAX_COLUMNS", 300)
     things = lab()
-    names = [f"u{n}" for n in range(records.MAX_COLUMNS - 3)]
+    names = [f"u{n}" for n in range(csv_records.MAX_COLUMNS - 3)]
     entry = things.land(f"a,b,c,{','.join(names)}\n1,2,3{',4' * len(names)}\n")
     assert (entry.status, entry.n_new) == ("landed", 1)
     assert str(entry.detail).endswith(" and 277 more")
@@ -339,7 +340,7 @@ def test_geojson_that_grows_is_one_failure(
     lab: Labs, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
     if text.startswith("[[],"):
-        monkeypatch.setattr(read, "MAX_GEOJSON_VALUES", 1_000)
+        monkeypatch.setattr(csv_reader, "MAX_GEOJSON_VALUES", 1_000)
     things = lab(**GEO)
     began = time.process_time()
     (entry,) = land_file(things.warehouse, things.feed, things.file(text, "x.geojson"))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import Lab, make_feed
 
-from loaders import intake, space
+from loaders import disk, intake
 from loaders.errors import DeliveryError, EventmartError
 from loaders.ledger import Entry
 from loaders.sources import http, postgres, s3
@@ -384,7 +384,7 @@ def test_what_is_announced_too_large_is_not_begun(
         fetch(server, tmp_path)
     assert (caught.value.reason, server.n_asked) == ("http_too_large", 1)
     server.answer(lambda _: [head("Content-Length: 5000000000")])
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: SimpleNamespace(free=2 << 30))  # type: ignore[attr-defined]
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=2 << 30))  # type: ignore[attr-defined]
     with pytest.raises(DeliveryError, match="needs about 5,000,000,000 bytes") as caught:
         fetch(server, tmp_path)
     assert (caught.value.reason, server.n_asked) == ("no_space", 2)
@@ -397,14 +397,14 @@ def test_what_is_announced_too_large_is_not_begun(
 def test_room_is_asked_for_on_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, kind: type[Exception]
 ) -> None:
-    monkeypatch.setattr(space.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))  # type: ignore[attr-defined]
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))  # type: ignore[attr-defined]
     taken: list[int] = []
-    chunks = space.spaced(itertools.repeat(bytes(1 << 20)), tmp_path, "x")
+    chunks = disk.spaced(itertools.repeat(bytes(1 << 20)), tmp_path, "x")
     with pytest.raises(kind) as caught:
         taken.extend(map(len, chunks))
     assert type(caught.value) is kind
     # As much again as has come must be free.
-    assert free - 2 * space.STEP < sum(taken) < free + space.STEP
+    assert free - 2 * disk.STEP < sum(taken) < free + disk.STEP
 
 
 # ---------------------------------------------------------------- S3

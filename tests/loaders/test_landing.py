@@ -22,11 +22,11 @@ from conftest import REPOSITORY, Lab, make_feed, short
 
 from loaders import landing as landing_module
 from loaders.config.feeds import Limits, load_feeds
-from loaders.drops import restore
 from loaders.errors import DeliveryError, UsageError
+from loaders.files.archives import members
+from loaders.files.kept_files import restore
 from loaders.landing import accept, land_file
 from loaders.ledger import Entry
-from loaders.unpack import members
 from loaders.warehouse import create_tables, open_landing
 
 Labs = Callable[..., Lab]
@@ -1274,7 +1274,7 @@ def test_large_random_text_is_kept_as_it_came(
     lab: Labs, monkeypatch: pytest.MonkeyPatch, shrinks: bool, links: bool
 ) -> None:
     things = lab()
-    monkeypatch.setattr("loaders.drops._SMALL", 1000)
+    monkeypatch.setattr("loaders.files.kept_files._SMALL", 1000)
     if not links:
         monkeypatch.setattr("os.link", lambda *_: Path("/nowhere").stat())
     text = "same " if shrinks else os.urandom(3000).hex()

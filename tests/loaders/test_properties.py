@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryHeldError
+from loaders.files.csv_reader import read_csv
 from loaders.landing import Warehouse
-from loaders.read import read_csv
 from loaders.warehouse import open_landing
 from tests.dirty.strict import Reading, read_strictly
 

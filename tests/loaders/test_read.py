@@ -21,9 +21,8 @@ from typing import Any
 import pytest
 from conftest import Lab, short
 
-from loaders.encodings import Text, decide_encoding
-from loaders.read import read_csv, record_at
-from loaders.records import (
+from loaders.files.csv_reader import read_csv, record_at
+from loaders.files.csv_records import (
     MAX_COLUMNS,
     Body,
     count_plain_lines,
@@ -31,6 +30,7 @@ from loaders.records import (
     read_head,
     split_strictly,
 )
+from loaders.files.encodings import Text, decide_encoding
 
 Good = tuple[int, tuple[str | None, ...]]
 Bad = tuple[int, int, bytes, str]
@@ -470,7 +470,7 @@ def test_plain_lines_go_to_duckdb_as_they_are(
 def test_a_plain_count_that_is_not_duckdbs_has_every_record_judged(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch, off_by: int
 ) -> None:
-    monkeypatch.setattr("loaders.read.count_plain_lines", lambda *_: 2 + off_by)
+    monkeypatch.setattr("loaders.files.csv_reader.count_plain_lines", lambda *_: 2 + off_by)
     entry = (things := lab()).land("a,b,c\n1,2,3\n4,5,6\n")
     assert (entry.status, entry.n_records) == ("landed", 2)
     things.check_laws()
@@ -484,7 +484,7 @@ def test_a_count_that_is_still_not_duckdbs_lands_nothing(
         body = split_strictly(*args)
         return replace(body, n_records=body.n_records + off_by)
 
-    monkeypatch.setattr("loaders.read.split_strictly", miscount)
+    monkeypatch.setattr("loaders.files.csv_reader.split_strictly", miscount)
     entry = (things := lab()).land("a,b,c\n1,2,3\n\n4,5,6\n")
     assert (entry.status, entry.reason) == ("failed", "count_mismatch")
     assert things.counts() == (0, 0, 0)
@@ -493,7 +493,7 @@ def test_a_count_that_is_still_not_duckdbs_lands_nothing(
 def test_what_duckdb_refuses_lands_nothing(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.records.Grammar.unambiguous", lambda *_: b'1,"')
+    monkeypatch.setattr("loaders.files.csv_records.Grammar.unambiguous", lambda *_: b'1,"')
     entry = (things := lab()).land('a,b,c\n1,2" pipe,3\n\n4,5,6\n')
     assert (entry.status, entry.reason) == ("failed", "not_parsed")
     assert things.counts() == (0, 0, 0)
@@ -820,8 +820,8 @@ def test_a_record_that_grows_too_large_in_utf_8_is_rejected_alone(
 def test_of_a_gigantic_record_the_beginning_is_kept(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.records.MAX_RECORD_BYTES", 1 << 10)
-    monkeypatch.setattr("loaders.records.MAX_REJECT_BYTES", 1 << 11)
+    monkeypatch.setattr("loaders.files.csv_records.MAX_RECORD_BYTES", 1 << 10)
+    monkeypatch.setattr("loaders.files.csv_records.MAX_REJECT_BYTES", 1 << 11)
     things = lab()
     record = b'"' + b"x\n" * 5000 + b'",2,3\n'
     entry = things.land(b"a,b,c\n\n" + record + b"4,5,6\n")
@@ -934,6 +934,6 @@ def test_json_that_would_be_changed_by_reading_fails(
 def test_geojson_too_large_for_memory_fails(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.read.MAX_GEOJSON_BYTES", 100)
+    monkeypatch.setattr("loaders.files.csv_reader.MAX_GEOJSON_BYTES", 100)
     entry = lab(**GEO).land(json.dumps({"features": [feature(a="x" * 100)]}), "x.geojson")
     assert (entry.status, entry.reason) == ("failed", "geojson_too_large")

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from conftest import Lab, make_feed
 
-from loaders.encodings import Text, decide_encoding, decode
+from loaders.files.encodings import Text, decide_encoding, decode
 from loaders.replay import replay
 
 Labs = Callable[..., Lab]

@@ -14,8 +14,8 @@ from conftest import Lab
 
 from loaders.config.feeds import Limits
 from loaders.errors import DeliveryError
+from loaders.files.archives import Member, members
 from loaders.landing import accept, land_file
-from loaders.unpack import Member, members
 
 Labs = Callable[..., Lab]
 ROWS = b"a,b,c\n" + b"1,2,3\n" * 50_000
@@ -82,7 +82,7 @@ def test_a_directory_too_large_for_memory_is_not_read(
 ) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(zip_of({f"{number}.csv": b"a\n1\n" for number in range(100)}))
-    monkeypatch.setattr("loaders.unpack._MAX_DIRECTORY_BYTES", 5000)
+    monkeypatch.setattr("loaders.files.archives._MAX_DIRECTORY_BYTES", 5000)
     with pytest.raises(DeliveryError, match="directory") as caught:
         members(path, "*.csv", Limits())
     assert caught.value.reason == "archive_bomb"

@@ -60,7 +60,7 @@ class Steps:
         if place is None:
             return
         if self.trace or self.match:
-            module = place.f_globals.get("__name__", "").removeprefix("loaders.")
+            module = place.f_globals.get("__name__", "").rpartition(".")[2]
             called = f" > {what.__name__}" if event.startswith("c_") else ""
             line = place.f_lineno
             label = f"{module}.{place.f_code.co_name}{called} {event} line {line}"

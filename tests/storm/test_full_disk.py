@@ -39,7 +39,7 @@ FILES = MORE | {
 # Where the disk was found full, by what the loader was doing when the system refused.
 STAGES = {
     "opening": r"warehouse\.\w+ > (connect|execute|write)",
-    "keeping the bytes": r"drops\.(receive|settle|_pack) > |_base\.",
+    "keeping the bytes": r"kept_files\.(receive|settle|_pack) > |_base\.",
     "preparing the text": r"(read|records|encodings)\.",
     "parsing": r"parse\.\w+ > execute",
     "inserting": r"landing\.(write|insert|hold|_write)\w* > execute",

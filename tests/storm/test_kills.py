@@ -48,14 +48,14 @@ STEPS = {
     "make the database": r"warehouse\._create > ",
     "open the database": r"warehouse\.(_connect|create_tables) > (connect|execute)",
     "note the owner": r"warehouse\.open_landing > (open|write|unlink)",
-    "open the file": r"unpack\.\w+ > (open|read)",
-    "receive the bytes": r"drops\.receive > (open|write)",
+    "open the file": r"archives\.\w+ > (open|read)",
+    "receive the bytes": r"kept_files\.receive > (open|write)",
     "sync the kept bytes": r"paths\.sync > fsync",
-    "name the kept bytes": r"drops\.settle > replace",
+    "name the kept bytes": r"kept_files\.settle > replace",
     "look for the same bytes": r"ledger\.copy_if_seen",
     "decide the encoding": r"encodings\.(decide_encoding|_survey)",
-    "count": r"records\.count_plain_lines",
-    "split": r"records\.(split_strictly|_records)",
+    "count": r"csv_records\.count_plain_lines",
+    "split": r"csv_records\.(split_strictly|_records)",
     "parse": r"parse\._load > execute",
     "number": r"parse\._number > execute",
     "look up known lines": r"lines\.(look_up|places|remember) > execute",
@@ -63,7 +63,7 @@ STEPS = {
     "write": r"(landing|neighbors)\.(write|insert|hold|_write)\w* > execute",
     "enter into the ledger": r"ledger\.(enter|next_numbers) > execute",
     "begin and commit": r"warehouse\.transaction > execute",
-    "clean up": r"drops\.scratch > (rmdir|unlink|mkdir)",
+    "clean up": r"kept_files\.scratch > (rmdir|unlink|mkdir)",
     "stamp": r"ledger\.put_stamp",
     "tell": r"__main__\._tell > (write|flush)",
     "checkpoint": r"warehouse\.open_landing > execute",
@@ -206,7 +206,7 @@ def test_kept_bytes_outlast_a_power_cut_before_anything_is_made_of_them(
     cases: list[Case],
 ) -> None:
     wanted = re.compile(
-        r"(?:drops\.settle|paths\.sync) > (fsync|replace) c_return"
+        r"(?:kept_files\.settle|paths\.sync) > (fsync|replace) c_return"
         r"|parse\.(parse) call|ledger\.(enter) call"
     )
     for case in cases:

@@ -26,8 +26,8 @@ from isal import igzip, isal_zlib
 
 from loaders.config.feeds import Limits
 from loaders.config.paths import opened, regular
-from loaders.drops import CHUNK
 from loaders.errors import DeliveryError, listed
+from loaders.files.kept_files import CHUNK
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -14,8 +14,8 @@ from typing import IO
 from isal import igzip
 
 from loaders.config.paths import sync
+from loaders.disk import NO_SPACE, spaced
 from loaders.errors import DeliveryError
-from loaders.space import NO_SPACE, spaced
 
 CHUNK = 1 << 20
 _SAMPLE = 4 << 20

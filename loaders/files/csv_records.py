@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from loaders.config.feeds import canonical
-from loaders.drops import CHUNK
-from loaders.encodings import (
+from loaders.errors import DeliveryError, DeliveryHeldError
+from loaders.files.encodings import (
     CHARACTER,
     Text,
     decode,
@@ -27,7 +27,7 @@ from loaders.encodings import (
     reads,
     text_of,
 )
-from loaders.errors import DeliveryError, DeliveryHeldError
+from loaders.files.kept_files import CHUNK
 
 # Of a record in UTF-8; larger ones are rejected.
 MAX_RECORD_BYTES = 16 << 20

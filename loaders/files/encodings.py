@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from loaders.drops import CHUNK
 from loaders.errors import DeliveryHeldError
+from loaders.files.kept_files import CHUNK
 
 _ASCII = bytes(range(0x80))
 _CONTINUATIONS = bytes(range(0x80, 0xC0))

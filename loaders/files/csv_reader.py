@@ -16,10 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loaders.drops import CHUNK
-from loaders.encodings import Text, copy_of_utf16, decide_encoding, decode, forget, text_of
 from loaders.errors import DeliveryError, EventmartError
-from loaders.records import (
+from loaders.files.csv_records import (
     MAX_COLUMNS,
     Body,
     Head,
@@ -29,6 +27,15 @@ from loaders.records import (
     read_head,
     split_strictly,
 )
+from loaders.files.encodings import (
+    Text,
+    copy_of_utf16,
+    decide_encoding,
+    decode,
+    forget,
+    text_of,
+)
+from loaders.files.kept_files import CHUNK
 
 # GeoJSON is read whole, which takes some ten times its size in memory.
 MAX_GEOJSON_BYTES = 256 << 20

@@ -1,0 +1,1 @@
+"""From delivered bytes to records: archives, encodings, CSV and GeoJSON, kept bytes."""
