@@ -47,7 +47,7 @@ from loaders.rehearse import rehearse
 from loaders.rejects import Reject, open_rejects
 from loaders.replay import replay as replay_rejects
 from loaders.set_aside import mostly_set_aside, set_aside_line
-from loaders.sources.offer import Offer
+from loaders.sources.base import Offer
 from loaders.spreadsheets import neutral
 from loaders.tell import (
     poll_line,

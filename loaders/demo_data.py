@@ -15,7 +15,7 @@ import duckdb
 
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
-from loaders.sources.offer import Offer
+from loaders.sources.base import Offer
 
 # What `eventmart demo` writes beside the folders of its feeds: see demo/truth.py.
 _TRUTH_FILE = "truth.json"

@@ -19,7 +19,7 @@ from loaders.files.kept_files import scratch
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.sources import http, local, postgres, s3
-from loaders.sources.offer import Fetched, Offer, failing
+from loaders.sources.base import Fetched, Offer, failing
 from loaders.warehouse import is_full
 
 # After these no other offer would fare better.

@@ -15,7 +15,7 @@ from loaders.files.archives import Member
 from loaders.files.kept_files import receive, scratch
 from loaders.landing import Warehouse, members_of, prepare, write
 from loaders.ledger import Entry
-from loaders.sources.offer import Offer
+from loaders.sources.base import Offer
 from loaders.warehouse import transaction
 
 N_EXAMPLES = 5

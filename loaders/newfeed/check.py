@@ -10,7 +10,7 @@ from loaders.files.kept_files import scratch
 from loaders.landing import Warehouse, land_file
 from loaders.ledger import Entry
 from loaders.newfeed.survey import null_words
-from loaders.sources.offer import Offer
+from loaders.sources.base import Offer
 from loaders.times import clock_time
 from loaders.warehouse import create_tables
 

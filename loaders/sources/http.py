@@ -29,7 +29,7 @@ from loaders import __version__
 from loaders.config import urls
 from loaders.disk import spaced
 from loaders.errors import DeliveryError, UsageError
-from loaders.sources.offer import Fetched, Offer, scratch_file
+from loaders.sources.base import Fetched, Offer, scratch_file
 from loaders.sources.watchdog import Watchdog
 
 # Its warnings quote URLs, secrets and all; what is wrong is said by us.

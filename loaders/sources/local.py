@@ -14,7 +14,7 @@ from loaders.config.feeds import Feed
 from loaders.disk import spaced
 from loaders.errors import UsageError
 from loaders.files.kept_files import CHUNK
-from loaders.sources.offer import Fetched, Offer
+from loaders.sources.base import Fetched, Offer
 
 # How names end while a browser, an upload or an editor writes the file.
 _UNFINISHED = (".part", ".partial", ".filepart", ".tmp", ".crdownload", ".download", "~")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from loaders.config.feeds import Query
 from loaders.disk import spaced
 from loaders.errors import DeliveryError
-from loaders.sources.offer import Fetched, Offer
+from loaders.sources.base import Fetched, Offer
 from loaders.sources.watchdog import Watchdog
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any
 
 from loaders.disk import spaced
 from loaders.errors import DeliveryError
-from loaders.sources.offer import Fetched, Offer, failing, scratch_file
+from loaders.sources.base import Fetched, Offer, failing, scratch_file
 from loaders.sources.watchdog import Watchdog
 
 CHUNK = 1 << 16

@@ -17,7 +17,7 @@ from loaders import disk, intake
 from loaders.errors import DeliveryError, EventmartError
 from loaders.ledger import Entry
 from loaders.sources import http, postgres, s3
-from loaders.sources.offer import scratch_file
+from loaders.sources.base import scratch_file
 from tests.dirty.loopback import Loopback
 
 Labs = Callable[..., Lab]

@@ -7,7 +7,7 @@ import pytest
 from loaders.errors import DeliveryError
 from loaders.intake import take
 from loaders.rehearse import rehearse
-from loaders.sources.offer import Fetched, Offer
+from loaders.sources.base import Fetched, Offer
 from loaders.tell import rehearsal_text, result_line
 from tests.loaders.conftest import Lab
 

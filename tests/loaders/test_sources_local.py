@@ -21,7 +21,7 @@ from loaders import intake, landing
 from loaders.__main__ import main
 from loaders.config.paths import Paths
 from loaders.intake import Taken
-from loaders.sources.offer import scratch_file
+from loaders.sources.base import scratch_file
 from loaders.warehouse import open_landing
 
 Labs = Callable[..., Lab]
