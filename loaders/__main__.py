@@ -23,7 +23,7 @@ from typing import IO, NoReturn
 import click
 import duckdb
 
-from loaders import __version__, chain, intake, ledger
+from loaders import __version__
 from loaders import publish as publishing
 from loaders.answers import answer_all
 from loaders.arguments import SEQUENCE, YEARS, Finite, Moment, Text
@@ -31,21 +31,26 @@ from loaders.build import build as build_landed
 from loaders.build import build_as_of, build_redefined, publish_built
 from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths, require_checkout
-from loaders.coverage import Dates
-from loaders.demo_data import check_kind, check_may_hold_demo
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feed_commands import feed as feed_group
 from loaders.impact import impact_lines, read_impact
-from loaders.intake import Taken
-from loaders.landing import Warehouse
-from loaders.landing import accept as accept_delivery
+from loaders.landing import chain, ingest, ledger
+from loaders.landing.checks.coverage import Dates
+from loaders.landing.database import create_tables, has_tables, migrate, open_landing
+from loaders.landing.demo_data import check_kind, check_may_hold_demo
+from loaders.landing.dry_run import rehearse
+from loaders.landing.ingest import Taken
+from loaders.landing.land import Warehouse
+from loaders.landing.land import accept as accept_delivery
+from loaders.landing.rejects import Reject, open_rejects
+from loaders.landing.replay import replay as replay_rejects
+from loaders.landing.untaken import Untaken, untaken, untaken_lines
+from loaders.landing.withdraw import undo as undo_withdrawal
+from loaders.landing.withdraw import withdraw as withdraw_delivery
 from loaders.outputs import check_place, new_file, whole_file
 from loaders.progress import Progress
 from loaders.recover import find_fork
 from loaders.recover import recover as recover_lost
-from loaders.rehearse import rehearse
-from loaders.rejects import Reject, open_rejects
-from loaders.replay import replay as replay_rejects
 from loaders.set_aside import mostly_set_aside, set_aside_line
 from loaders.sources.base import Offer
 from loaders.spreadsheets import neutral
@@ -60,11 +65,7 @@ from loaders.tell import (
     tell_versions,
 )
 from loaders.trace import trace as trace_key
-from loaders.untaken import Untaken, untaken, untaken_lines
-from loaders.warehouse import create_tables, has_tables, migrate, open_landing
 from loaders.watch import repeat
-from loaders.withdraw import undo as undo_withdrawal
-from loaders.withdraw import withdraw as withdraw_delivery
 
 EXIT_HELD, EXIT_FAILED = 3, 4
 Settings = tuple[Paths, Path]  # the data folder and the feed settings file
@@ -220,7 +221,7 @@ def land(
             # Who names a file wants it read; what is far away only if it is news.
             anew = bool(sources) and (offer.is_local or bool(as_of or covers))
             taken.append(
-                intake.take(warehouse, feed, offer, as_of, covers=covers, anew=anew)
+                ingest.take(warehouse, feed, offer, as_of, covers=covers, anew=anew)
             )
             _tell(taken[-1])
     if n_unchanged := sum(not one.entries for one in taken):
@@ -277,7 +278,7 @@ def watch(
                 check_kind(paths, warehouse.landing, (of for _, of in offers))
             # A file that was another at the poll before may still be written to.
             taken = [
-                intake.take(warehouse, feed, offer)
+                ingest.take(warehouse, feed, offer)
                 for feed, offer in offers
                 if not offer.is_local or seen.get(offer.uri) == offer.stamp
             ]
@@ -440,7 +441,7 @@ def diff(
     statuses = []
     with _writing(settings) as (warehouse, feeds):
         (feed,) = _chosen(feeds, feed_name)
-        for offer in intake.named(feed, sources):
+        for offer in ingest.named(feed, sources):
             for rehearsal in rehearse(warehouse, feed, offer, as_of, covers):
                 click.echo(rehearsal_text(rehearsal))
                 statuses.append(rehearsal.entry.status)
@@ -796,14 +797,14 @@ def _offers(
         feed = chosen[0]
         found = [
             (feed, offer)
-            for offer in intake.named(feed, sources, may_be_missing=may_be_missing)
+            for offer in ingest.named(feed, sources, may_be_missing=may_be_missing)
         ]
         missing = f"{', '.join(sources)}: nothing is there"
     else:
         found = [
             (feed, offer)
             for feed in chosen
-            for offer in intake.configured(feed, paths.inbox)
+            for offer in ingest.configured(feed, paths.inbox)
         ]
         names = ", ".join(feed.name for feed in chosen)
         missing = (

@@ -16,8 +16,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from loaders.config.paths import PROJECT, Paths
-from loaders.demo_data import truth_beside
 from loaders.errors import EventmartError, UsageError
+from loaders.landing.demo_data import truth_beside
 from loaders.published import open_published
 
 ANALYSES = PROJECT / "analyses"

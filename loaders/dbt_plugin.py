@@ -14,7 +14,7 @@ from duckdb.func import FunctionNullHandling
 
 from loaders.config.feeds import load_feeds
 from loaders.fingerprint import n_checkpoints
-from loaders.warehouse import create_tables, migrate, open_landing
+from loaders.landing.database import create_tables, migrate, open_landing
 
 
 class Plugin(BasePlugin):

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from loaders.config.permissions import READERS, UMASK
 from loaders.errors import EventmartError, UsageError
-from loaders.parse import literal
+from loaders.landing.parse import literal
 
 # The schemas that readers see.
 SCHEMAS = ("marts", "reports")

@@ -11,7 +11,7 @@ import duckdb
 from loaders import joint
 from loaders.config.paths import sync
 from loaders.disclosure import Cell, Disclosure, Relation, Settings, quoted
-from loaders.parse import literal
+from loaders.landing.parse import literal
 from loaders.spreadsheets import formulas_sql, neutral_sql
 
 MARKER = "is_suppressed"

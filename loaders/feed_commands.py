@@ -9,12 +9,14 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from loaders import intake
 from loaders.arguments import Moment
 from loaders.config.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.config.paths import PROJECT, Paths
 from loaders.errors import UsageError
-from loaders.landing import Warehouse
+from loaders.landing import ingest
+from loaders.landing.database import create_tables, open_landing
+from loaders.landing.dry_run import rehearse
+from loaders.landing.land import Warehouse
 from loaders.newfeed.check import check_lines, held_lines
 from loaders.newfeed.guess import Mode, Wishes, guess
 from loaders.newfeed.look import is_name, look_at
@@ -22,9 +24,7 @@ from loaders.newfeed.models import write_models
 from loaders.newfeed.plan import make_plan
 from loaders.newfeed.tell import found_lines
 from loaders.newfeed.write import check_free, entry_of, with_entry, with_events, write_all
-from loaders.rehearse import rehearse
 from loaders.tell import printable, rehearsal_text
-from loaders.warehouse import create_tables, open_landing
 
 # A name that leaves room for what models and tests put around it.
 MAX_NAME = 30
@@ -137,7 +137,7 @@ def check(
         raise UsageError(f"no feed {name!r}; there are: {', '.join(feeds)}")
     statuses = []
     with _landing(paths, feeds_file) as landing:
-        for offer in intake.named(feeds[name], files):
+        for offer in ingest.named(feeds[name], files):
             for rehearsal in rehearse(landing, feeds[name], offer, as_of):
                 click.echo(rehearsal_text(rehearsal))
                 statuses.append(rehearsal.entry.status)

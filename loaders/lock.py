@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from loaders.errors import BusyError
-from loaders.warehouse import Owner
+from loaders.landing.database import Owner
 
 # Seconds to wait at least if the owner is gone.
 _LAST_BREATH = 5

@@ -21,13 +21,14 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import chain
 from loaders.config.paths import PROJECT, Paths, sync
 from loaders.config.permissions import show
 from loaders.disclosure import Disclosure, disclose, read_disclosure, read_settings
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.exports import write_exports
-from loaders.parse import literal
+from loaders.landing import chain
+from loaders.landing.database import full_disk_named, holder, migrate, open_landing
+from loaders.landing.parse import literal
 from loaders.published import (
     EXPORTS,
     Version,
@@ -55,7 +56,6 @@ from loaders.tested import (
     is_as_noted,
     read_last_run,
 )
-from loaders.warehouse import full_disk_named, holder, migrate, open_landing
 
 _log = logging.getLogger(__name__)
 # Kept are so many versions, and the last one of each day of so many days.

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from loaders import chain
 from loaders.config.feeds import Feed
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, UsageError
-from loaders.landing import Warehouse, land_kept
-from loaders.ledger import Entry
+from loaders.landing import chain
+from loaders.landing.land import Warehouse, land_kept
+from loaders.landing.ledger import Entry
 from loaders.published import (
     Version,
     current_version,

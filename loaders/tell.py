@@ -8,9 +8,9 @@ import click
 from loaders import published
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
-from loaders.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
+from loaders.landing.dry_run import Rehearsal
+from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.publish import KEEP
-from loaders.rehearse import Rehearsal
 from loaders.trust import read_trust, trust_lines
 
 

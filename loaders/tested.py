@@ -16,11 +16,11 @@ from typing import Any
 
 import duckdb
 
-from loaders import chain
 from loaders.config.paths import PROJECT, Paths
 from loaders.disclosure import read_nodes
 from loaders.errors import EventmartError
 from loaders.fingerprint import n_checkpoints
+from loaders.landing import chain
 
 # Arguments by which a `dbt build` leaves out models, data tests or rows.
 _PARTIAL = ("select", "exclude", "selector", "resource_types", "empty", "sample")

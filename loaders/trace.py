@@ -11,8 +11,8 @@ from loaders.disclosure import quoted
 from loaders.errors import EventmartError, UsageError
 from loaders.files.csv_reader import record_at
 from loaders.files.kept_files import kept, restore
+from loaders.landing.database import migrate, open_landing
 from loaders.published import open_published
-from loaders.warehouse import migrate, open_landing
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import duckdb
 
-from loaders import chain
 from loaders.fingerprint import n_checkpoints
-from loaders.warehouse import open_landing
+from loaders.landing import chain
+from loaders.landing.database import open_landing
 
 RUN = "the run"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from loaders.config.feeds import Feed, canonical
 from loaders.files.kept_files import scratch
-from loaders.landing import Warehouse, land_file
-from loaders.ledger import Entry
+from loaders.landing.database import create_tables
+from loaders.landing.land import Warehouse, land_file
+from loaders.landing.ledger import Entry
+from loaders.landing.times import clock_time
 from loaders.newfeed.survey import null_words
 from loaders.sources.base import Offer
-from loaders.times import clock_time
-from loaders.warehouse import create_tables
 
 _N_EXAMPLES = 5
 

@@ -9,9 +9,9 @@ from typing import Literal
 import duckdb
 
 from loaders.errors import UsageError
+from loaders.landing.times import clock_time
 from loaders.newfeed.look import Look
 from loaders.newfeed.survey import Facts, null_words, survey, value_of
-from loaders.times import clock_time
 
 Mode = Literal["increment", "window", "snapshot"]
 _BEGINS = re.compile(

@@ -21,9 +21,9 @@ from loaders.files.encodings import (
     text_of,
 )
 from loaders.files.kept_files import receive, scratch
-from loaders.landing import Warehouse, land_file
-from loaders.ledger import Entry
-from loaders.warehouse import create_tables
+from loaders.landing.database import create_tables
+from loaders.landing.land import Warehouse, land_file
+from loaders.landing.ledger import Entry
 
 # No latin-1: what it reads and cp1252 does not are control characters, which no file has;
 # such bytes are of another encoding, of Shift-JIS for one.

@@ -8,8 +8,8 @@ from typing import Literal
 import duckdb
 
 from loaders.config.feeds import Feed
-from loaders.parse import literal
-from loaders.times import clock_time
+from loaders.landing.parse import literal
+from loaders.landing.times import clock_time
 
 Kind = Literal["text", "integer", "decimal", "double", "time"]
 # Words that stand for nothing in files of all kinds.

@@ -3,7 +3,7 @@
     a model: until its end is noted, nothing of the file is published. See note_run_end
     and loaders/tested.py. And by which landing: where it is not the one that was noted
     last, grown since, its sequences mean other rows now, and what is built from it gets
-    another definition. See loaders/chain.py and held_states().
+    another definition. See loaders/landing/chain.py and held_states().
     Usage: on-run-start in dbt_project.yml
 -#}
 {% macro note_run_start() -%}

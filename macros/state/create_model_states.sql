@@ -12,7 +12,7 @@
     its definition changed.
     meta.built_from, in the build file alone, has one row:
     - branch: the run that first built from this landing, as long as it only grows;
-    - tip: how far it had grown, see loaders/chain.py.
+    - tip: how far it had grown, see loaders/landing/chain.py.
     Usage: on-run-start in dbt_project.yml
 -#}
 {% macro create_model_states() -%}

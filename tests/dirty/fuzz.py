@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 
 from loaders.config.paths import Paths
 from loaders.files import csv_records
-from loaders.landing import Warehouse
-from loaders.ledger import Entry
-from loaders.warehouse import open_landing
+from loaders.landing.database import open_landing
+from loaders.landing.land import Warehouse
+from loaders.landing.ledger import Entry
 from tests.dirty.corpus import MAX_RECORD_BYTES, SLOW, Case, corpus
 from tests.dirty.laws import DirtyLab, check_landed
 from tests.dirty.strict import Reading, holds_utf8, read_strictly

@@ -24,9 +24,9 @@ from click.testing import CliRunner
 
 from loaders.__main__ import main as eventmart
 from loaders.errors import UsageError
-from loaders.events import objects_of
+from loaders.landing.database import open_landing
+from loaders.landing.s3_events import objects_of
 from loaders.sources.http import is_private
-from loaders.warehouse import open_landing
 from tests.dirty.tries import fuzz
 
 EXIT_CODES = {0, 1, 2, 3, 4, 5}

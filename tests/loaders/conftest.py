@@ -10,12 +10,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from loaders.chain import check
 from loaders.config.feeds import RESERVED, Feed
 from loaders.config.paths import Paths
-from loaders.landing import Warehouse, land_file
-from loaders.ledger import STANDS, Entry
-from loaders.warehouse import create_tables, open_landing
+from loaders.landing.chain import check
+from loaders.landing.database import create_tables, open_landing
+from loaders.landing.land import Warehouse, land_file
+from loaders.landing.ledger import STANDS, Entry
 
 REPOSITORY = Path(__file__).parents[2]
 AUDIT_COLUMNS = {"_row_hash", "_copy", "_extra", "_delivery_seq", "_change_seq", "_line"}

@@ -15,17 +15,17 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 
-from loaders import chain, ledger
 from loaders.__main__ import main
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError
-from loaders.landing import Warehouse, accept, land_file
-from loaders.ledger import Entry
+from loaders.landing import chain, ledger
+from loaders.landing.database import create_tables, migrate, open_landing
+from loaders.landing.land import Warehouse, accept, land_file
+from loaders.landing.ledger import Entry
+from loaders.landing.replay import replay
+from loaders.landing.withdraw import withdraw
 from loaders.published import Version, folder_of, sha256_of
 from loaders.recover import Fork, find_fork, recover
-from loaders.replay import replay
-from loaders.warehouse import create_tables, migrate, open_landing
-from loaders.withdraw import withdraw
 
 Labs = Callable[..., Lab]
 Run = Callable[..., Result]

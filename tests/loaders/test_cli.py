@@ -23,9 +23,9 @@ from conftest import REPOSITORY
 from loaders.__main__ import main
 from loaders.config.feeds import FEEDS_FILE
 from loaders.config.paths import Paths
+from loaders.landing.database import open_landing
 from loaders.set_aside import SetAside
 from loaders.tell import printable
-from loaders.warehouse import open_landing
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
 GOOD = HEADER + "1,2,c,2017-12-06 22:06:36-08,20\n3,4,d,2017-12-07 00:00:00-08,21\n"
@@ -367,7 +367,7 @@ def test_a_refused_file_is_tried_again_when_it_may_be_judged_otherwise(
     columns["kiosk_id"]["aliases"] = ["kiosk"]
     write(tmp_path / "feeds.yml", yaml.safe_dump(settings))
     assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("held ")
-    monkeypatch.setattr("loaders.intake.__version__", "9.9.9")
+    monkeypatch.setattr("loaders.landing.ingest.__version__", "9.9.9")
     assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("held ")
     assert run("--feeds", ours, "land", "purchases", code=3).output.startswith("still")
     assert ledger(paths) == [("held",)] * 3

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from loaders.__main__ import main
 from loaders.config.feeds import Feed
-from loaders.coverage import dates_of
-from loaders.doubt import _percents
 from loaders.errors import UsageError
-from loaders.landing import accept, land_file
-from loaders.ledger import Entry
-from loaders.neighbors import Loss
+from loaders.landing.checks.anomalies import _percents
+from loaders.landing.checks.coverage import dates_of
+from loaders.landing.checks.neighbors import Loss
+from loaders.landing.land import accept, land_file
+from loaders.landing.ledger import Entry
 from tests.loaders.conftest import Lab, make_feed
 
 Labs = Callable[..., Lab]

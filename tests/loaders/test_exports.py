@@ -29,8 +29,8 @@ from loaders.disclosure import (
 )
 from loaders.errors import EventmartError, UsageError
 from loaders.exports import export, hide_cells
+from loaders.landing.database import create_tables, open_landing
 from loaders.publish import publish, rollback
-from loaders.warehouse import create_tables, open_landing
 from tests.manifest import node, note_run, write_manifest, write_record
 
 NASTY = ['a "quoted" one', "a, b", "two\nlines", "two\r\nlines", "é – “ü”", " padded ", ""]

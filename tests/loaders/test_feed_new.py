@@ -13,14 +13,14 @@ from loaders.__main__ import main
 from loaders.config.feeds import load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
-from loaders.landing import Warehouse
+from loaders.landing.database import open_landing
+from loaders.landing.land import Warehouse
 from loaders.newfeed.guess import Guess, Wishes, guess
 from loaders.newfeed.look import Look, look_at
 from loaders.newfeed.models import write_models
 from loaders.newfeed.plan import make_plan
 from loaders.newfeed.tell import found_lines
 from loaders.newfeed.write import entry_of
-from loaders.warehouse import open_landing
 
 SALES = "Machine,Item,Card,Time,Qty,Price\n"
 

@@ -16,17 +16,18 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 
-from loaders import disk, parse
+from loaders import disk
 from loaders.__main__ import main
 from loaders.config.feeds import Limits, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, EventmartError, UsageError
-from loaders.events import objects_of
 from loaders.files import csv_reader, csv_records
 from loaders.files.archives import members
-from loaders.landing import land_file
+from loaders.landing import parse
+from loaders.landing.database import open_landing
+from loaders.landing.land import land_file
+from loaders.landing.s3_events import objects_of
 from loaders.sources import local
-from loaders.warehouse import open_landing
 
 Labs = Callable[..., Lab]
 GOOD = b"a,b,c\n1,2,3\n"

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from conftest import Lab, make_feed
 
-from loaders import disk, intake
+from loaders import disk
 from loaders.errors import DeliveryError, EventmartError
-from loaders.ledger import Entry
+from loaders.landing import ingest
+from loaders.landing.ledger import Entry
 from loaders.sources import http, postgres, s3
 from loaders.sources.base import scratch_file
 from tests.dirty.loopback import Loopback
@@ -451,8 +452,8 @@ def reconcile(things: Lab) -> list[Entry]:
     """Take what the server lists: whatever it does, this ends, and raises nothing."""
     return [
         entry
-        for offer in intake.remote("s3://drops/in/")
-        for entry in intake.take(things.warehouse, things.feed, offer).entries
+        for offer in ingest.remote("s3://drops/in/")
+        for entry in ingest.take(things.warehouse, things.feed, offer).entries
     ]
 
 
@@ -645,8 +646,8 @@ def test_a_database_that_never_answers_is_given_up(
     query = {"dsn_env": "A_DSN", "sql": "select 1 as a", "cursor": "a"}
     things = lab(make_feed(query=query))
     began = time.monotonic()
-    (offer,) = intake.configured(things.feed, things.files)
-    (entry,) = intake.take(things.warehouse, things.feed, offer).entries
+    (offer,) = ingest.configured(things.feed, things.files)
+    (entry,) = ingest.take(things.warehouse, things.feed, offer).entries
     server.close()
     assert time.monotonic() - began < 10
     assert (entry.status, entry.reason) == ("failed", "postgres_failed")
@@ -678,8 +679,8 @@ def test_a_query_without_end_is_given_up(
     monkeypatch.setenv("A_DSN", dsn)
     things = lab(make_feed(query={"dsn_env": "A_DSN", "sql": "select 1", "cursor": "a"}))
     began = time.monotonic()
-    (offer,) = intake.configured(things.feed, things.files)
-    (entry,) = intake.take(things.warehouse, things.feed, offer).entries
+    (offer,) = ingest.configured(things.feed, things.files)
+    (entry,) = ingest.take(things.warehouse, things.feed, offer).entries
     server.close()
     assert time.monotonic() - began < 10
     assert (entry.status, entry.reason) == ("failed", "postgres_too_slow")

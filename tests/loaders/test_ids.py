@@ -7,7 +7,7 @@ import pytest
 from conftest import Lab
 
 from loaders.errors import UsageError
-from loaders.landing import accept
+from loaders.landing.land import accept
 
 Labs = Callable[..., Lab]
 IDS = {"columns": {"a": {"required": True, "ids": True}, "b": {}, "c": {}}}

@@ -11,11 +11,12 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders import intake, watch
+from loaders import watch
 from loaders.__main__ import main
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError
-from loaders.warehouse import open_landing
+from loaders.landing import ingest
+from loaders.landing.database import open_landing
 
 FEEDS = {
     "things": ("things/*.csv", "things/*.csv.gz"),
@@ -149,14 +150,14 @@ OF_ALL = [
 
 def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: BaseException) -> None:
     """Let the landing of files of a name fail."""
-    honest = intake.land_file
+    honest = ingest.land_file
 
     def land_file(*arguments: Any, **more: Any) -> Any:
         if more["uri"].endswith(name):
             raise error
         return honest(*arguments, **more)
 
-    monkeypatch.setattr(intake, "land_file", land_file)
+    monkeypatch.setattr(ingest, "land_file", land_file)
 
 
 @pytest.mark.fault("delivery.unforeseen")

@@ -20,14 +20,14 @@ import duckdb
 import pytest
 from conftest import REPOSITORY, Lab, make_feed, short
 
-from loaders import landing as landing_module
 from loaders.config.feeds import Limits, load_feeds
 from loaders.errors import DeliveryError, UsageError
 from loaders.files.archives import members
 from loaders.files.kept_files import restore
-from loaders.landing import accept, land_file
-from loaders.ledger import Entry
-from loaders.warehouse import create_tables, open_landing
+from loaders.landing import land as landing_module
+from loaders.landing.database import create_tables, open_landing
+from loaders.landing.land import accept, land_file
+from loaders.landing.ledger import Entry
 
 Labs = Callable[..., Lab]
 WINDOW = {"mode": "window"}

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from loaders import landing
 from loaders.config.paths import Paths, opened
 from loaders.errors import DeliveryError
+from loaders.landing import land
 from loaders.sources import local
 from tests.loaders.test_inbox import drop, run, settings, uris
 
@@ -168,8 +168,8 @@ def test_what_is_swapped_after_it_was_listed_is_not_followed(
 
     # Listed and stamped, and then looked at; or looked at, and then read.
     name = "land_file" if moment == "before" else "_land"
-    module = "loaders.intake" if moment == "before" else "loaders.landing"
-    honest = landing.land_file if moment == "before" else landing._land
+    module = "loaders.landing.ingest" if moment == "before" else "loaders.landing.land"
+    honest = land.land_file if moment == "before" else land._land
 
     def late(*arguments: Any, **more: Any) -> Any:
         swap()

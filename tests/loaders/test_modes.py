@@ -17,8 +17,8 @@ from loaders.config.paths import Paths
 from loaders.config.permissions import UMASK
 from loaders.disclosure import read_settings
 from loaders.errors import UsageError
+from loaders.landing.database import open_landing
 from loaders.publish import rollback
-from loaders.warehouse import open_landing
 from tests.loaders.test_exports import build, paths, results
 
 __all__ = ["paths", "results"]  # fixtures

@@ -181,7 +181,7 @@ def test_a_value_that_most_rows_have_may_be_one(
 
 
 def test_of_a_long_file_all_rows_count(lab: Labs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loaders.odd_words.N_SAMPLED", 10)
+    monkeypatch.setattr("loaders.landing.checks.odd_words.N_SAMPLED", 10)
     things = lab()
     # By a sample of every 8th row, all of them would be odd; by all rows, half are not.
     words = ["None", *["x"] * 7] * 10

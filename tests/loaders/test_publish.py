@@ -20,15 +20,16 @@ from click.testing import CliRunner, Result
 from conftest import make_feed
 
 from loaders import build as building
-from loaders import ledger, published, tested
 from loaders import publish as publishing
+from loaders import published, tested
 from loaders.__main__ import main
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.landing import Warehouse, land_file
+from loaders.landing import ledger
+from loaders.landing.database import create_tables, open_landing
+from loaders.landing.land import Warehouse, land_file
 from loaders.publish import is_up_to_date, publish, repair, rollback
 from loaders.published import current_version, served_damage, served_number, versions
-from loaders.warehouse import create_tables, open_landing
 from tests.manifest import RUN, node, note_run, write_manifest, write_record
 
 PASSED = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Lab
 
-from loaders.landing import land_file
-from loaders.rehearse import Rehearsal, rehearse
+from loaders.landing.dry_run import Rehearsal, rehearse
+from loaders.landing.land import land_file
 from loaders.sources import local
 from loaders.tell import rehearsal_text
 

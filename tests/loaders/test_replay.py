@@ -8,7 +8,7 @@ import pytest
 from conftest import Lab, make_feed
 
 from loaders.errors import EventmartError, UsageError
-from loaders.replay import replay
+from loaders.landing.replay import replay
 
 Labs = Callable[..., Lab]
 # A record in cp1252 and one too short: the first passes once the encoding is allowed.
@@ -136,7 +136,7 @@ def test_a_replay_that_dies_leaves_nothing_half(
     state = things.ledger(), things.counts()
     fix(things)
     with monkeypatch.context() as patch:
-        patch.setattr("loaders.ledger.enter", lambda *_: 1 / 0)
+        patch.setattr("loaders.landing.ledger.enter", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             replay(things.warehouse, things.feed)
     assert (things.ledger(), things.counts()) == state

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from conftest import Lab, make_feed
 
-from loaders.replay import replay
-from loaders.warehouse import create_tables
+from loaders.landing.database import create_tables
+from loaders.landing.replay import replay
 
 Labs = Callable[..., Lab]
 MODES = ["increment", "snapshot", "window"]
@@ -97,7 +97,7 @@ def test_what_landed_before_a_change_is_as_if_it_had_landed_after(
     lab: Labs, monkeypatch: pytest.MonkeyPatch, mode: str, seed: int
 ) -> None:
     # Deliveries at random have little in common.
-    monkeypatch.setattr("loaders.doubt.MIN_NEIGHBOURS", 99)
+    monkeypatch.setattr("loaders.landing.checks.anomalies.MIN_NEIGHBOURS", 99)
     rng = random.Random(seed)
     old, new = OLD, NEW
     if mode == "window":
@@ -220,7 +220,7 @@ def test_a_change_that_is_interrupted_is_made_up_for(
     things.land("k,b,a\n1,x,NULL\n2,y,\n")
     before = things.ledger(), things.all("from raw.presence")
     with monkeypatch.context() as patch:
-        patch.setattr("loaders.reread._count_again", lambda *_: 1 / 0)
+        patch.setattr("loaders.landing.reread._count_again", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             change(things, **NEW)
     assert (things.ledger(), things.all("from raw.presence")) == before

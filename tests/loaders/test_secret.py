@@ -11,7 +11,7 @@ import pytest
 from loaders.config import secret
 from loaders.config.feeds import load_feeds
 from loaders.errors import UsageError
-from loaders.warehouse import create_tables, open_landing
+from loaders.landing.database import create_tables, open_landing
 
 ENV = "EVENTMART_CUSTOMER_SECRET"
 FEEDS = load_feeds()

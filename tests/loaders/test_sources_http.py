@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from loaders import intake, ledger
 from loaders.config import urls
 from loaders.errors import UsageError
-from loaders.intake import Taken
-from loaders.ledger import Entry
+from loaders.landing import ingest, ledger
+from loaders.landing.ingest import Taken
+from loaders.landing.ledger import Entry
 from loaders.sources import http
 
 Labs = Callable[..., Lab]
@@ -164,7 +164,7 @@ def take(lab: Labs, monkeypatch: pytest.MonkeyPatch) -> Take:
     def run(url: str, limits: http.Limits = QUICK) -> Taken:
         urls.check(url)
         offer = http.Resource(url, limits).offer()
-        return intake.take(things.warehouse, things.feed, offer)
+        return ingest.take(things.warehouse, things.feed, offer)
 
     run.lab = things  # type: ignore[attr-defined]
     return run
@@ -723,7 +723,7 @@ def test_a_url_that_cannot_be_fetched_is_refused_without_its_secret(
     url: str, message: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        list(intake.remote(url))
+        list(ingest.remote(url))
     assert message in str(caught.value)
     assert "hunter2" not in str(caught.value)
 

@@ -17,12 +17,12 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import REPOSITORY, Lab, make_feed
 
-from loaders import intake, landing
 from loaders.__main__ import main
 from loaders.config.paths import Paths
-from loaders.intake import Taken
+from loaders.landing import ingest, land
+from loaders.landing.database import open_landing
+from loaders.landing.ingest import Taken
 from loaders.sources.base import scratch_file
-from loaders.warehouse import open_landing
 
 Labs = Callable[..., Lab]
 
@@ -33,8 +33,8 @@ def csv(*numbers: int) -> str:
 
 def take(things: Lab) -> list[Taken]:
     return [
-        intake.take(things.warehouse, things.feed, offer)
-        for offer in intake.configured(things.feed, things.files)
+        ingest.take(things.warehouse, things.feed, offer)
+        for offer in ingest.configured(things.feed, things.files)
     ]
 
 
@@ -72,7 +72,7 @@ def test_a_file_that_changes_while_it_is_read_does_not_land(
     things = lab(sources=("*",))
     pack = gzip.compress if name.endswith(".gz") else bytes
     path = things.file(pack(csv(1).encode()), name)
-    honest = landing.receive
+    honest = land.receive
 
     def receive(*arguments: Any) -> Any:
         drop = honest(*arguments)
@@ -80,7 +80,7 @@ def test_a_file_that_changes_while_it_is_read_does_not_land(
             file.write(pack(b"2,,\n"))
         return drop
 
-    monkeypatch.setattr(landing, "receive", receive)
+    monkeypatch.setattr(land, "receive", receive)
     (taken,) = take(things)
     assert [(e.status, e.reason) for e in taken.entries] == [("failed", "being_written")]
     assert f"{name}: changed while it was read" in str(taken.entries[0].detail)
@@ -97,14 +97,14 @@ def test_a_file_that_is_gone_once_it_is_read_does_not_land(
 ) -> None:
     things = lab(sources=("*",))
     path = things.file(csv(1))
-    honest = landing.receive
+    honest = land.receive
 
     def receive(*arguments: Any) -> Any:
         drop = honest(*arguments)
         path.unlink()
         return drop
 
-    monkeypatch.setattr(landing, "receive", receive)
+    monkeypatch.setattr(land, "receive", receive)
     (taken,) = take(things)
     assert taken.entries[0].reason == "being_written"
     assert things.counts() == (0, 0, 0)
@@ -142,7 +142,7 @@ def test_a_crash_between_landing_and_stamp_is_harmless(
 ) -> None:
     things = lab(sources=("*.csv",))
     things.file(csv(1))
-    honest = intake.ledger.put_stamp
+    honest = ingest.ledger.put_stamp
 
     def crash(*arguments: Any, **more: Any) -> None:
         if after:
@@ -150,7 +150,7 @@ def test_a_crash_between_landing_and_stamp_is_harmless(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("loaders.ledger.put_stamp", crash)
+        patch.setattr("loaders.landing.ledger.put_stamp", crash)
         with pytest.raises(KeyboardInterrupt):
             take(things)
     statuses = [entry.status for taken in take(things) for entry in taken.entries]
@@ -175,7 +175,7 @@ def test_many_small_files_in_any_order_interrupted_end_the_same(
     random.Random(1).shuffle(numbers)
     for place, number in enumerate(numbers):
         things.file(csv(number, number + 1), f"{place:04}.csv")
-    honest = landing.ledger.enter
+    honest = land.ledger.enter
     calls = 0
 
     def enter(*arguments: Any) -> None:
@@ -185,7 +185,7 @@ def test_many_small_files_in_any_order_interrupted_end_the_same(
             raise KeyboardInterrupt
         honest(*arguments)
 
-    monkeypatch.setattr("loaders.ledger.enter", enter)
+    monkeypatch.setattr("loaders.landing.ledger.enter", enter)
     n_interrupted, began = 0, time.monotonic()
     while True:
         try:

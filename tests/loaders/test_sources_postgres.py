@@ -16,12 +16,12 @@ import yaml
 from click.testing import CliRunner
 from conftest import Lab, make_feed
 
-from loaders import intake
 from loaders.__main__ import main
 from loaders.config.feeds import Feed, Query
 from loaders.config.paths import Paths
-from loaders.intake import Taken
-from loaders.ledger import Entry
+from loaders.landing import ingest
+from loaders.landing.ingest import Taken
+from loaders.landing.ledger import Entry
 from loaders.sources import postgres
 
 # They share what takes long to set up.
@@ -88,7 +88,7 @@ def sales(lab: Labs, database: psycopg.Connection) -> Lab:
 def take(things: Lab, **other: Any) -> Taken:
     feed = feed_of(**other) if other else things.feed
     assert feed.query
-    return intake.take(things.warehouse, feed, postgres.offer(feed.query))
+    return ingest.take(things.warehouse, feed, postgres.offer(feed.query))
 
 
 def only(taken: Taken) -> Entry:
@@ -177,7 +177,7 @@ def test_a_crash_before_the_stamp_changes_nothing(
         raise KeyboardInterrupt
 
     insert(database, (1, "x", None), (2, "y", None))
-    monkeypatch.setattr("loaders.ledger.put_stamp", crash)
+    monkeypatch.setattr("loaders.landing.ledger.put_stamp", crash)
     with pytest.raises(KeyboardInterrupt):
         take(sales)
     monkeypatch.undo()

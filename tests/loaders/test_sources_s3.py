@@ -16,14 +16,14 @@ from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 from moto.server import ThreadedMotoServer
 
-from loaders import intake, ledger
 from loaders.__main__ import main
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
-from loaders.events import handle_event
-from loaders.intake import Taken
+from loaders.landing import ingest, ledger
+from loaders.landing.database import open_landing
+from loaders.landing.ingest import Taken
+from loaders.landing.s3_events import handle_event
 from loaders.sources import s3
-from loaders.warehouse import open_landing
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("s3")
@@ -66,7 +66,7 @@ def things(lab: Labs) -> Lab:
 
 def take(things: Lab, source: str = PREFIX) -> list[Taken]:
     return [
-        intake.take(things.warehouse, things.feed, offer) for offer in intake.remote(source)
+        ingest.take(things.warehouse, things.feed, offer) for offer in ingest.remote(source)
     ]
 
 
@@ -144,9 +144,9 @@ def test_more_objects_than_a_page_holds_are_all_listed(
 @pytest.mark.fault("delivery.being_written")
 def test_an_object_replaced_while_fetched_does_not_land(things: Lab, bucket: Any) -> None:
     bucket.put_object(Key="in/1.csv", Body=csv(1))
-    (offer,) = intake.remote(PREFIX)
+    (offer,) = ingest.remote(PREFIX)
     bucket.put_object(Key="in/1.csv", Body=csv(1, 2))
-    status, reason, _ = outcome([intake.take(things.warehouse, things.feed, offer)])
+    status, reason, _ = outcome([ingest.take(things.warehouse, things.feed, offer)])
     assert (status, reason) == ("failed", "being_written")
     assert things.counts() == (0, 0, 0)
     assert outcome(take(things))[0] == "landed"
@@ -221,11 +221,11 @@ def test_a_refusal_of_the_server_itself_is_named(
     import requests
 
     bucket.put_object(Key="in/1.csv", Body=csv(1))
-    offers = list(intake.remote(PREFIX))
+    offers = list(ingest.remote(PREFIX))
     # From now on, moto checks who asks.
     requests.post(f"{endpoint}/moto-api/reset-auth", data=b"0", timeout=10)
     try:
-        taken = intake.take(things.warehouse, things.feed, offers[0])
+        taken = ingest.take(things.warehouse, things.feed, offers[0])
     finally:
         requests.post(f"{endpoint}/moto-api/reset-auth", data=b"inf", timeout=10)
     assert outcome([taken])[:2] == ("failed", "s3_denied")

@@ -7,7 +7,7 @@ import pytest
 from conftest import Lab, make_feed
 
 from loaders.files.encodings import Text, decide_encoding, decode
-from loaders.replay import replay
+from loaders.landing.replay import replay
 
 Labs = Callable[..., Lab]
 ALL = ["utf-8", "cp1252-via-cp850", "cp1252", "latin-1"]

@@ -15,7 +15,7 @@ from conftest import Lab
 from loaders.config.feeds import Limits
 from loaders.errors import DeliveryError
 from loaders.files.archives import Member, members
-from loaders.landing import accept, land_file
+from loaders.landing.land import accept, land_file
 
 Labs = Callable[..., Lab]
 ROWS = b"a,b,c\n" + b"1,2,3\n" * 50_000

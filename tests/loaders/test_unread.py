@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from conftest import Lab
 
-from loaders.landing import accept
+from loaders.landing.land import accept
 
 Labs = Callable[..., Lab]
 EVENTS = {

@@ -9,9 +9,9 @@ import pytest
 from conftest import Lab
 
 from loaders.errors import UsageError
-from loaders.landing import accept
-from loaders.rejects import open_rejects
-from loaders.withdraw import undo, withdraw
+from loaders.landing.land import accept
+from loaders.landing.rejects import open_rejects
+from loaders.landing.withdraw import undo, withdraw
 
 Labs = Callable[..., Lab]
 MODES = ["increment", "window", "snapshot"]

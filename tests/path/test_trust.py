@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from loaders.warehouse import open_landing
+from loaders.landing.database import open_landing
 from tests.path.conftest import Project
 
 # They share what takes long to set up.

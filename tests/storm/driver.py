@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from loaders.warehouse import open_landing
+from loaders.landing.database import open_landing
 
 ROOT = Path(__file__).parents[2]
 COLUMNS = {"a": {"required": True}, "b": {}, "c": {}}

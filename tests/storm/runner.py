@@ -21,8 +21,8 @@ from typing import Any
 
 import duckdb
 
-from loaders import ledger, warehouse
 from loaders.__main__ import main
+from loaders.landing import database, ledger
 
 SYSTEM = {"posix", "io", "_io", "fcntl"}
 
@@ -102,7 +102,7 @@ def child(job: dict[str, Any]) -> None:
     os.environ.update(job.get("environment", {}))
     for limit, value in job.get("limits", {}).items():
         resource.setrlimit(getattr(resource, limit), (value, value))
-    warehouse._SETTINGS.update(job.get("settings", {}))
+    database._SETTINGS.update(job.get("settings", {}))
     if "clock" in job:
         set_clock(timedelta(seconds=job["clock"]))
     if job.get("kill") or job.get("trace"):

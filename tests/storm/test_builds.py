@@ -34,7 +34,7 @@ N_SEEN = f"select count(*) from marts.fct_purchases where kiosk_id = '{KIOSK}'"
 EVENTS = r"run_dbt\._event call"
 PHASES = {
     "lock": r"lock\.\w+ > ",
-    "open landing": r"warehouse\._connect > connect c_return",
+    "open landing": r"database\._connect > connect c_return",
     "look at what is served": r"publish\.repair call",
     "look for changes": r"publish\.is_up_to_date call",
     "start dbt": r"run_dbt\.run_dbt call",

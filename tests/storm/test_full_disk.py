@@ -38,14 +38,14 @@ FILES = MORE | {
 }
 # Where the disk was found full, by what the loader was doing when the system refused.
 STAGES = {
-    "opening": r"warehouse\.\w+ > (connect|execute|write)",
+    "opening": r"database\.\w+ > (connect|execute|write)",
     "keeping the bytes": r"kept_files\.(receive|settle|_pack) > |_base\.",
     "preparing the text": r"(read|records|encodings)\.",
     "parsing": r"parse\.\w+ > execute",
-    "inserting": r"landing\.(write|insert|hold|_write)\w* > execute",
-    "committing rows and ledger": r"landing\.transaction > execute",
+    "inserting": r"land\.(write|insert|hold|_write)\w* > execute",
+    "committing rows and ledger": r"land\.transaction > execute",
     "entering what failed": r"ledger\.enter > execute",
-    "checkpoint": r"warehouse\.open_landing > execute",
+    "checkpoint": r"database\.open_landing > execute",
 }
 
 

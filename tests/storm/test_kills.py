@@ -45,9 +45,9 @@ MORE = {
 }
 # What a landing goes through, and the functions and calls of the loader that do it.
 STEPS = {
-    "make the database": r"warehouse\._create > ",
-    "open the database": r"warehouse\.(_connect|create_tables) > (connect|execute)",
-    "note the owner": r"warehouse\.open_landing > (open|write|unlink)",
+    "make the database": r"database\._create > ",
+    "open the database": r"database\.(_connect|create_tables) > (connect|execute)",
+    "note the owner": r"database\.open_landing > (open|write|unlink)",
     "open the file": r"archives\.\w+ > (open|read)",
     "receive the bytes": r"kept_files\.receive > (open|write)",
     "sync the kept bytes": r"paths\.sync > fsync",
@@ -58,16 +58,16 @@ STEPS = {
     "split": r"csv_records\.(split_strictly|_records)",
     "parse": r"parse\._load > execute",
     "number": r"parse\._number > execute",
-    "look up known lines": r"lines\.(look_up|places|remember) > execute",
-    "pick the others": r"lines\.pick > open",
+    "look up known lines": r"line_cache\.(look_up|places|remember) > execute",
+    "pick the others": r"line_cache\.pick > open",
     "write": r"(landing|neighbors)\.(write|insert|hold|_write)\w* > execute",
     "enter into the ledger": r"ledger\.(enter|next_numbers) > execute",
-    "begin and commit": r"warehouse\.transaction > execute",
+    "begin and commit": r"database\.transaction > execute",
     "clean up": r"kept_files\.scratch > (rmdir|unlink|mkdir)",
     "stamp": r"ledger\.put_stamp",
     "tell": r"__main__\._tell > (write|flush)",
-    "checkpoint": r"warehouse\.open_landing > execute",
-    "close": r"warehouse\.open_landing > close",
+    "checkpoint": r"database\.open_landing > execute",
+    "close": r"database\.open_landing > close",
 }
 
 

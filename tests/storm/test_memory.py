@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loaders.warehouse import open_landing
+from loaders.landing.database import open_landing
 from tests.storm.driver import Storm, check_clean, write_home
 
 Report = Callable[[str, str], None]

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from loaders.warehouse import Owner, open_landing
+from loaders.landing.database import Owner, open_landing
 from tests.storm.driver import (
     ROOT,
     Storm,

@@ -23,7 +23,7 @@ import pytest
 from click.testing import CliRunner
 
 from loaders.__main__ import main
-from loaders.warehouse import open_landing
+from loaders.landing.database import open_landing
 from tests.storm.driver import write_home
 
 Report = Callable[[str, str], None]

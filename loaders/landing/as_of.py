@@ -6,15 +6,15 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import ledger
 from loaders.arguments import YEARS
 from loaders.config.feeds import Feed
 from loaders.config.patterns import search
 from loaders.errors import DeliveryError
-from loaders.ledger import Entry
-from loaders.parse import Parsed, parsed_rows
-from loaders.times import clock_time, is_plausible, utc_time
-from loaders.unread import known_formats, unread_times
+from loaders.landing import ledger
+from loaders.landing.checks.unread import known_formats, unread_times
+from loaders.landing.ledger import Entry
+from loaders.landing.parse import Parsed, parsed_rows
+from loaders.landing.times import clock_time, is_plausible, utc_time
 
 
 def stated_as_of(

@@ -12,9 +12,9 @@ from datetime import date, datetime
 import duckdb
 
 from loaders.config.feeds import Feed
-from loaders.coverage import event_date
-from loaders.ledger import STANDS, Entry
-from loaders.times import clock_time
+from loaders.landing.checks.coverage import event_date
+from loaders.landing.ledger import STANDS, Entry
+from loaders.landing.times import clock_time
 
 _SAME_CHAIN = (
     "covers_from is not distinct from cast($covers_from as date) "

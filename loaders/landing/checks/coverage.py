@@ -9,9 +9,9 @@ import duckdb
 from loaders.config.feeds import Feed
 from loaders.config.patterns import search
 from loaders.errors import DeliveryHeldError, UsageError
-from loaders.ledger import Entry
-from loaders.parse import Parsed, parsed_rows
-from loaders.times import clock_time, is_plausible
+from loaders.landing.ledger import Entry
+from loaders.landing.parse import Parsed, parsed_rows
+from loaders.landing.times import clock_time, is_plausible
 
 Dates = tuple[date, date]
 

@@ -6,13 +6,20 @@ from statistics import median
 
 import duckdb
 
-from loaders import ledger
 from loaders.config.feeds import Feed
-from loaders.coverage import event_date, event_dates
 from loaders.errors import DeliveryHeldError
-from loaders.ledger import Entry
-from loaders.neighbors import Loss, Neighbor, Neighbors, look_around, loss_within, losses
-from loaders.parse import Parsed, parsed_rows
+from loaders.landing import ledger
+from loaders.landing.checks.coverage import event_date, event_dates
+from loaders.landing.checks.neighbors import (
+    Loss,
+    Neighbor,
+    Neighbors,
+    look_around,
+    loss_within,
+    losses,
+)
+from loaders.landing.ledger import Entry
+from loaders.landing.parse import Parsed, parsed_rows
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
 # where there are this many of the same layout.

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 import duckdb
 
 from loaders.config.feeds import Feed
-from loaders.doubt import ACCEPT_IT
 from loaders.errors import DeliveryHeldError
 from loaders.files.csv_records import Body
-from loaders.ledger import Entry
-from loaders.parse import Parsed
-from loaders.rejects import rejects_of
-from loaders.times import any_time, clock_time, is_plausible
+from loaders.landing.checks.anomalies import ACCEPT_IT
+from loaders.landing.ledger import Entry
+from loaders.landing.parse import Parsed
+from loaders.landing.rejects import rejects_of
+from loaders.landing.times import any_time, clock_time, is_plausible
 
 # What more than this share of is rejected is another kind of file than was expected; of
 # so few records, only if no other is left.

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import duckdb
 
-from loaders import lines
 from loaders.config.feeds import Feed, Layout, canonical
 from loaders.errors import DeliveryError, DeliveryHeldError, listed
 from loaders.files.csv_reader import read_csv, read_geojson
@@ -27,8 +26,9 @@ from loaders.files.csv_records import (
     header_words,
 )
 from loaders.files.encodings import wide_encoding
-from loaders.ledger import Entry
-from loaders.odd_words import odd_words
+from loaders.landing import line_cache
+from loaders.landing.checks.odd_words import odd_words
+from loaders.landing.ledger import Entry
 
 # How many times a file's size the names of unknown columns may take, if not a little.
 MAX_GROWTH, _SMALL = 20, 256 << 20
@@ -177,8 +177,8 @@ def _read(
     # Rows that are not parsed are dated by those that were hashed alike.
     is_dated = entry.as_of is not None or not {*feed.as_of.newest} & {*feed.volatile}
     if not body.numbered and entry.mode != "increment" and is_dated:
-        reading = lines.reading_of(feed, head, columns)
-        n_lines, n_known = lines.look_up(landing, body, reading)
+        reading = line_cache.reading_of(feed, head, columns)
+        n_lines, n_known = line_cache.look_up(landing, body, reading)
         _check_count(body, n_lines)
         parsed = replace(parsed, reading=reading, is_picked=2 * n_known >= n_lines > 0)
     if parsed.is_picked:
@@ -218,7 +218,7 @@ def _load_picked(
     )
     wanted = landing.execute(f"select _place from {table}_places").fetchnumpy()["_place"]  # noqa: S608
     path = parsed.body.path.with_name(f"{table}.csv")
-    lines.pick(parsed.body, wanted, path)
+    line_cache.pick(parsed.body, wanted, path)
     body = replace(parsed.body, path=path, n_records=len(wanted), skip=1)
     _check_count(body, _load(landing, feed, parsed.columns, body, table))
     landing.execute(
@@ -252,7 +252,7 @@ def _find_new(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) ->
     if parsed.is_picked and landing.execute(missing).fetchone() == (True,):
         _load_picked(landing, feed, parsed, "again", "new_rows")
         if parsed.reading and landing.execute(missing).fetchone() == (True,):
-            lines.forget_all(landing, parsed.reading)
+            line_cache.forget_all(landing, parsed.reading)
             raise ParseError("not_known", "lines are other rows than was remembered")
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
-from loaders import intake
 from loaders.config.feeds import FEEDS_FILE, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import UsageError, listed
-from loaders.landing import Warehouse
-from loaders.ledger import Entry
-from loaders.warehouse import create_tables, open_landing
+from loaders.landing import ingest
+from loaders.landing.database import create_tables, open_landing
+from loaders.landing.land import Warehouse
+from loaders.landing.ledger import Entry
 
 
 def handle_event(event: Mapping[str, Any], feeds_file: Path = FEEDS_FILE) -> list[Entry]:
@@ -46,9 +46,9 @@ def handle_event(event: Mapping[str, Any], feeds_file: Path = FEEDS_FILE) -> lis
         create_tables(landing, feeds)
         warehouse = Warehouse(landing, paths)
         taken = [
-            intake.take(warehouse, feed, offer)
+            ingest.take(warehouse, feed, offer)
             for feed, source in wanted
-            for offer in intake.remote(source)
+            for offer in ingest.remote(source)
         ]
     return [entry for one in taken if one.is_new for entry in one.entries]
 

@@ -9,8 +9,8 @@ import duckdb
 
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
-from loaders.ledger import Entry
-from loaders.parse import Parsed
+from loaders.landing.ledger import Entry
+from loaders.landing.parse import Parsed
 
 # Fewer rows that share ids are set apart later; they say nothing of the whole.
 MIN_SHARING = 10

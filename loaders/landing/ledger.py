@@ -10,8 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import __version__, chain
+from loaders import __version__
 from loaders.errors import DeliveryError, DeliveryHeldError
+from loaders.landing import chain
 
 # What takes a delivery out, and in again: see withdraw.py.
 WITHDRAWAL, WITHDRAWAL_UNDONE = "withdrawal", "withdrawal_undone"

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import chain, times
 from loaders.config import secret
 from loaders.config.feeds import Feed, load_feeds
 from loaders.config.paths import Paths, sync
 from loaders.config.permissions import make_private, private
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.ids import DEFINITION
-from loaders.reread import reread
+from loaders.landing import chain, times
+from loaders.landing.checks.ids import DEFINITION
+from loaders.landing.reread import reread
 
 # Nothing is installed or loaded from outside, whatever a file or a query says.
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {

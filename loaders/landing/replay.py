@@ -8,16 +8,16 @@ rejects, so the open ones of a delivery are those of its last replay, or else it
 
 import duckdb
 
-from loaders import ledger
 from loaders.config.feeds import Feed
 from loaders.errors import EventmartError, UsageError
 from loaders.files.kept_files import kept, restore, scratch
-from loaders.landing import Warehouse, insert_new, insert_rejects
-from loaders.ledger import Entry
-from loaders.neighbors import hold_rows, look_around, write_deltas
-from loaders.parse import parse
-from loaders.presence import mark_incoming
-from loaders.warehouse import transaction
+from loaders.landing import ledger
+from loaders.landing.checks.neighbors import hold_rows, look_around, write_deltas
+from loaders.landing.database import transaction
+from loaders.landing.land import Warehouse, insert_new, insert_rejects
+from loaders.landing.ledger import Entry
+from loaders.landing.parse import parse
+from loaders.landing.presence import mark_incoming
 
 
 def replay(

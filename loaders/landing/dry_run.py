@@ -5,18 +5,18 @@ from datetime import datetime
 
 import duckdb
 
-from loaders import ledger
-from loaders.as_of import stated_as_of
 from loaders.config.feeds import Feed
-from loaders.coverage import Dates, state_coverage
-from loaders.doubt import judge
 from loaders.errors import DeliveryError
 from loaders.files.archives import Member
 from loaders.files.kept_files import receive, scratch
-from loaders.landing import Warehouse, members_of, prepare, write
-from loaders.ledger import Entry
+from loaders.landing import ledger
+from loaders.landing.as_of import stated_as_of
+from loaders.landing.checks.anomalies import judge
+from loaders.landing.checks.coverage import Dates, state_coverage
+from loaders.landing.database import transaction
+from loaders.landing.land import Warehouse, members_of, prepare, write
+from loaders.landing.ledger import Entry
 from loaders.sources.base import Offer
-from loaders.warehouse import transaction
 
 N_EXAMPLES = 5
 MAX_SHOWN = 60

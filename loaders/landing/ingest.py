@@ -10,17 +10,18 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import __version__, ledger
+from loaders import __version__
 from loaders.config import urls
 from loaders.config.feeds import Feed
-from loaders.coverage import Dates
 from loaders.errors import DeliveryError, EventmartError
 from loaders.files.kept_files import scratch
-from loaders.landing import Warehouse, land_file
-from loaders.ledger import Entry
+from loaders.landing import ledger
+from loaders.landing.checks.coverage import Dates
+from loaders.landing.database import is_full
+from loaders.landing.land import Warehouse, land_file
+from loaders.landing.ledger import Entry
 from loaders.sources import http, local, postgres, s3
 from loaders.sources.base import Fetched, Offer, failing
-from loaders.warehouse import is_full
 
 # After these no other offer would fare better.
 _OF_ALL = (

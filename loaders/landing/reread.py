@@ -13,10 +13,10 @@ from collections.abc import Iterable
 
 import duckdb
 
-from loaders import ledger
 from loaders.config.feeds import Feed
-from loaders.parse import literal
-from loaders.presence import mark_all
+from loaders.landing import ledger
+from loaders.landing.parse import literal
+from loaders.landing.presence import mark_all
 
 log = logging.getLogger(__name__)
 _AUDIT = ("_row_hash", "_copy", "_extra", "_delivery_seq", "_change_seq", "_line")

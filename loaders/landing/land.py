@@ -14,26 +14,26 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import ledger, lines
-from loaders.as_of import found_as_of, stated_as_of
 from loaders.config.feeds import Feed
 from loaders.config.paths import Paths, opened
-from loaders.coverage import Dates, find_coverage, state_coverage
 from loaders.disk import NO_SPACE, check_space
-from loaders.doubt import judge
 from loaders.errors import DeliveryError, UsageError
 from loaders.files.archives import Member, members
 from loaders.files.csv_records import Body
 from loaders.files.kept_files import Drop, keeping, kept, receive, scratch
-from loaders.ids import judge_ids
-from loaders.ledger import Entry
-from loaders.neighbors import Neighbors, write_deltas
-from loaders.parse import Parsed, header_of, parse
-from loaders.presence import mark_incoming
-from loaders.rejects import rejects_of
+from loaders.landing import ledger, line_cache
+from loaders.landing.as_of import found_as_of, stated_as_of
+from loaders.landing.checks.anomalies import judge
+from loaders.landing.checks.coverage import Dates, find_coverage, state_coverage
+from loaders.landing.checks.ids import judge_ids
+from loaders.landing.checks.neighbors import Neighbors, write_deltas
+from loaders.landing.checks.unread import judge_rejects, judge_times, note_blanks
+from loaders.landing.database import transaction
+from loaders.landing.ledger import Entry
+from loaders.landing.parse import Parsed, header_of, parse
+from loaders.landing.presence import mark_incoming
+from loaders.landing.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
-from loaders.unread import judge_rejects, judge_times, note_blanks
-from loaders.warehouse import transaction
 
 # Of these there are no bytes to keep, or too many.
 _UNKEPT = ("not_a_file", "too_large")
@@ -264,7 +264,7 @@ def write(
     mark_incoming(landing, feed.name, entry.change_seq)
     insert_rejects(landing, entry, parsed.body)
     if parsed.reading:
-        lines.remember(landing, parsed.reading)
+        line_cache.remember(landing, parsed.reading)
 
 
 def insert_new(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> int:

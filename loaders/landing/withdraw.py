@@ -10,13 +10,13 @@ rows and its rejects stay. While it is withdrawn, everything is as if it had not
   gets that delivery's.
 """
 
-from loaders import ledger
 from loaders.errors import UsageError
-from loaders.landing import Warehouse
-from loaders.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
-from loaders.neighbors import hold_rows, look_around, write_deltas
-from loaders.presence import mark_all
-from loaders.warehouse import transaction
+from loaders.landing import ledger
+from loaders.landing.checks.neighbors import hold_rows, look_around, write_deltas
+from loaders.landing.database import transaction
+from loaders.landing.land import Warehouse
+from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
+from loaders.landing.presence import mark_all
 
 
 def withdraw(warehouse: Warehouse, delivery_seq: int, by: str, why: str) -> Entry:
