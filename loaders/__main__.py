@@ -24,11 +24,8 @@ import click
 import duckdb
 
 from loaders import __version__
-from loaders import publish as publishing
 from loaders.answers import answer_all
 from loaders.arguments import SEQUENCE, YEARS, Finite, Moment, Text
-from loaders.build import build as build_landed
-from loaders.build import build_as_of, build_redefined, publish_built
 from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths, require_checkout
 from loaders.errors import BusyError, EventmartError, UsageError
@@ -48,12 +45,15 @@ from loaders.landing.untaken import Untaken, untaken, untaken_lines
 from loaders.landing.withdraw import undo as undo_withdrawal
 from loaders.landing.withdraw import withdraw as withdraw_delivery
 from loaders.outputs import check_place, new_file, whole_file
-from loaders.progress import Progress
-from loaders.recover import find_fork
-from loaders.recover import recover as recover_lost
+from loaders.publishing import publish as publishing
+from loaders.publishing.build import build as build_landed
+from loaders.publishing.build import build_as_of, build_redefined, publish_built
+from loaders.publishing.progress import Progress
+from loaders.publishing.recovery import find_fork
+from loaders.publishing.recovery import recover as recover_lost
+from loaders.publishing.spreadsheets import neutral
 from loaders.set_aside import mostly_set_aside, set_aside_line
 from loaders.sources.base import Offer
-from loaders.spreadsheets import neutral
 from loaders.tell import (
     poll_line,
     printable,

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from loaders.config.paths import PROJECT, Paths
 from loaders.errors import EventmartError, UsageError
 from loaders.landing.demo_data import truth_beside
-from loaders.published import open_published
+from loaders.publishing.versions import open_published
 
 ANALYSES = PROJECT / "analyses"
 REGISTRY = Path(__file__).with_name("answers.yml")

@@ -7,7 +7,7 @@ import duckdb
 from pydantic import TypeAdapter, ValidationError
 
 from loaders.errors import EventmartError
-from loaders.published import open_published
+from loaders.publishing.versions import open_published
 
 Row = TypeVar("Row", bound=NamedTuple)
 

@@ -5,12 +5,12 @@ from datetime import datetime
 
 import click
 
-from loaders import published
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
 from loaders.landing.dry_run import Rehearsal
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
-from loaders.publish import KEEP
+from loaders.publishing import versions
+from loaders.publishing.publish import KEEP
 from loaders.trust import read_trust, trust_lines
 
 
@@ -95,7 +95,7 @@ def poll_line(entries: list[Entry]) -> str:
     )
 
 
-def publication_line(paths: Paths, version: published.Version, is_new: bool) -> str:
+def publication_line(paths: Paths, version: versions.Version, is_new: bool) -> str:
     """One line on what readers see after a build."""
     served = paths.published / paths.build.name
     state = "published" if is_new else "nothing new, still published:"
@@ -104,9 +104,9 @@ def publication_line(paths: Paths, version: published.Version, is_new: bool) -> 
 
 def tell_published(paths: Paths) -> None:
     """Say what is published and how far it can be trusted; fail if it is damaged."""
-    version = published.current_version(paths)
+    version = versions.current_version(paths)
     served = paths.published / paths.build.name
-    if damage := published.served_damage(paths):
+    if damage := versions.served_damage(paths):
         raise _damaged(damage)
     if not version:
         click.echo("published: nothing")
@@ -120,11 +120,11 @@ def tell_published(paths: Paths) -> None:
 
 def tell_versions(paths: Paths) -> None:
     """List the kept versions; fail if what readers see is damaged."""
-    found = [published.examine(paths, number) for number in published.numbers(paths)]
+    found = [versions.examine(paths, number) for number in versions.numbers(paths)]
     if not found:
         click.echo("published: nothing; run: make build")
         return
-    served = published.served_number(paths)
+    served = versions.served_number(paths)
     click.echo(
         f"{'version':>7}  {'published (UTC)':<19}{'bytes':>16}{'delivery':>10}{'change':>8}"
         "  state"
@@ -141,7 +141,7 @@ def tell_versions(paths: Paths) -> None:
         click.echo(
             f"{kept.number:>7}  {at:<19}{n_bytes:>16}{delivery:>10}{change:>8}  {state}"
         )
-    if damage := published.served_damage(paths):
+    if damage := versions.served_damage(paths):
         raise _damaged(damage)
 
 
@@ -153,12 +153,12 @@ def _damaged(damage: str) -> EventmartError:
 
 def tell_served_at(paths: Paths, moment: datetime) -> None:
     """Say what readers saw at a moment, and where it is kept; fail if it is not."""
-    serving = published.served_at(paths, moment)
+    serving = versions.served_at(paths, moment)
     until = f"until {serving.until:%Y-%m-%d %H:%M:%S}" if serving.until else "until now"
     span = f"from {serving.since:%Y-%m-%d %H:%M:%S} {until} UTC"
     start = f"version {serving.number}, served {span}"
-    kept = published.examine(paths, serving.number)
-    if serving.number not in published.numbers(paths):
+    kept = versions.examine(paths, serving.number)
+    if serving.number not in versions.numbers(paths):
         raise UsageError(
             f"{start}, has expired; kept are the last {KEEP} versions and the "
             "last of each of some days (EVENTMART_KEEP_DAYS)"

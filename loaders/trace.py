@@ -7,12 +7,12 @@ from uuid import UUID
 
 from loaders.config.feeds import Feed
 from loaders.config.paths import Paths
-from loaders.disclosure import quoted
 from loaders.errors import EventmartError, UsageError
 from loaders.files.csv_reader import record_at
 from loaders.files.kept_files import kept, restore
 from loaders.landing.database import migrate, open_landing
-from loaders.published import open_published
+from loaders.publishing.privacy import quoted
+from loaders.publishing.versions import open_published
 
 
 @dataclass(frozen=True)

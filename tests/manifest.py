@@ -8,9 +8,9 @@ from typing import Any
 
 import duckdb
 
-from loaders.fingerprint import n_checkpoints
 from loaders.landing import chain
 from loaders.landing.database import open_landing
+from loaders.publishing.fingerprint import n_checkpoints
 
 RUN = "the run"
 

@@ -20,13 +20,13 @@ from click.testing import CliRunner, Result
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 
 from loaders.__main__ import main
-from loaders.build import build, build_redefined
 from loaders.config.paths import Paths
-from loaders.dbt_plugin import Plugin
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import chain
 from loaders.landing.database import open_landing
-from loaders.progress import Progress
+from loaders.publishing.build import build, build_redefined
+from loaders.publishing.dbt_plugin import Plugin
+from loaders.publishing.progress import Progress
 from tests.conftest import ROOT
 
 project = test_publish.project

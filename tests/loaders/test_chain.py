@@ -24,8 +24,8 @@ from loaders.landing.land import Warehouse, accept, land_file
 from loaders.landing.ledger import Entry
 from loaders.landing.replay import replay
 from loaders.landing.withdraw import withdraw
-from loaders.published import Version, folder_of, sha256_of
-from loaders.recover import Fork, find_fork, recover
+from loaders.publishing.recovery import Fork, find_fork, recover
+from loaders.publishing.versions import Version, folder_of, sha256_of
 
 Labs = Callable[..., Lab]
 Run = Callable[..., Result]

@@ -16,10 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loaders import publish as publishing
-from loaders import published
 from loaders.config.paths import Paths
-from loaders.disclosure import (
+from loaders.errors import EventmartError, UsageError
+from loaders.landing.database import create_tables, open_landing
+from loaders.publishing import publish as publishing
+from loaders.publishing import versions
+from loaders.publishing.exports import export, hide_cells
+from loaders.publishing.privacy import (
     Cell,
     Figure,
     Relation,
@@ -27,10 +30,7 @@ from loaders.disclosure import (
     read_disclosure,
     read_settings,
 )
-from loaders.errors import EventmartError, UsageError
-from loaders.exports import export, hide_cells
-from loaders.landing.database import create_tables, open_landing
-from loaders.publish import publish, rollback
+from loaders.publishing.publish import publish, rollback
 from tests.manifest import node, note_run, write_manifest, write_record
 
 NASTY = ['a "quoted" one', "a, b", "two\nlines", "two\r\nlines", "é – “ü”", " padded ", ""]
@@ -730,11 +730,11 @@ def test_a_failed_export_leaves_the_last_good_ones(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("loaders.exports._write", fail)
+        patch.setattr("loaders.publishing.exports._write", fail)
         with pytest.raises(EventmartError, match="the disk is full"):
             publish(paths, run_results)
     assert exported(paths, "rpt_cells.csv").read_bytes() == before
-    assert contents(paths)["version"] == published.served_number(paths) == 1
+    assert contents(paths)["version"] == versions.served_number(paths) == 1
     assert publish(paths, run_results)[0].number == 2
     assert contents(paths)["version"] == 2
 
@@ -765,7 +765,7 @@ def test_a_kill_between_file_and_exports_is_mended_by_the_next_publish(
         patch.setattr(Path, "symlink_to", killed)
         with pytest.raises(KeyboardInterrupt):
             publish(paths, run_results)
-    assert published.served_number(paths) == 2
+    assert versions.served_number(paths) == 2
     assert contents(paths)["version"] == 1
     publish(paths, run_results)
     assert contents(paths)["version"] == 2

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from loaders.__main__ import main
 from loaders.config.paths import Paths
-from loaders.published import Version, folder_of, sha256_of
+from loaders.publishing.versions import Version, folder_of, sha256_of
 
 SECRET = "the secret of the operator"
 KEY = UUID(int=7)

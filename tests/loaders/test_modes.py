@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from loaders import disclosure
 from loaders.__main__ import main
-from loaders.build import publish_built
 from loaders.config.paths import Paths
 from loaders.config.permissions import UMASK
-from loaders.disclosure import read_settings
 from loaders.errors import UsageError
 from loaders.landing.database import open_landing
-from loaders.publish import rollback
+from loaders.publishing import privacy
+from loaders.publishing.build import publish_built
+from loaders.publishing.privacy import read_settings
+from loaders.publishing.publish import rollback
 from tests.loaders.test_exports import build, paths, results
 
 __all__ = ["paths", "results"]  # fixtures
@@ -143,7 +143,7 @@ def test_what_is_published_is_read_by_whom_the_operator_says(
     folder: int,
     file: int,
 ) -> None:
-    monkeypatch.setattr(disclosure, "UMASK", 0o022)
+    monkeypatch.setattr(privacy, "UMASK", 0o022)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     publish_built(paths, results())
@@ -162,7 +162,7 @@ def test_what_is_published_is_read_by_whom_the_operator_says(
 def test_a_version_keeps_its_readers(
     paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disclosure, "UMASK", 0o022)
+    monkeypatch.setattr(privacy, "UMASK", 0o022)
     monkeypatch.setenv("EVENTMART_PERSONAL_COLUMNS", "keep")
     publish_built(paths, results())
     monkeypatch.delenv("EVENTMART_PERSONAL_COLUMNS")
@@ -178,7 +178,7 @@ def test_a_version_keeps_its_readers(
 def test_nobody_else_reads_a_version_before_it_is_stripped(
     paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from loaders import publish as publishing
+    from loaders.publishing import publish as publishing
 
     seen: list[int] = []
 

@@ -19,17 +19,17 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders import build as building
-from loaders import publish as publishing
-from loaders import published, tested
 from loaders.__main__ import main
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import ledger
 from loaders.landing.database import create_tables, open_landing
 from loaders.landing.land import Warehouse, land_file
-from loaders.publish import is_up_to_date, publish, repair, rollback
-from loaders.published import current_version, served_damage, served_number, versions
+from loaders.publishing import build as building
+from loaders.publishing import publish as publishing
+from loaders.publishing import tested, versions
+from loaders.publishing.publish import is_up_to_date, publish, repair, rollback
+from loaders.publishing.versions import current_version, served_damage, served_number
 from tests.manifest import RUN, node, note_run, write_manifest, write_record
 
 PASSED = [
@@ -221,7 +221,7 @@ def test_a_failing_or_partial_build_is_not_published(
     with pytest.raises(EventmartError, match=message):
         publish(paths, results(outcome, **arguments))
     assert content(served(paths)) == "one"
-    assert len(versions(paths)) == 1
+    assert len(versions.versions(paths)) == 1
 
 
 @pytest.mark.parametrize("text", [None, "", "no json"])
@@ -280,7 +280,7 @@ def test_three_versions_are_kept(paths: Paths, results: Callable[..., Path]) -> 
     three(paths, results())
     build(paths, "four")
     publish(paths, results())
-    assert [version.number for version in versions(paths)] == [2, 3, 4]
+    assert [version.number for version in versions.versions(paths)] == [2, 3, 4]
     assert len(list((paths.published / "versions").iterdir())) == 3
     assert content(served(paths)) == "four"
 
@@ -415,7 +415,7 @@ def test_a_crash_leaves_the_version_before_or_the_new_one(
     assert exported_version(paths) == 2
     current = current_version(paths)
     assert current
-    assert current == versions(paths)[-1]
+    assert current == versions.versions(paths)[-1]
 
 
 FULL = {
@@ -972,7 +972,7 @@ def test_a_version_that_a_kill_kept_from_being_served_is_not_copied_again(
         patch.setattr(publishing, "_serve", crash)
         with pytest.raises(KeyboardInterrupt):
             publish(paths, results())
-    assert published.numbers(paths) == [1, 2]
+    assert versions.numbers(paths) == [1, 2]
     version, is_new = publish(paths, results())
     assert (version.number, is_new) == (2, True)
     assert content(served(paths)) == "two"
@@ -1157,7 +1157,7 @@ def test_every_change_of_what_is_served_is_noted_once(
     rollback(paths)
     flip(served(paths))
     repair(paths)
-    assert [serving.number for serving in published.servings(paths)] == [
+    assert [serving.number for serving in versions.servings(paths)] == [
         1,
         2,
         3,
@@ -1166,7 +1166,7 @@ def test_every_change_of_what_is_served_is_noted_once(
         3,
         2,
     ]
-    times = [serving.since for serving in published.servings(paths)]
+    times = [serving.since for serving in versions.servings(paths)]
     assert times == sorted(times)
 
 
@@ -1178,12 +1178,12 @@ def test_what_was_served_before_a_kill_could_note_it_is_noted_by_the_next(
         patch.setattr(publishing, "_note_serving", lambda _: None)
         rollback(paths)
     after = datetime.now(UTC)
-    last = published.servings(paths)[-1]
+    last = versions.servings(paths)[-1]
     assert last.number == 2
     assert last.since <= after
     rollback(paths)
-    assert [serving.number for serving in published.servings(paths)] == [1, 2, 3, 2, 1]
-    assert published.servings(paths)[-2] == replace(last, until=ANY)
+    assert [serving.number for serving in versions.servings(paths)] == [1, 2, 3, 2, 1]
+    assert versions.servings(paths)[-2] == replace(last, until=ANY)
 
 
 # ---------------------------------------------------------------- retention
@@ -1227,7 +1227,7 @@ def test_the_last_three_and_the_last_of_each_recent_day_are_kept(
     for number in (5, 6, 7):
         build(paths, str(number))
         publish(paths, results())
-    assert published.numbers(paths) == expected
+    assert versions.numbers(paths) == expected
 
 
 def test_what_is_served_and_what_is_sound_does_not_expire_for_what_is_damaged(
@@ -1240,11 +1240,11 @@ def test_what_is_served_and_what_is_sound_does_not_expire_for_what_is_damaged(
     build(paths, "four")
     publish(paths, results())
     # Only three are whole with those that may come.
-    assert published.numbers(paths) == [1, 2, 3, 4]
+    assert versions.numbers(paths) == [1, 2, 3, 4]
     for text in ("five", "six"):
         build(paths, text)
         publish(paths, results())
-    assert published.numbers(paths) == [4, 5, 6]
+    assert versions.numbers(paths) == [4, 5, 6]
     assert rollback(paths).number == 5
     assert rollback(paths).number == 4
     build(paths, "four")

@@ -4,7 +4,7 @@ import duckdb
 import pytest
 from conftest import short
 
-from loaders.spreadsheets import formulas_sql, neutral, neutral_sql
+from loaders.publishing.spreadsheets import formulas_sql, neutral, neutral_sql
 
 RUN = {
     **{text: f"'{text}" for text in ("=1+1", "+2", "-3", "@SUM(1)", "-", "=")},

@@ -14,12 +14,13 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders import run_dbt, watch
+from loaders import watch
 from loaders.__main__ import _seconds, main
-from loaders.build import build
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError
-from loaders.lock import locked
+from loaders.publishing import run_dbt
+from loaders.publishing.build import build
+from loaders.publishing.lock import locked
 from tests.manifest import write_record
 
 project = test_publish.project

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from loaders.disclosure import read_disclosure
+from loaders.publishing.privacy import read_disclosure
 from tests.path.conftest import ROOT, Project, new_project
 
 # They share what takes long to set up.

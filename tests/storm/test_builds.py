@@ -20,7 +20,7 @@ import pytest
 from loaders.config.feeds import FEEDS_FILE
 from loaders.config.paths import Paths
 from loaders.demo import generate
-from loaders.published import served_damage
+from loaders.publishing.versions import served_damage
 from tests.storm.driver import Storm
 from tests.storm.test_readers import REAL, STEPS, reading
 

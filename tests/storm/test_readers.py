@@ -19,8 +19,8 @@ import duckdb
 import pytest
 
 from loaders.config.paths import Paths
-from loaders.publish import KEEP
-from loaders.published import numbers, served_damage, served_number, versions
+from loaders.publishing.publish import KEEP
+from loaders.publishing.versions import numbers, served_damage, served_number, versions
 from tests.manifest import node, note_run, write_record
 from tests.storm.driver import Storm, write_home
 
@@ -73,16 +73,16 @@ REAL = [
 STEPS = {
     "lock": r"publish\._alone > (open|flock|close)",
     "clear away": r"publish\._mend",
-    "examine what is served": r"published\.sha256_of > (open|readinto)",
+    "examine what is served": r"versions\.sha256_of > (open|readinto)",
     "forget what was tested": r"publish\.publish > unlink",
     "prove what was tested": r"publish\._unchanging > connect|tested\.\w+ > execute",
     "make the folder": r"publish\._copy > mkdir",
     "copy": r"publish\._write_version > (open|sendfile|fstat)",
     "strip": r"publish\.strip > (connect|execute)|publish\.strip return",
-    "leave out what is personal": r"disclosure\.disclose > (connect|execute)",
+    "leave out what is personal": r"privacy\.disclose > (connect|execute)",
     "export": r"exports\._write > (execute|open)|exports\.write_exports > (mkdir|open)",
     "sync": r"paths\.sync > fsync",
-    "hash": r"published\.sha256_of call",
+    "hash": r"versions\.sha256_of call",
     "write the manifest": r"publish\._write_version > (write|open)",
     "name the version": r"publish\._copy > rename",
     "link": r"publish\._serve > link",

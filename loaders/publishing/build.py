@@ -11,20 +11,20 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import publish as publishing
 from loaders.config.paths import Paths
-from loaders.disclosure import disclose, read_disclosure, read_settings
 from loaders.errors import UsageError
 from loaders.landing import chain
 from loaders.landing.database import has_tables, migrate, open_landing
-from loaders.lock import locked
 from loaders.outputs import whole_file
-from loaders.progress import Progress
-from loaders.publish import DamagedError
-from loaders.published import Version, current_version
-from loaders.recover import find_fork
-from loaders.run_dbt import run_dbt
-from loaders.tested import is_as_noted
+from loaders.publishing import publish as publishing
+from loaders.publishing.lock import locked
+from loaders.publishing.privacy import disclose, read_disclosure, read_settings
+from loaders.publishing.progress import Progress
+from loaders.publishing.publish import DamagedError
+from loaders.publishing.recovery import find_fork
+from loaders.publishing.run_dbt import run_dbt
+from loaders.publishing.tested import is_as_noted
+from loaders.publishing.versions import Version, current_version
 
 _log = logging.getLogger(__name__)
 _DOING = "builds or publishes here"

@@ -16,7 +16,7 @@ from loaders.errors import DeliveryError, UsageError
 from loaders.landing import chain
 from loaders.landing.land import Warehouse, land_kept
 from loaders.landing.ledger import Entry
-from loaders.published import (
+from loaders.publishing.versions import (
     Version,
     current_version,
     examine,

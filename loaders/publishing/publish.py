@@ -23,13 +23,23 @@ import duckdb
 
 from loaders.config.paths import PROJECT, Paths, sync
 from loaders.config.permissions import show
-from loaders.disclosure import Disclosure, disclose, read_disclosure, read_settings
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.exports import write_exports
 from loaders.landing import chain
 from loaders.landing.database import full_disk_named, holder, migrate, open_landing
 from loaders.landing.parse import literal
-from loaders.published import (
+from loaders.publishing.exports import write_exports
+from loaders.publishing.privacy import Disclosure, disclose, read_disclosure, read_settings
+from loaders.publishing.tested import (
+    LastRun,
+    Record,
+    check_ledger,
+    check_tested,
+    check_unchanged,
+    find_record,
+    is_as_noted,
+    read_last_run,
+)
+from loaders.publishing.versions import (
     EXPORTS,
     Version,
     current_version,
@@ -45,16 +55,6 @@ from loaders.published import (
     servings_file,
     sha256_of,
     versions,
-)
-from loaders.tested import (
-    LastRun,
-    Record,
-    check_ledger,
-    check_tested,
-    check_unchanged,
-    find_record,
-    is_as_noted,
-    read_last_run,
 )
 
 _log = logging.getLogger(__name__)

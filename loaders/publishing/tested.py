@@ -17,10 +17,10 @@ from typing import Any
 import duckdb
 
 from loaders.config.paths import PROJECT, Paths
-from loaders.disclosure import read_nodes
 from loaders.errors import EventmartError
-from loaders.fingerprint import n_checkpoints
 from loaders.landing import chain
+from loaders.publishing.fingerprint import n_checkpoints
+from loaders.publishing.privacy import read_nodes
 
 # Arguments by which a `dbt build` leaves out models, data tests or rows.
 _PARTIAL = ("select", "exclude", "selector", "resource_types", "empty", "sample")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import duckdb
 
-from loaders import joint
 from loaders.config.paths import sync
-from loaders.disclosure import Cell, Disclosure, Relation, Settings, quoted
 from loaders.landing.parse import literal
-from loaders.spreadsheets import formulas_sql, neutral_sql
+from loaders.publishing import joint_cells
+from loaders.publishing.privacy import Cell, Disclosure, Relation, Settings, quoted
+from loaders.publishing.spreadsheets import formulas_sql, neutral_sql
 
 MARKER = "is_suppressed"
 # RFC 4180; dates and times as in ISO 8601.
@@ -110,14 +110,14 @@ def hide_cells(
             f"select *, {is_small} as {MARKER} from {report.sql}"
         )
     figures = {_cells(report): cell.figure for report, cell in cells if cell.figure}
-    joint.create(connection, figures)
+    joint_cells.create(connection, figures)
     while True:
         n_hidden = sum(
             _hide_next(connection, report, cell, columns, least)
             for report, cell in cells
             for columns in cell.totals
         )
-        if not n_hidden + joint.hide_next(connection, figures, MARKER, least):
+        if not n_hidden + joint_cells.hide_next(connection, figures, MARKER, least):
             return
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from loaders.config.paths import PROJECT, Paths
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.progress import Progress
+from loaders.publishing.progress import Progress
 
 # So often somebody who watches is told, whether dbt says anything or not.
 _TICK = 0.5

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from loaders.disclosure import Figure, quoted
+from loaders.publishing.privacy import Figure, quoted
 
 Figures = Mapping[str, Figure]
 

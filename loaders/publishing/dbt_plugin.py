@@ -1,7 +1,7 @@
 """What dbt needs of this project before and while it has its files open: profiles.yml.
 
 By it, dbt by hand works in a new data folder, and notes in the build file itself what
-became of a run: see `macros/state/note_run.sql` and `loaders/tested.py`.
+became of a run: see `macros/state/note_run.sql` and `loaders/publishing/tested.py`.
 """
 
 from pathlib import Path
@@ -13,8 +13,8 @@ from duckdb import DuckDBPyConnection
 from duckdb.func import FunctionNullHandling
 
 from loaders.config.feeds import load_feeds
-from loaders.fingerprint import n_checkpoints
 from loaders.landing.database import create_tables, migrate, open_landing
+from loaders.publishing.fingerprint import n_checkpoints
 
 
 class Plugin(BasePlugin):

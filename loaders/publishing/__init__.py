@@ -1,0 +1,1 @@
+"""From the landing to what readers see: dbt, its tests, versions, exports."""
