@@ -24,13 +24,15 @@ import click
 import duckdb
 
 from loaders import __version__
-from loaders.answers import answer_all
 from loaders.arguments import SEQUENCE, YEARS, Finite, Moment, Text
 from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths, require_checkout
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.feed_commands import feed as feed_group
-from loaders.impact import impact_lines, read_impact
+from loaders.insights.answers import answer_all
+from loaders.insights.impact import impact_lines, read_impact
+from loaders.insights.set_aside import mostly_set_aside, set_aside_line
+from loaders.insights.trace import trace as trace_key
 from loaders.landing import chain, ingest, ledger
 from loaders.landing.checks.coverage import Dates
 from loaders.landing.database import create_tables, has_tables, migrate, open_landing
@@ -52,7 +54,6 @@ from loaders.publishing.progress import Progress
 from loaders.publishing.recovery import find_fork
 from loaders.publishing.recovery import recover as recover_lost
 from loaders.publishing.spreadsheets import neutral
-from loaders.set_aside import mostly_set_aside, set_aside_line
 from loaders.sources.base import Offer
 from loaders.tell import (
     poll_line,
@@ -64,7 +65,6 @@ from loaders.tell import (
     tell_served_at,
     tell_versions,
 )
-from loaders.trace import trace as trace_key
 from loaders.watch import repeat
 
 EXIT_HELD, EXIT_FAILED = 3, 4
@@ -674,7 +674,7 @@ def publish_build(settings: Settings, run_results: Path | None) -> None:
 def write_all_answers(
     settings: Settings, out: Path | None, about: str | None, force: bool
 ) -> None:
-    """Answer the questions of loaders/answers.yml from what is published."""
+    """Answer the questions of loaders/insights/answers.yml from what is published."""
     require_checkout("answering")
     paths, _ = settings
     if out:

@@ -7,11 +7,11 @@ import click
 
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
+from loaders.insights.trust import read_trust, trust_lines
 from loaders.landing.dry_run import Rehearsal
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.publishing import versions
 from loaders.publishing.publish import KEEP
-from loaders.trust import read_trust, trust_lines
 
 
 def printable(text: str) -> str:

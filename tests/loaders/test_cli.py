@@ -23,8 +23,8 @@ from conftest import REPOSITORY
 from loaders.__main__ import main
 from loaders.config.feeds import FEEDS_FILE
 from loaders.config.paths import Paths
+from loaders.insights.set_aside import SetAside
 from loaders.landing.database import open_landing
-from loaders.set_aside import SetAside
 from loaders.tell import printable
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"

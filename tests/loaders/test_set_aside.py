@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from loaders.config.paths import Paths
-from loaders.set_aside import SetAside, mostly_set_aside, set_aside_line
+from loaders.insights.set_aside import SetAside, mostly_set_aside, set_aside_line
 
 Fate = tuple[int, str, str | None, int]
 Build = Callable[..., list[SetAside]]

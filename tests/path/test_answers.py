@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from loaders.answers import Part, Question, answers, read_questions
 from loaders.errors import EventmartError, UsageError
+from loaders.insights.answers import Part, Question, answers, read_questions
 from tests.path.compiled import Compiled
 from tests.path.conftest import ROOT, Project, new_project
 
@@ -136,7 +136,7 @@ def test_no_number_stands_in_a_sentence_by_hand() -> None:
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> duckdb.DuckDBPyConnection:
-    monkeypatch.setattr("loaders.answers.ANALYSES", tmp_path)
+    monkeypatch.setattr("loaders.insights.answers.ANALYSES", tmp_path)
     (tmp_path / "things.sql").write_text("-- Which?\nselect * from reports.rpt_things\n")
     connection = duckdb.connect()
     connection.execute(

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from loaders.reports import read_report
+from loaders.insights.published_report import read_report
 
 
 class Moved(NamedTuple):

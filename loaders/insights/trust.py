@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from loaders.reports import read_report
+from loaders.insights.published_report import read_report
 
 
 class Trust(NamedTuple):

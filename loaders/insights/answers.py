@@ -1,7 +1,8 @@
 """The questions this project was built to answer, answered from what is published.
 
-`loaders/answers.yml` says which worked queries answer which question. What they return
-is shown as tables, and said in a sentence of which every number is a value of the result.
+`loaders/insights/answers.yml` says which worked queries answer which question. What they
+return is shown as tables, and said in a sentence of which every number is a value of the
+result.
 """
 
 from collections.abc import Mapping, Sequence
