@@ -17,13 +17,13 @@ from loaders.landing import ingest
 from loaders.landing.database import create_tables, open_landing
 from loaders.landing.dry_run import rehearse
 from loaders.landing.land import Warehouse
-from loaders.newfeed.check import check_lines, held_lines
-from loaders.newfeed.guess import Mode, Wishes, guess
-from loaders.newfeed.look import is_name, look_at
-from loaders.newfeed.models import write_models
-from loaders.newfeed.plan import make_plan
-from loaders.newfeed.tell import found_lines
-from loaders.newfeed.write import check_free, entry_of, with_entry, with_events, write_all
+from loaders.new_feed.check import check_lines, held_lines
+from loaders.new_feed.guess import Mode, Wishes, guess
+from loaders.new_feed.look import is_name, look_at
+from loaders.new_feed.models import write_models
+from loaders.new_feed.plan import make_plan
+from loaders.new_feed.tell import found_lines
+from loaders.new_feed.write import check_free, entry_of, with_entry, with_events, write_all
 from loaders.tell import printable, rehearsal_text
 
 # A name that leaves room for what models and tests put around it.

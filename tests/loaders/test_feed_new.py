@@ -15,12 +15,12 @@ from loaders.config.paths import Paths
 from loaders.errors import UsageError
 from loaders.landing.database import open_landing
 from loaders.landing.land import Warehouse
-from loaders.newfeed.guess import Guess, Wishes, guess
-from loaders.newfeed.look import Look, look_at
-from loaders.newfeed.models import write_models
-from loaders.newfeed.plan import make_plan
-from loaders.newfeed.tell import found_lines
-from loaders.newfeed.write import entry_of
+from loaders.new_feed.guess import Guess, Wishes, guess
+from loaders.new_feed.look import Look, look_at
+from loaders.new_feed.models import write_models
+from loaders.new_feed.plan import make_plan
+from loaders.new_feed.tell import found_lines
+from loaders.new_feed.write import entry_of
 
 SALES = "Machine,Item,Card,Time,Qty,Price\n"
 

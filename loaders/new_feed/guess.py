@@ -10,8 +10,8 @@ import duckdb
 
 from loaders.errors import UsageError
 from loaders.landing.times import clock_time
-from loaders.newfeed.look import Look
-from loaders.newfeed.survey import Facts, null_words, survey, value_of
+from loaders.new_feed.look import Look
+from loaders.new_feed.survey import Facts, null_words, survey, value_of
 
 Mode = Literal["increment", "window", "snapshot"]
 _BEGINS = re.compile(

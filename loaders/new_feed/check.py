@@ -11,7 +11,7 @@ from loaders.landing.database import create_tables
 from loaders.landing.land import Warehouse, land_file
 from loaders.landing.ledger import Entry
 from loaders.landing.times import clock_time
-from loaders.newfeed.survey import null_words
+from loaders.new_feed.survey import null_words
 from loaders.sources.base import Offer
 
 _N_EXAMPLES = 5

@@ -8,10 +8,10 @@ import yaml
 
 from loaders.config.feeds import Feed, load_feeds
 from loaders.errors import UsageError
-from loaders.newfeed.guess import Guess
-from loaders.newfeed.look import Look, aliases_of
-from loaders.newfeed.plan import Plan
-from loaders.newfeed.survey import Facts
+from loaders.new_feed.guess import Guess
+from loaders.new_feed.look import Look, aliases_of
+from loaders.new_feed.plan import Plan
+from loaders.new_feed.survey import Facts
 
 _EVENTS = "  events:"
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from loaders.newfeed.plan import Plan, Sent
-from loaders.newfeed.survey import Facts
+from loaders.new_feed.plan import Plan, Sent
+from loaders.new_feed.survey import Facts
 
 _MOMENT = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
 

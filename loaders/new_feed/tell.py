@@ -1,9 +1,9 @@
 """What was found in the files of a new feed, as a short table."""
 
-from loaders.newfeed.guess import Guess
-from loaders.newfeed.look import Look
-from loaders.newfeed.plan import Plan
-from loaders.newfeed.survey import Facts
+from loaders.new_feed.guess import Guess
+from loaders.new_feed.look import Look
+from loaders.new_feed.plan import Plan
+from loaders.new_feed.survey import Facts
 
 
 def found_lines(plan: Plan, look: Look) -> list[str]:

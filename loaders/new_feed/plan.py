@@ -7,8 +7,8 @@ from typing import Literal
 
 import duckdb
 
-from loaders.newfeed.guess import Guess
-from loaders.newfeed.survey import Facts
+from loaders.new_feed.guess import Guess
+from loaders.new_feed.survey import Facts
 
 # What the models say themselves, or the macros that they call.
 _OURS = (

@@ -9,11 +9,11 @@ from typing import Any
 import jinja2
 
 from loaders.errors import UsageError
-from loaders.newfeed.examples import staging_examples
-from loaders.newfeed.look import Sketch
-from loaders.newfeed.plan import Plan, block, is_word_of_sql
+from loaders.new_feed.examples import staging_examples
+from loaders.new_feed.look import Sketch
+from loaders.new_feed.plan import Plan, block, is_word_of_sql
 
-_TEMPLATES = Path(__file__).parents[1] / "templates"
+_TEMPLATES = Path(__file__).with_name("templates")
 _LINE = 88
 _CALENDAR = ("relationships: {arguments: {to: ref('dim_dates'), field: calendar_date}}",)
 _STATES = "accepted_values: {arguments: {values: [current, aged_out, withdrawn]}}"
