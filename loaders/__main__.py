@@ -24,11 +24,23 @@ import click
 import duckdb
 
 from loaders import __version__
-from loaders.arguments import SEQUENCE, YEARS, Finite, Moment, Text
+from loaders.cli.arguments import SEQUENCE, YEARS, Finite, Moment, Text
+from loaders.cli.feeds import feed as feed_group
+from loaders.cli.outputs import check_place, new_file, whole_file
+from loaders.cli.polling import repeat
+from loaders.cli.render import (
+    poll_line,
+    printable,
+    publication_line,
+    rehearsal_text,
+    result_line,
+    tell_published,
+    tell_served_at,
+    tell_versions,
+)
 from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths, require_checkout
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.feed_commands import feed as feed_group
 from loaders.insights.answers import answer_all
 from loaders.insights.impact import impact_lines, read_impact
 from loaders.insights.set_aside import mostly_set_aside, set_aside_line
@@ -46,7 +58,6 @@ from loaders.landing.replay import replay as replay_rejects
 from loaders.landing.untaken import Untaken, untaken, untaken_lines
 from loaders.landing.withdraw import undo as undo_withdrawal
 from loaders.landing.withdraw import withdraw as withdraw_delivery
-from loaders.outputs import check_place, new_file, whole_file
 from loaders.publishing import publish as publishing
 from loaders.publishing.build import build as build_landed
 from loaders.publishing.build import build_as_of, build_redefined, publish_built
@@ -55,17 +66,6 @@ from loaders.publishing.recovery import find_fork
 from loaders.publishing.recovery import recover as recover_lost
 from loaders.publishing.spreadsheets import neutral
 from loaders.sources.base import Offer
-from loaders.tell import (
-    poll_line,
-    printable,
-    publication_line,
-    rehearsal_text,
-    result_line,
-    tell_published,
-    tell_served_at,
-    tell_versions,
-)
-from loaders.watch import repeat
 
 EXIT_HELD, EXIT_FAILED = 3, 4
 Settings = tuple[Paths, Path]  # the data folder and the feed settings file

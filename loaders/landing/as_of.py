@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from loaders.arguments import YEARS
+from loaders.cli.arguments import YEARS
 from loaders.config.feeds import Feed
 from loaders.config.patterns import search
 from loaders.errors import DeliveryError

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 
+from loaders.cli.outputs import whole_file
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
 from loaders.landing import chain
 from loaders.landing.database import has_tables, migrate, open_landing
-from loaders.outputs import whole_file
 from loaders.publishing import publish as publishing
 from loaders.publishing.lock import locked
 from loaders.publishing.privacy import disclose, read_disclosure, read_settings

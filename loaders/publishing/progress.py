@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from loaders.tell import printable
+from loaders.cli.render import printable
 
 # Of what took longest, so many are named.
 _N_SLOWEST = 5

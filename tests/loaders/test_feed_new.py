@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from loaders import feed_commands
 from loaders.__main__ import main
+from loaders.cli import feeds
 from loaders.config.feeds import load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
@@ -398,7 +398,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "    as_of: {arrival: true}\n    layouts: [{name: x, has: [y]}]\n"
         "    columns: {y: {}}\n"
     )
-    monkeypatch.setattr(feed_commands, "PROJECT", root)
+    monkeypatch.setattr(feeds, "PROJECT", root)
     monkeypatch.setenv("EVENTMART_DATA", str(tmp_path / "data"))
     return root
 

@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders import watch
 from loaders.__main__ import main
+from loaders.cli import polling
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError
 from loaders.landing import ingest
@@ -348,7 +348,7 @@ def test_a_watch_survives_all_of_it_and_says_it_once(
         except StopIteration:
             raise KeyboardInterrupt from None
 
-    monkeypatch.setattr(watch.time, "sleep", sleep)  # type: ignore[attr-defined]
+    monkeypatch.setattr(polling.time, "sleep", sleep)  # type: ignore[attr-defined]
     result = CliRunner().invoke(main, ["--feeds", str(settings), "watch"])
     said = [line for line in result.stdout.splitlines() if line.startswith("not taken")]
     assert [line.split(": ")[1] for line in said] == ["root.csv", "things/late.txt"]

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 
 from loaders import demo
 from loaders.__main__ import main
+from loaders.cli.outputs import check_place, new_file
 from loaders.config.paths import Paths
 from loaders.demo.truth import Delivery, Truth
 from loaders.errors import UsageError
-from loaders.outputs import check_place, new_file
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
 BAD = "1,2\n3,4\n"

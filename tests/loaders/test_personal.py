@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
+from loaders.cli.render import rehearsal_text, result_line
 from loaders.errors import DeliveryError
 from loaders.landing.dry_run import rehearse
 from loaders.landing.ingest import take
 from loaders.sources.base import Fetched, Offer
-from loaders.tell import rehearsal_text, result_line
 from tests.loaders.conftest import Lab
 
 Labs = Callable[..., Lab]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import Lab
 
+from loaders.cli.render import rehearsal_text
 from loaders.landing.dry_run import Rehearsal, rehearse
 from loaders.landing.land import land_file
 from loaders.sources import local
-from loaders.tell import rehearsal_text
 
 Labs = Callable[..., Lab]
 

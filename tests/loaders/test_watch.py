@@ -14,8 +14,8 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders import watch
 from loaders.__main__ import _seconds, main
+from loaders.cli import polling
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError
 from loaders.publishing import run_dbt
@@ -30,8 +30,8 @@ project = test_publish.project
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Nobody sleeps; the pauses are noted."""
     pauses: list[float] = []
-    monkeypatch.setattr(watch.time, "sleep", pauses.append)  # type: ignore[attr-defined]
-    monkeypatch.setattr(watch.time, "monotonic", lambda: 0.0)  # type: ignore[attr-defined]
+    monkeypatch.setattr(polling.time, "sleep", pauses.append)  # type: ignore[attr-defined]
+    monkeypatch.setattr(polling.time, "monotonic", lambda: 0.0)  # type: ignore[attr-defined]
     return pauses
 
 
@@ -53,7 +53,7 @@ def failing(error: Exception) -> Callable[[], None]:
 
 def test_a_step_is_taken_at_each_time(clock: list[float]) -> None:
     taken: list[int] = []
-    watch.repeat(steps(lambda: taken.append(1), lambda: taken.append(2)), 60)
+    polling.repeat(steps(lambda: taken.append(1), lambda: taken.append(2)), 60)
     assert (taken, clock) == ([1, 2], [60, 60])
 
 
@@ -62,7 +62,7 @@ def test_failures_are_said_and_slow_it_down(
 ) -> None:
     caplog.set_level("INFO")
     fail = failing(OSError("no disk"))
-    watch.repeat(steps(fail, fail, lambda: None, *[fail] * 6), 60)
+    polling.repeat(steps(fail, fail, lambda: None, *[fail] * 6), 60)
     assert clock == [120, 240, 60, 120, 240, 480, 900, 900, 900]
     assert caplog.messages[:2] == ["failed: no disk", "next try in 120 seconds"]
 
@@ -71,7 +71,7 @@ def test_a_busy_warehouse_is_no_failure(
     clock: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    watch.repeat(steps(failing(BusyError("in use"))), 60)
+    polling.repeat(steps(failing(BusyError("in use"))), 60)
     assert (clock, caplog.messages) == ([60], ["in use"])
 
 
@@ -84,7 +84,7 @@ def test_a_mistake_of_ours_is_not_hidden_and_ends_nothing(
     clock: list[float], caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     taken: list[int] = []
-    watch.repeat(steps(failing(error), lambda: taken.append(1)), 60)
+    polling.repeat(steps(failing(error), lambda: taken.append(1)), 60)
     assert (taken, clock) == ([1], [120, 60])
     (said,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert said.getMessage() == f"failed: {error!r}"
@@ -109,7 +109,7 @@ def test_a_signal_stops_it_whatever_it_turns_into(
             cleaned.append(True)
             raise error from None
 
-    watch.repeat(step, 60)
+    polling.repeat(step, 60)
     assert (clock, cleaned) == ([], [True])
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -221,7 +221,7 @@ def watched(paths: Paths, monkeypatch: pytest.MonkeyPatch, *between: Any) -> Res
     monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
     monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
     step = steps(*between)
-    monkeypatch.setattr(watch.time, "sleep", lambda _: step())  # type: ignore[attr-defined]
+    monkeypatch.setattr(polling.time, "sleep", lambda _: step())  # type: ignore[attr-defined]
     return CliRunner().invoke(main, ["--feeds", str(file), "watch", "--build"])
 
 

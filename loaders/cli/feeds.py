@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from loaders.arguments import Moment
+from loaders.cli.arguments import Moment
+from loaders.cli.render import printable, rehearsal_text
 from loaders.config.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.config.paths import PROJECT, Paths
 from loaders.errors import UsageError
@@ -24,7 +25,6 @@ from loaders.new_feed.models import write_models
 from loaders.new_feed.plan import make_plan
 from loaders.new_feed.tell import found_lines
 from loaders.new_feed.write import check_free, entry_of, with_entry, with_events, write_all
-from loaders.tell import printable, rehearsal_text
 
 # A name that leaves room for what models and tests put around it.
 MAX_NAME = 30
