@@ -629,7 +629,7 @@ def demo(
 ) -> None:
     """Write synthetic deliveries in the real formats, with the real faults."""
     # Numpy is needed here only, and takes a while to import.
-    from loaders.demo import generate
+    from demo import generate
 
     require_checkout("the demo")
     paths, _ = settings

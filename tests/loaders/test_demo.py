@@ -19,9 +19,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loaders.demo import generate
-from loaders.demo.margins import apportion, published
-from loaders.demo.truth import Delivery, Truth
+from demo import generate
+from demo.margins import apportion, published
+from demo.truth import Delivery, Truth
 from loaders.errors import UsageError
 
 # They share what takes long to set up.
@@ -153,7 +153,7 @@ def test_a_stopped_run_leaves_the_older_set(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("loaders.demo.write_accidents", stop)
+    monkeypatch.setattr("demo.write_accidents", stop)
     with pytest.raises(KeyboardInterrupt):
         generate(tmp_path / "set", 0.001, seed=2)
     assert hashes(tmp_path / "set") == before

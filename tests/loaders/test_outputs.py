@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from loaders import demo
+import demo
+from demo.truth import Delivery, Truth
 from loaders.__main__ import main
 from loaders.cli.outputs import check_place, new_file
 from loaders.config.paths import Paths
-from loaders.demo.truth import Delivery, Truth
 from loaders.errors import UsageError
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"

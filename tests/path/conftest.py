@@ -114,7 +114,7 @@ def new_project(folder: Path, inbox: Path | None = None) -> Project:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Demo deliveries, written once and only read from."""
-    from loaders.demo import generate
+    from demo import generate
 
     folder = tmp_path_factory.mktemp("demo") / "inbox"
     generate(folder, SCALE, 1)

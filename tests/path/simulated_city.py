@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from loaders.demo.service_requests import COLUMNS
+from demo.service_requests import COLUMNS
 
 WINDOW = timedelta(days=366)
 FIRST = datetime(2015, 3, 1, 14, 30)

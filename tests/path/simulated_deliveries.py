@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from loaders.demo import accidents, service_requests
+from demo import accidents, service_requests
 
 DENVER, PACIFIC = ZoneInfo("America/Denver"), ZoneInfo("America/Los_Angeles")
 TODAY = datetime(2024, 6, 20)

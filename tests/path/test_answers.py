@@ -29,7 +29,7 @@ def demo_build(
     compiled: Compiled, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """What `make build` makes of its demo, as readers would see it."""
-    from loaders.demo import generate
+    from demo import generate
 
     folder = tmp_path_factory.mktemp("answers")
     generate(folder / "demo", 0.02, 1)

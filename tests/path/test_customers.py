@@ -10,7 +10,7 @@ import pytest
 from lifelines import KaplanMeierFitter
 from scipy import stats
 
-from loaders.demo.purchases import make_units
+from demo.purchases import make_units
 from tests.path.compiled import Compiled
 
 # They share what takes long to set up.

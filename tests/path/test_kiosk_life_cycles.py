@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import kendalltau, nbinom, theilslopes
 
-from loaders.demo.catalog import catalog
-from loaders.demo.purchases import FIRST_DAY, make_units
+from demo.catalog import catalog
+from demo.purchases import FIRST_DAY, make_units
 from tests.path.compiled import Compiled
 from tests.path.conftest import Project
 

@@ -19,7 +19,7 @@ SETS, ORDERS = 50, 10
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
     """Deliveries of all feeds, a hundred to five hundred records each."""
-    from loaders.demo import generate
+    from demo import generate
 
     folder = tmp_path_factory.mktemp("small") / "inbox"
     generate(folder, 0.001, 3)

@@ -13,7 +13,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from loaders.demo.places import neighborhoods
+from demo.places import neighborhoods
 from tests.path.conftest import Project, new_project
 from tests.path.test_incremental import contents
 

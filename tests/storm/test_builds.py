@@ -17,9 +17,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from demo import generate
 from loaders.config.feeds import FEEDS_FILE
 from loaders.config.paths import Paths
-from loaders.demo import generate
 from loaders.publishing.versions import served_damage
 from tests.storm.driver import Storm
 from tests.storm.test_readers import REAL, STEPS, reading

@@ -349,7 +349,7 @@ def test_twenty_readers_see_whole_versions_while_publishes_are_killed_at_every_s
 def test_readers_see_whole_versions_of_real_builds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report
 ) -> None:
-    from loaders.demo import generate
+    from demo import generate
     from tests.path.conftest import new_project
 
     generate(tmp_path / "demo", 0.002, 1)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from loaders.demo.catalog import catalog
-from loaders.demo.truth import Delivery, Truth
+from demo.catalog import catalog
+from demo.truth import Delivery, Truth
 
 HEADER = ("kiosk_id", "place", "kind_of_site", "opened_on", "capacity")
 FIRST, SECOND = "kiosk_info_2017-09-27.csv", "kiosk_info_2018-09-25.csv"

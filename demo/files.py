@@ -10,8 +10,8 @@ from typing import IO, Literal
 
 import duckdb
 
-from loaders.demo.margins import Ints
-from loaders.demo.truth import Delivery, Fault, Reject
+from demo.margins import Ints
+from demo.truth import Delivery, Fault, Reject
 
 CHUNK = 1 << 22
 # Stands in DuckDB's output for a line break within a field.

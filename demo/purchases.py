@@ -9,16 +9,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from loaders.demo.catalog import (
-    MISCODED_CATEGORY,
-    NO_CATEGORY,
-    TIMES_OF_DAY,
-    Catalog,
-    catalog,
-)
-from loaders.demo.files import DeliveryFile, Extra, copy_out, load
-from loaders.demo.margins import Cell, Floats, Ints, near, pair_up, published, scaled
-from loaders.demo.truth import Fault, Truth
+from demo.catalog import MISCODED_CATEGORY, NO_CATEGORY, TIMES_OF_DAY, Catalog, catalog
+from demo.files import DeliveryFile, Extra, copy_out, load
+from demo.margins import Cell, Floats, Ints, near, pair_up, published, scaled
+from demo.truth import Fault, Truth
 
 HEADER = ("kiosk_id", "product_id", "card_hash", "date_time", "fc_number")
 DAY = 86_400

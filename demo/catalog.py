@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from loaders.demo.margins import Cell, Ints, PurchaseMargins, apportion, published, spread
+from demo.margins import Cell, Ints, PurchaseMargins, apportion, published, spread
 
 TIMES_OF_DAY = ("Morning", "Afternoon", "Evening")
 NO_CATEGORY = -1

@@ -9,19 +9,10 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from loaders.demo.files import LINE_BREAK, DeliveryFile, Extra, copy_out, load
-from loaders.demo.margins import (
-    Bools,
-    Floats,
-    Ints,
-    Table,
-    apportion,
-    deal,
-    published,
-    scaled,
-)
-from loaders.demo.places import neighborhoods, points_in
-from loaders.demo.truth import MAX_EXAMPLES, Truth
+from demo.files import LINE_BREAK, DeliveryFile, Extra, copy_out, load
+from demo.margins import Bools, Floats, Ints, Table, apportion, deal, published, scaled
+from demo.places import neighborhoods, points_in
+from demo.truth import MAX_EXAMPLES, Truth
 
 DAY = 86_400
 WINDOW_DAYS = 366

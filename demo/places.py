@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from loaders.demo.margins import Floats, Ints
-from loaders.demo.truth import Delivery, Truth
+from demo.margins import Floats, Ints
+from demo.truth import Delivery, Truth
 
-SEED_FILE = Path(__file__).parents[2] / "seeds" / "neighborhoods.csv"
+SEED_FILE = Path(__file__).parents[1] / "seeds" / "neighborhoods.csv"
 FILE_NAME = "neighborhoods_2017-01-01.geojson"
 WEST, SOUTH, EAST, NORTH = -105.11, 39.61, -104.6, 39.91
 # Kilometers in a degree of longitude for one in a degree of latitude, in Denver.

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from loaders.demo.files import DeliveryFile, Extra, copy_out, load
-from loaders.demo.margins import (
+from demo.files import DeliveryFile, Extra, copy_out, load
+from demo.margins import (
     Bools,
     Floats,
     Ints,
@@ -20,8 +20,8 @@ from loaders.demo.margins import (
     scaled,
     spread,
 )
-from loaders.demo.places import neighborhoods, points_in
-from loaders.demo.truth import MAX_EXAMPLES, Truth
+from demo.places import neighborhoods, points_in
+from demo.truth import MAX_EXAMPLES, Truth
 
 DAY = 86_400
 REPEATED = 0b1000  # held by the last delivery only, beside the original

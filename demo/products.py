@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from loaders.demo.catalog import NO_CATEGORY, catalog
-from loaders.demo.truth import Delivery, Fault, Truth
+from demo.catalog import NO_CATEGORY, catalog
+from demo.truth import Delivery, Fault, Truth
 
 HEADER = (
     "product_id",

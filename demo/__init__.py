@@ -10,14 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from loaders.demo.accidents import write_accidents
-from loaders.demo.files import landing_order
-from loaders.demo.kiosks import write_kiosk_info
-from loaders.demo.places import write_neighborhoods
-from loaders.demo.products import write_products
-from loaders.demo.purchases import write_purchases
-from loaders.demo.service_requests import write_service_requests
-from loaders.demo.truth import TRUTH_FILE, Truth
+from demo.accidents import write_accidents
+from demo.files import landing_order
+from demo.kiosks import write_kiosk_info
+from demo.places import write_neighborhoods
+from demo.products import write_products
+from demo.purchases import write_purchases
+from demo.service_requests import write_service_requests
+from demo.truth import TRUTH_FILE, Truth
 from loaders.errors import UsageError
 
 __all__ = ["Truth", "generate"]
