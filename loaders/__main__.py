@@ -24,13 +24,12 @@ import click
 import duckdb
 
 from loaders import __version__
-from loaders.cli.arguments import SEQUENCE, YEARS, Finite, Moment, Text
+from loaders.cli.arguments import SEQUENCE, Finite, Moment, Text
 from loaders.cli.feeds import feed as feed_group
-from loaders.cli.outputs import check_place, new_file, whole_file
+from loaders.cli.outputs import check_place, new_file
 from loaders.cli.polling import repeat
 from loaders.cli.render import (
     poll_line,
-    printable,
     publication_line,
     rehearsal_text,
     result_line,
@@ -40,12 +39,15 @@ from loaders.cli.render import (
 )
 from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths, require_checkout
+from loaders.disk import whole_file
 from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.escaping import printable
 from loaders.insights.answers import answer_all
 from loaders.insights.impact import impact_lines, read_impact
 from loaders.insights.set_aside import mostly_set_aside, set_aside_line
 from loaders.insights.trace import trace as trace_key
 from loaders.landing import chain, ingest, ledger
+from loaders.landing.as_of import YEARS
 from loaders.landing.checks.coverage import Dates
 from loaders.landing.database import create_tables, has_tables, migrate, open_landing
 from loaders.landing.demo_data import check_kind, check_may_hold_demo

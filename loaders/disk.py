@@ -1,8 +1,14 @@
-"""Room on a disk, asked for before it is taken."""
+"""Disks: their room, regular files, whole files, and what outlasts a power cut."""
 
+import errno
+import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
+from typing import IO, BinaryIO
 
 from loaders.errors import DeliveryError, EventmartError
 
@@ -62,3 +68,67 @@ def spaced(
             asked += STEP
             check_space(folder, n_bytes, what)
         yield chunk
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would outlast a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def opened(path: Path) -> BinaryIO:
+    """A delivered file, open for reading: see `regular`."""
+    return open(path, "rb", opener=regular)
+
+
+# Whoever may pass through a folder need not be able to list it.
+_THROUGH = os.O_DIRECTORY | os.O_NOFOLLOW | getattr(os, "O_PATH", os.O_RDONLY)
+
+
+_NO_FILE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
+
+
+def regular(name: str, flags: int) -> int:
+    """Open a regular file by its real path: an opener, as `open` takes one.
+
+    No link is followed, whoever puts one into the path meanwhile, and nothing waited for.
+
+    Raises:
+        DeliveryError: if it is another thing by now, such as a link, a pipe or a device.
+    """
+    *folders, last = Path(name).absolute().parts[1:]
+    folder = os.open("/", _THROUGH)
+    try:
+        for part in folders:
+            folder, outer = os.open(part, _THROUGH, dir_fd=folder), folder
+            os.close(outer)
+        handle = os.open(last, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise OSError(error.errno, error.strerror, name) from error
+        handle = None
+    finally:
+        os.close(folder)
+    if handle is not None:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return handle
+        os.close(handle)
+    raise DeliveryError("not_a_file", f"{name}: is no regular file; put one in its place")
+
+
+@contextmanager
+def whole_file(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """Write a file that is there as a whole, or not at all; what was there is replaced."""
+    # Whatever the length of its own name.
+    partial = file.with_name(f".eventmart-{token_hex(8)}.partial")
+    try:
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(handle, "wb") as stream:  # noqa: PTH123
+            yield stream
+        sync(partial)
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)

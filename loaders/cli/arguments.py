@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-# No delivery speaks for other years, and a day before or after these is still a date.
-YEARS = range(1900, 2200)
+from loaders.landing.as_of import YEARS
+
 # Of deliveries, as the ledger counts them.
 SEQUENCE = click.IntRange(1, 2**63 - 1)
 

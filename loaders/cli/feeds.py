@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 import click
 
 from loaders.cli.arguments import Moment
-from loaders.cli.render import printable, rehearsal_text
+from loaders.cli.render import rehearsal_text
 from loaders.config.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.config.paths import PROJECT, Paths
 from loaders.errors import UsageError
+from loaders.escaping import printable
 from loaders.landing import ingest
 from loaders.landing.database import create_tables, open_landing
 from loaders.landing.dry_run import rehearse

@@ -8,10 +8,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
 from typing import IO
 
-from loaders.config.paths import Paths, sync
+from loaders.config.paths import Paths
+from loaders.disk import whole_file
 from loaders.errors import UsageError
 
 
@@ -46,21 +46,6 @@ def check_place(paths: Paths, place: Path, *, force: bool = False) -> None:
                 f"{place}: is there already, and was left as it is; name another file, or "
                 "replace it with --force"
             )
-
-
-@contextmanager
-def whole_file(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
-    """Write a file that is there as a whole, or not at all; what was there is replaced."""
-    # Whatever the length of its own name.
-    partial = file.with_name(f".eventmart-{token_hex(8)}.partial")
-    try:
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(handle, "wb") as stream:  # noqa: PTH123
-            yield stream
-        sync(partial)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -7,19 +7,12 @@ import click
 
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
+from loaders.escaping import printable
 from loaders.insights.trust import read_trust, trust_lines
 from loaders.landing.dry_run import Rehearsal
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.publishing import versions
 from loaders.publishing.publish import KEEP
-
-
-def printable(text: str) -> str:
-    """A text from outside, safe to print: what a terminal would obey is escaped."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def result_line(entry: Entry) -> str:

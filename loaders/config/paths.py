@@ -1,14 +1,11 @@
 """Where everything stands on disk, decided by two environment variables."""
 
-import errno
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from loaders.errors import DeliveryError, UsageError
+from loaders.errors import UsageError
 
 # The checkout that this runs in; installed without one, there is no project here.
 PROJECT = Path(__file__).parents[2]
@@ -100,50 +97,3 @@ def require_checkout(what: str) -> None:
             "package does not hold; run it in a checkout: git clone the project, `make "
             "setup` there, and .venv/bin/eventmart with the same EVENTMART_DATA"
         )
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would outlast a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def opened(path: Path) -> BinaryIO:
-    """A delivered file, open for reading: see `regular`."""
-    return open(path, "rb", opener=regular)
-
-
-# Whoever may pass through a folder need not be able to list it.
-_THROUGH = os.O_DIRECTORY | os.O_NOFOLLOW | getattr(os, "O_PATH", os.O_RDONLY)
-_NO_FILE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
-
-
-def regular(name: str, flags: int) -> int:
-    """Open a regular file by its real path: an opener, as `open` takes one.
-
-    No link is followed, whoever puts one into the path meanwhile, and nothing waited for.
-
-    Raises:
-        DeliveryError: if it is another thing by now, such as a link, a pipe or a device.
-    """
-    *folders, last = Path(name).absolute().parts[1:]
-    folder = os.open("/", _THROUGH)
-    try:
-        for part in folders:
-            folder, outer = os.open(part, _THROUGH, dir_fd=folder), folder
-            os.close(outer)
-        handle = os.open(last, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    except OSError as error:
-        if error.errno not in _NO_FILE:
-            raise OSError(error.errno, error.strerror, name) from error
-        handle = None
-    finally:
-        os.close(folder)
-    if handle is not None:
-        if stat.S_ISREG(os.fstat(handle).st_mode):
-            return handle
-        os.close(handle)
-    raise DeliveryError("not_a_file", f"{name}: is no regular file; put one in its place")

@@ -10,7 +10,7 @@ import secrets
 from hashlib import sha256
 from pathlib import Path
 
-from loaders.config.paths import sync
+from loaders.disk import sync
 from loaders.errors import UsageError
 
 FILE = "customer.secret"

@@ -25,7 +25,7 @@ from typing import IO, TYPE_CHECKING, cast
 from isal import igzip, isal_zlib
 
 from loaders.config.feeds import Limits
-from loaders.config.paths import opened, regular
+from loaders.disk import opened, regular
 from loaders.errors import DeliveryError, listed
 from loaders.files.kept_files import CHUNK
 

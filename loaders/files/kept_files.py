@@ -13,8 +13,7 @@ from typing import IO
 
 from isal import igzip
 
-from loaders.config.paths import sync
-from loaders.disk import NO_SPACE, spaced
+from loaders.disk import NO_SPACE, spaced, sync
 from loaders.errors import DeliveryError
 
 CHUNK = 1 << 20

@@ -18,8 +18,9 @@ import duckdb
 
 from loaders.config import secret
 from loaders.config.feeds import Feed, load_feeds
-from loaders.config.paths import Paths, sync
+from loaders.config.paths import Paths
 from loaders.config.permissions import make_private, private
+from loaders.disk import sync
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import chain, times
 from loaders.landing.checks.ids import DEFINITION

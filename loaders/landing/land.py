@@ -15,8 +15,8 @@ from pathlib import Path
 import duckdb
 
 from loaders.config.feeds import Feed
-from loaders.config.paths import Paths, opened
-from loaders.disk import NO_SPACE, check_space
+from loaders.config.paths import Paths
+from loaders.disk import NO_SPACE, check_space, opened
 from loaders.errors import DeliveryError, UsageError
 from loaders.files.archives import Member, members
 from loaders.files.csv_records import Body

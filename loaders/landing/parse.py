@@ -15,6 +15,7 @@ import duckdb
 
 from loaders.config.feeds import Feed, Layout, canonical
 from loaders.errors import DeliveryError, DeliveryHeldError, listed
+from loaders.escaping import literal
 from loaders.files.csv_reader import read_csv, read_geojson
 from loaders.files.csv_records import (
     HEADER_PADDING,
@@ -572,8 +573,3 @@ def _number(landing: duckdb.DuckDBPyConnection, head: Head, parsed: Parsed) -> N
             "inner join incoming using (_place, _row_hash)"
         )
     landing.execute(f"create or replace temporary view incoming_rows as {whole}")
-
-
-def literal(text: str) -> str:
-    """A setting or a path as an SQL string. Never for data."""
-    return "'" + text.replace("'", "''") + "'"

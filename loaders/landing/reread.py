@@ -14,8 +14,8 @@ from collections.abc import Iterable
 import duckdb
 
 from loaders.config.feeds import Feed
+from loaders.escaping import literal
 from loaders.landing import ledger
-from loaders.landing.parse import literal
 from loaders.landing.presence import mark_all
 
 log = logging.getLogger(__name__)

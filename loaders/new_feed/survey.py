@@ -8,7 +8,7 @@ from typing import Literal
 import duckdb
 
 from loaders.config.feeds import Feed
-from loaders.landing.parse import literal
+from loaders.escaping import literal
 from loaders.landing.times import clock_time
 
 Kind = Literal["text", "integer", "decimal", "double", "time"]

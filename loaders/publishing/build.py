@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from loaders.cli.outputs import whole_file
 from loaders.config.paths import Paths
+from loaders.disk import whole_file
 from loaders.errors import UsageError
 from loaders.landing import chain
 from loaders.landing.database import has_tables, migrate, open_landing

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import duckdb
 
-from loaders.config.paths import sync
-from loaders.landing.parse import literal
+from loaders.disk import sync
+from loaders.escaping import literal, quoted
 from loaders.publishing import joint_cells
-from loaders.publishing.privacy import Cell, Disclosure, Relation, Settings, quoted
+from loaders.publishing.privacy import Cell, Disclosure, Relation, Settings
 from loaders.publishing.spreadsheets import formulas_sql, neutral_sql
 
 MARKER = "is_suppressed"

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import duckdb
 
-from loaders.publishing.privacy import Figure, quoted
+from loaders.escaping import quoted
+from loaders.publishing.privacy import Figure
 
 Figures = Mapping[str, Figure]
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from loaders.config.permissions import READERS, UMASK
 from loaders.errors import EventmartError, UsageError
-from loaders.landing.parse import literal
+from loaders.escaping import literal, quoted
 
 # The schemas that readers see.
 SCHEMAS = ("marts", "reports")
@@ -134,11 +134,6 @@ class Disclosure:
         """The columns that are published of a relation."""
         left_out = () if self.settings.keeps_personal else relation.personal
         return [column for column in relation.columns if column not in left_out]
-
-
-def quoted(name: str) -> str:
-    """A name as SQL writes it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def read_settings() -> Settings:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from loaders.cli.render import printable
+from loaders.escaping import printable
 
 # Of what took longest, so many are named.
 _N_SLOWEST = 5

@@ -21,12 +21,13 @@ from pathlib import Path
 
 import duckdb
 
-from loaders.config.paths import PROJECT, Paths, sync
+from loaders.config.paths import PROJECT, Paths
 from loaders.config.permissions import show
+from loaders.disk import sync
 from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.escaping import literal
 from loaders.landing import chain
 from loaders.landing.database import full_disk_named, holder, migrate, open_landing
-from loaders.landing.parse import literal
 from loaders.publishing.exports import write_exports
 from loaders.publishing.privacy import Disclosure, disclose, read_disclosure, read_settings
 from loaders.publishing.tested import (

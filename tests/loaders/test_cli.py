@@ -21,9 +21,9 @@ from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
 from loaders.__main__ import main
-from loaders.cli.render import printable
 from loaders.config.feeds import FEEDS_FILE
 from loaders.config.paths import Paths
+from loaders.escaping import printable
 from loaders.insights.set_aside import SetAside
 from loaders.landing.database import open_landing
 

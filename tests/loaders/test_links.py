@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from loaders.config.paths import Paths, opened
+from loaders.config.paths import Paths
+from loaders.disk import opened
 from loaders.errors import DeliveryError
 from loaders.landing import land
 from loaders.sources import local
