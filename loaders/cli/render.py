@@ -8,6 +8,7 @@ import click
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
 from loaders.escaping import printable
+from loaders.insights.set_aside import mostly_set_aside, set_aside_line
 from loaders.insights.trust import read_trust, trust_lines
 from loaders.landing.dry_run import Rehearsal
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
@@ -159,3 +160,11 @@ def tell_served_at(paths: Paths, moment: datetime) -> None:
     if kept.damage:
         raise EventmartError(f"{start}, is damaged: {kept.damage}: {kept.file}")
     click.echo(f"{start}\n{kept.file}")
+
+
+def tell_set_aside(paths: Paths) -> bool:
+    """Say of which feeds and deliveries most rows are in no fact; whether of any."""
+    found = mostly_set_aside(paths)
+    for one in found:
+        click.echo(printable(set_aside_line(one)), err=True)
+    return bool(found)

@@ -22,7 +22,7 @@ from types import FrameType
 import yaml
 from click.testing import CliRunner
 
-from loaders.__main__ import main as eventmart
+from loaders.cli.main import main as eventmart
 from loaders.errors import UsageError
 from loaders.landing.database import open_landing
 from loaders.landing.s3_events import objects_of

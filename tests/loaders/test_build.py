@@ -19,7 +19,7 @@ import test_watch
 from click.testing import CliRunner, Result
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import chain

@@ -15,7 +15,7 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError
 from loaders.landing import chain, ledger

@@ -20,7 +20,7 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import REPOSITORY
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.feeds import FEEDS_FILE
 from loaders.config.paths import Paths
 from loaders.escaping import printable
@@ -758,11 +758,11 @@ def test_a_busy_warehouse_is_said_with_its_holder(
 def test_a_reader_waits_for_a_landing_to_end(
     run: Run, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.__main__.PATIENCE", 0.2)
+    monkeypatch.setattr("loaders.cli.context.PATIENCE", 0.2)
     start = time.monotonic()
     assert "is held by" in run("status", code=5).output
     assert time.monotonic() - start >= 0.2
-    monkeypatch.setattr("loaders.__main__.PATIENCE", 60)
+    monkeypatch.setattr("loaders.cli.context.PATIENCE", 60)
     assert holder.stdin
     holder.stdin.close()
     assert "published: nothing" in run("status").output
@@ -809,12 +809,12 @@ def test_a_build_of_which_most_is_in_no_fact_says_why_and_exits_with_3(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = SetAside("purchases", None, None, 50, 40, "40 untyped_date_time")
-    monkeypatch.setattr("loaders.__main__.build_landed", lambda *_, **__: None)
-    monkeypatch.setattr("loaders.__main__.mostly_set_aside", lambda paths: [found])
+    monkeypatch.setattr("loaders.cli.publishing.build_landed", lambda *_, **__: None)
+    monkeypatch.setattr("loaders.cli.render.mostly_set_aside", lambda paths: [found])
     said = run("build", code=3).output
     assert "40 of 50 rows of purchases were set aside: 40 untyped_date_time" in said
     assert "feeds.yml" in said
-    monkeypatch.setattr("loaders.__main__.mostly_set_aside", lambda paths: [])
+    monkeypatch.setattr("loaders.cli.render.mostly_set_aside", lambda paths: [])
     assert run("build").output.startswith("nothing new")
 
 

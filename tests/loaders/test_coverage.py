@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.feeds import Feed
 from loaders.errors import UsageError
 from loaders.landing.checks.anomalies import _percents

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from loaders.__main__ import main
 from loaders.cli import feeds
+from loaders.cli.main import main
 from loaders.config.feeds import load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import UsageError

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.publishing.versions import Version, folder_of, sha256_of
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 
 from loaders import disk
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.feeds import Limits, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, EventmartError, UsageError

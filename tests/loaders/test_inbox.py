@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders.__main__ import main
 from loaders.cli import polling
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError
 from loaders.landing import ingest

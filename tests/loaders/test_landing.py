@@ -1133,7 +1133,7 @@ def test_a_killed_landing_is_made_up_for_by_the_next(tmp_path: Path, moment: str
     script = (
         "import os, signal\n"
         "from loaders import landing\n"
-        "from loaders.__main__ import main\n"
+        "from loaders.cli.main import main\n"
         f"real = landing.{moment}\n"
         "def kill(*args, **more):\n"
         "    real(*args, **more)\n"

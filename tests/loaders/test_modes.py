@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.config.permissions import UMASK
 from loaders.errors import UsageError

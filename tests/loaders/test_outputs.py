@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 import demo
 from demo.truth import Delivery, Truth
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.cli.outputs import check_place, new_file
 from loaders.config.paths import Paths
 from loaders.errors import UsageError

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import ledger

@@ -17,7 +17,7 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import REPOSITORY, Lab, make_feed
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.landing import ingest, land
 from loaders.landing.database import open_landing

@@ -16,7 +16,7 @@ import yaml
 from click.testing import CliRunner
 from conftest import Lab, make_feed
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.feeds import Feed, Query
 from loaders.config.paths import Paths
 from loaders.landing import ingest

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from conftest import Lab, make_feed
 from moto.server import ThreadedMotoServer
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
 from loaders.landing import ingest, ledger

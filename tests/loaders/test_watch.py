@@ -14,8 +14,9 @@ import yaml
 from click.testing import CliRunner, Result
 from conftest import make_feed
 
-from loaders.__main__ import _seconds, main
 from loaders.cli import polling
+from loaders.cli.landing import _seconds
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError
 from loaders.publishing import run_dbt

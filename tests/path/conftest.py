@@ -14,7 +14,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.config.paths import Paths
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from typing import Any
 
 import duckdb
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.landing import database, ledger
 
 SYSTEM = {"posix", "io", "_io", "fcntl"}

@@ -65,7 +65,7 @@ STEPS = {
     "begin and commit": r"database\.transaction > execute",
     "clean up": r"kept_files\.scratch > (rmdir|unlink|mkdir)",
     "stamp": r"ledger\.put_stamp",
-    "tell": r"__main__\._tell > (write|flush)",
+    "tell": r"landing\._tell > (write|flush)",
     "checkpoint": r"database\.open_landing > execute",
     "close": r"database\.open_landing > close",
 }

@@ -43,7 +43,7 @@ def stopped(home: Path, moment: str) -> Iterator[subprocess.Popen[str]]:
     script = (
         "import sys\n"
         "from loaders import landing\n"
-        "from loaders.__main__ import main\n"
+        "from loaders.cli.main import main\n"
         f"real = landing.{moment}\n"
         "def wait(*args):\n"
         "    print('here', flush=True)\n"

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from loaders.__main__ import main
+from loaders.cli.main import main
 from loaders.landing.database import open_landing
 from tests.storm.driver import write_home
 
