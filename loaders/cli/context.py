@@ -16,8 +16,13 @@ from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.escaping import printable
-from loaders.landing.database import create_tables, has_tables, migrate, open_landing
-from loaders.landing.land import Warehouse
+from loaders.landing.database import (
+    Warehouse,
+    create_tables,
+    has_tables,
+    migrate,
+    open_landing,
+)
 
 EXIT_HELD, EXIT_FAILED = 3, 4
 

@@ -16,9 +16,8 @@ from loaders.config.paths import PROJECT, Paths
 from loaders.errors import UsageError
 from loaders.escaping import printable
 from loaders.landing import ingest
-from loaders.landing.database import create_tables, open_landing
+from loaders.landing.database import Warehouse, create_tables, open_landing
 from loaders.landing.dry_run import rehearse
-from loaders.landing.land import Warehouse
 from loaders.new_feed.check import check_lines, held_lines
 from loaders.new_feed.guess import Mode, Wishes, guess
 from loaders.new_feed.look import is_name, look_at

@@ -20,7 +20,7 @@ from loaders.errors import UsageError
 from loaders.escaping import printable
 from loaders.insights.impact import impact_lines, read_impact
 from loaders.landing.as_of import YEARS
-from loaders.publishing import publish as publishing
+from loaders.publishing import serving
 from loaders.publishing.build import build as build_landed
 from loaders.publishing.build import build_as_of, build_redefined, publish_built
 from loaders.publishing.progress import Progress
@@ -100,7 +100,7 @@ def publish_build(settings: Settings, run_results: Path | None) -> None:
 def rollback(settings: Settings) -> None:
     """Serve the published version before the current one."""
     paths, _ = settings
-    version = publishing.rollback(paths)
+    version = serving.rollback(paths)
     click.echo(f"rolled back to version {version.number}")
 
 
@@ -117,7 +117,7 @@ def published(settings: Settings, moment: str | None, repair: bool) -> None:
     """
     paths, _ = settings
     if repair:
-        version = publishing.repair(paths)
+        version = serving.repair(paths)
         click.echo(
             f"repaired: version {version.number} is served; make build publishes anew"
             if version

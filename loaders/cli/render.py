@@ -13,7 +13,7 @@ from loaders.insights.trust import read_trust, trust_lines
 from loaders.landing.dry_run import Rehearsal
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.publishing import versions
-from loaders.publishing.publish import KEEP
+from loaders.publishing.retention import KEEP
 
 
 def result_line(entry: Entry) -> str:

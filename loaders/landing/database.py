@@ -512,3 +512,11 @@ def is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in full
     return any(os.strerror(number) in str(error) for number in full)
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """The loader's database, open for writing, and where its files stand."""
+
+    landing: duckdb.DuckDBPyConnection
+    paths: Paths

@@ -13,8 +13,8 @@ from loaders.landing import ledger
 from loaders.landing.as_of import stated_as_of
 from loaders.landing.checks.anomalies import judge
 from loaders.landing.checks.coverage import Dates, state_coverage
-from loaders.landing.database import transaction
-from loaders.landing.land import Warehouse, members_of, prepare, write
+from loaders.landing.database import Warehouse, transaction
+from loaders.landing.land import members_of, prepare, write
 from loaders.landing.ledger import Entry
 from loaders.sources.base import Offer
 

@@ -17,8 +17,8 @@ from loaders.errors import DeliveryError, EventmartError
 from loaders.files.kept_files import scratch
 from loaders.landing import ledger
 from loaders.landing.checks.coverage import Dates
-from loaders.landing.database import is_full
-from loaders.landing.land import Warehouse, land_file
+from loaders.landing.database import Warehouse, is_full
+from loaders.landing.land import land_file
 from loaders.landing.ledger import Entry
 from loaders.sources import http, local, postgres, s3
 from loaders.sources.base import Fetched, Offer, failing

@@ -8,14 +8,12 @@ An increment has only `+`, for rows that were known already: it holds these, and
 rows that were first read in it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from loaders.config.feeds import Feed
-from loaders.config.paths import Paths
 from loaders.disk import NO_SPACE, check_space, opened
 from loaders.errors import DeliveryError, UsageError
 from loaders.files.archives import Member, members
@@ -28,23 +26,16 @@ from loaders.landing.checks.coverage import Dates, find_coverage, state_coverage
 from loaders.landing.checks.ids import judge_ids
 from loaders.landing.checks.neighbors import Neighbors, write_deltas
 from loaders.landing.checks.unread import judge_rejects, judge_times, note_blanks
-from loaders.landing.database import transaction
+from loaders.landing.database import Warehouse, transaction
+from loaders.landing.header import header_of
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, header_of, parse
+from loaders.landing.parse import Parsed, parse
 from loaders.landing.presence import mark_incoming
 from loaders.landing.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
 
 # Of these there are no bytes to keep, or too many.
 _UNKEPT = ("not_a_file", "too_large")
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """The loader's database, open for writing, and where its files stand."""
-
-    landing: duckdb.DuckDBPyConnection
-    paths: Paths
 
 
 def land_file(

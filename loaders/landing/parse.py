@@ -13,22 +13,21 @@ from uuid import UUID
 
 import duckdb
 
-from loaders.config.feeds import Feed, Layout, canonical
-from loaders.errors import DeliveryError, DeliveryHeldError, listed
+from loaders.config.feeds import Feed
+from loaders.errors import DeliveryError, listed
 from loaders.escaping import literal
-from loaders.files.csv_reader import read_csv, read_geojson
+from loaders.files.csv_reader import read_csv
 from loaders.files.csv_records import (
-    HEADER_PADDING,
     MAX_PLAIN_BYTES,
     MAX_RECORD_BYTES,
     Body,
     Head,
     HeaderError,
-    header_words,
 )
-from loaders.files.encodings import wide_encoding
+from loaders.files.geojson import read_geojson
 from loaders.landing import line_cache
 from loaders.landing.checks.odd_words import odd_words
+from loaders.landing.header import _fits, _hint, _may_hold_headers, map_header
 from loaders.landing.ledger import Entry
 
 # How many times a file's size the names of unknown columns may take, if not a little.
@@ -262,198 +261,6 @@ def csv_record(names: list[str]) -> str:
     target = io.StringIO()
     csv.writer(target).writerow(names)
     return target.getvalue().removesuffix("\r\n")
-
-
-def map_header(
-    feed: Feed, names: list[str], opening: str = ""
-) -> tuple[dict[str, int], Layout]:
-    """Map column names, the feed's own and unknown ones, to their positions.
-
-    Args:
-        feed: whose columns and layouts they may be.
-        names: as sent.
-        opening: the first lines of the file, to tell what else the header might be.
-
-    Raises:
-        DeliveryHeldError: if a required column is missing, one comes twice, one is of
-            another feed's files, or the header is of no layout of the feed.
-    """
-    if any(re.fullmatch(r'\s+".*"', name) for name in names):
-        raise DeliveryHeldError(
-            "blanks_before_quotes",
-            "line 1 has a blank between the delimiter and the quote, which makes quotes "
-            "part of the values; ask for a file without these blanks",
-        )
-    columns = _positions(feed, names)
-    # A field that looks like a value may be one.
-    sent_names = ", ".join(name if _is_word(name) else "…" for name in names)[:300]
-    if foreign := [name for name in feed.foreign if name in columns]:
-        raise DeliveryHeldError(
-            "of_another_feed",
-            f"the header has {', '.join(foreign)}, which files of {feed.name} never have: "
-            f"it is a file of something else; nothing landed, move it to its own feed, or "
-            f"take the name out of foreign in feeds.yml: {sent_names}",
-        )
-    missing = _missing(feed, columns)
-    layout = feed.layout_of(list(columns))
-    if layout and not missing:
-        return columns, layout
-    if hint := _hint(feed, opening):
-        raise hint
-    if columns.keys().isdisjoint(feed.columns):
-        next_step = "ask for a file with its header"
-        if _are_words(names):
-            next_step = (
-                "it is a header of other names, or of another feed: if these are its "
-                "columns, add their names to `aliases` in feeds.yml"
-            )
-        # It may be a record, so nothing of it is shown.
-        raise DeliveryHeldError(
-            "no_header",
-            f"none of the {len(names):,} fields of line 1 is a column of the feed; "
-            f"{next_step}",
-        )
-    if missing:
-        raise DeliveryHeldError(
-            "required_column_missing",
-            f"the header has no column {', '.join(missing)} among: {sent_names}; if it "
-            "was renamed, add the new name to its aliases in feeds.yml",
-        )
-    raise DeliveryHeldError(
-        "unknown_layout",
-        f"the header is of no known layout: {sent_names}; describe it in feeds.yml",
-    )
-
-
-def _are_words(names: list[str]) -> bool:
-    """Whether these are names and no values: words, each another, without numbers."""
-    words = {canonical(name) for name in names}
-    return len(words) == len(names) and all(map(_is_word, names))
-
-
-def _is_word(name: str) -> bool:
-    return re.match(r"\s*[^\W\d_]", name) is not None and not re.search(
-        r"\d{3}|://|@", name
-    )
-
-
-def _positions(feed: Feed, names: list[str]) -> dict[str, int]:
-    columns: dict[str, int] = {}
-    by_header = feed.by_header
-    for position, sent in enumerate(names):
-        header = canonical(sent) or f"unnamed_{position + 1}"
-        name = by_header.get(header, header)
-        if name in columns:
-            # A name that is not the feed's may be a value.
-            both = f"both {name!r}" if name in feed.columns else "called alike"
-            raise DeliveryHeldError(
-                "duplicate_column",
-                f"the header's columns {columns[name] + 1} and {position + 1} are {both}; "
-                "ask for a file with one of them",
-            )
-        columns[name] = position
-    return columns
-
-
-def _missing(feed: Feed, columns: dict[str, int]) -> list[str]:
-    return [n for n, c in feed.columns.items() if c.required and n not in columns]
-
-
-def _fits(feed: Feed, names: list[str]) -> bool:
-    """Whether names are a header of the feed."""
-    try:
-        columns = _positions(feed, names)
-    except DeliveryHeldError:
-        return False
-    return not _missing(feed, columns) and feed.layout_of(list(columns)) is not None
-
-
-def header_of(feed: Feed, opening: bytes) -> tuple[int, int]:
-    """What the header may be at the beginning of a file, in whatever dialect.
-
-    It is the first record, unless one of the next lines is a whole header of the feed.
-
-    Returns:
-        How many columns of the feed it has, and how many columns in all.
-    """
-    text = opening.decode(wide_encoding(opening) or "utf-8", "replace").lstrip("\ufeff")
-    lines = text.splitlines(keepends=True)[:50]
-    found = [(0, 0)]
-    for number in range(len(lines)):
-        for delimiter in {feed.delimiter, *",;\t|"}:
-            # A quoted name may hold line breaks.
-            names = _first_record(lines[number:], delimiter)
-            known = {feed.by_header.get(canonical(name)) for name in names} - {None}
-            is_whole = 2 * len(known) > len(names) and _fits(feed, names)
-            if number == 0 or is_whole:
-                found.append((len(known), len(names)))
-    return max(found, key=lambda header: (header[0] / max(header[1], 1), header[1]))
-
-
-def _first_record(lines: list[str], delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader(lines, delimiter=delimiter), [])
-    except csv.Error:
-        return []
-
-
-def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
-    """What a header that is none might be, by the first lines of its file."""
-    lines = re.split(r"\r\n|\r|\n", opening)[:50]
-    for number, line in enumerate(lines[1:], start=2):
-        if _fits(feed, _split(line, feed.delimiter)):
-            return DeliveryHeldError(
-                "preamble",
-                f"line {number} looks like the header, behind {number - 1} other lines; if "
-                f"that is usual, set max_preamble_lines: {number - 1} for the feed in "
-                "feeds.yml and accept it",
-            )
-    for number, line in enumerate(lines, start=1):
-        for delimiter in ",;\t|".replace(feed.delimiter, ""):
-            if _fits(feed, _split(line, delimiter)):
-                return DeliveryHeldError(
-                    "other_delimiter",
-                    f"line {number} is a header divided by {delimiter!r}, and not by "
-                    f"{feed.delimiter!r}; ask for that, or set the feed's delimiter in "
-                    "feeds.yml and accept it",
-                )
-    return None
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
-    except csv.Error:
-        return []
-
-
-def _may_hold_headers(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, columns: dict[str, int], head: Head
-) -> bool:
-    """Whether a row of `hashed` begins like a header: the reader judges by more."""
-    words = sorted(header_words(head.names))
-    lengths = [len(word.encode()) for word in words]
-    tests: list[str] = []
-    values: list[object] = []
-    for name in list(columns)[:2]:
-        if name in feed.columns:
-            column = f'"{name}"'
-        else:
-            column = "json_extract_string(_extra, ?)"
-            values.append(f'$."{name}"')
-        # Lengths rule out most values at almost no cost. (`in` would become a join.)
-        tests.append(
-            f"strlen({column}) between ? and ? "
-            f"and list_contains(?::varchar[], lower(trim({column}, ' \ufeff')))"
-        )
-        values += [min(lengths), max(lengths) + HEADER_PADDING, words]
-        if name not in feed.columns:
-            values.append(f'$."{name}"')
-    row = landing.execute(
-        f"select exists (from hashed where {' or '.join(tests)})",
-        values,
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def _load(

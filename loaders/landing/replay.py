@@ -13,8 +13,8 @@ from loaders.errors import EventmartError, UsageError
 from loaders.files.kept_files import kept, restore, scratch
 from loaders.landing import ledger
 from loaders.landing.checks.neighbors import hold_rows, look_around, write_deltas
-from loaders.landing.database import transaction
-from loaders.landing.land import Warehouse, insert_new, insert_rejects
+from loaders.landing.database import Warehouse, transaction
+from loaders.landing.land import insert_new, insert_rejects
 from loaders.landing.ledger import Entry
 from loaders.landing.parse import parse
 from loaders.landing.presence import mark_incoming

@@ -10,8 +10,7 @@ from loaders.config.feeds import FEEDS_FILE, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import UsageError, listed
 from loaders.landing import ingest
-from loaders.landing.database import create_tables, open_landing
-from loaders.landing.land import Warehouse
+from loaders.landing.database import Warehouse, create_tables, open_landing
 from loaders.landing.ledger import Entry
 
 

@@ -13,8 +13,7 @@ rows and its rejects stay. While it is withdrawn, everything is as if it had not
 from loaders.errors import UsageError
 from loaders.landing import ledger
 from loaders.landing.checks.neighbors import hold_rows, look_around, write_deltas
-from loaders.landing.database import transaction
-from loaders.landing.land import Warehouse
+from loaders.landing.database import Warehouse, transaction
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.landing.presence import mark_all
 

@@ -21,8 +21,8 @@ from loaders.files.encodings import (
     text_of,
 )
 from loaders.files.kept_files import receive, scratch
-from loaders.landing.database import create_tables
-from loaders.landing.land import Warehouse, land_file
+from loaders.landing.database import Warehouse, create_tables
+from loaders.landing.land import land_file
 from loaders.landing.ledger import Entry
 
 # No latin-1: what it reads and cp1252 does not are control characters, which no file has;

@@ -16,14 +16,15 @@ from loaders.disk import whole_file
 from loaders.errors import UsageError
 from loaders.landing import chain
 from loaders.landing.database import has_tables, migrate, open_landing
+from loaders.publishing import inputs, serving
 from loaders.publishing import publish as publishing
 from loaders.publishing.lock import locked
 from loaders.publishing.privacy import disclose, read_disclosure, read_settings
 from loaders.publishing.progress import Progress
-from loaders.publishing.publish import DamagedError
 from loaders.publishing.recovery import find_fork
 from loaders.publishing.run_dbt import run_dbt
-from loaders.publishing.tested import is_as_noted
+from loaders.publishing.serving import DamagedError
+from loaders.publishing.tested import is_as_noted, run_noted
 from loaders.publishing.versions import Version, current_version
 
 _log = logging.getLogger(__name__)
@@ -58,15 +59,15 @@ def build(
         chain.check(landing)
         # Before a build that takes its time, and may fail.
         with suppress(DamagedError):
-            publishing.repair(paths)
-        if publishing.is_up_to_date(paths):
+            serving.repair(paths)
+        if inputs.is_up_to_date(paths):
             with progress.phase("dbt run"):
                 # What was tested is what is there: dbt finds that no row is to be written.
                 run_dbt(paths, progress, "run", lock=lock)
             return None
         if fork := find_fork(paths, landing):
             _log.warning("%s; what this one has is built anew", fork)
-        project = publishing.project_digest()
+        project = inputs.project_digest()
         progress.seconds["landing"] = _seconds_of_landing(paths, landing)
         with progress.phase("dbt build"):
             run_dbt(
@@ -96,7 +97,7 @@ def build_redefined(
 
     So that what other definitions move is on record apart from what deliveries move.
     """
-    is_redefined = publishing.is_redefined(paths)
+    is_redefined = inputs.is_redefined(paths)
     return build(paths, progress, patience=patience) if is_redefined else None
 
 
@@ -181,7 +182,7 @@ def _anew_if_touched(paths: Paths) -> tuple[str, ...]:
 
     What is not built again would not be tested again either.
     """
-    last = publishing.last_run(paths)
+    last = run_noted(paths)
     if not last or last.ended_at is None or is_as_noted(paths, last):
         return ()
     _log.warning(

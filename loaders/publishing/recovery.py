@@ -14,7 +14,8 @@ from loaders.config.feeds import Feed
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, UsageError
 from loaders.landing import chain
-from loaders.landing.land import Warehouse, land_kept
+from loaders.landing.database import Warehouse
+from loaders.landing.land import land_kept
 from loaders.landing.ledger import Entry
 from loaders.publishing.versions import (
     Version,

@@ -9,6 +9,8 @@ nor a file that anybody wrote after its tests.
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +19,9 @@ from typing import Any
 import duckdb
 
 from loaders.config.paths import PROJECT, Paths
-from loaders.errors import EventmartError
+from loaders.errors import BusyError, EventmartError
 from loaders.landing import chain
+from loaders.landing.database import holder
 from loaders.publishing.fingerprint import n_checkpoints
 from loaders.publishing.privacy import read_nodes
 
@@ -182,3 +185,30 @@ def _read(run_results: Path) -> dict[str, Any] | None:
         return None
     is_record = isinstance(found, dict) and {"metadata", "args", "results"} <= set(found)
     return found if is_record else None
+
+
+def run_noted(paths: Paths) -> LastRun | None:
+    """What dbt noted in the build file of its last run; None before the first."""
+    if not paths.build.exists():
+        return None
+    with unchanging(paths) as build:
+        return read_last_run(build)
+
+
+@contextmanager
+def unchanging(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the build file, and let nobody write it meanwhile."""
+    build = paths.build
+    try:
+        connection = duckdb.connect(str(build))
+    except duckdb.IOException as error:
+        if "could not set lock" in str(error).lower():
+            raise BusyError(
+                f"{build} is in use: it is held by {holder(build, str(error))}; nothing "
+                "was published; try again when it is done"
+            ) from error
+        raise EventmartError(
+            f"{build}: cannot be opened; remove it and run: make build: {error}"
+        ) from error
+    with connection:
+        yield connection

@@ -17,8 +17,7 @@ from tempfile import TemporaryDirectory
 
 from loaders.config.paths import Paths
 from loaders.files import csv_records
-from loaders.landing.database import open_landing
-from loaders.landing.land import Warehouse
+from loaders.landing.database import Warehouse, open_landing
 from loaders.landing.ledger import Entry
 from tests.dirty.corpus import MAX_RECORD_BYTES, SLOW, Case, corpus
 from tests.dirty.laws import DirtyLab, check_landed

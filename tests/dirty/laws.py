@@ -8,9 +8,10 @@ from typing import Any
 
 from loaders.config.feeds import Feed
 from loaders.landing.checks.unread import FEW_REJECTED
-from loaders.landing.land import Warehouse, land_file
+from loaders.landing.database import Warehouse
+from loaders.landing.header import map_header
+from loaders.landing.land import land_file
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import map_header
 from tests.dirty.corpus import Case
 from tests.dirty.strict import File, read_strictly
 from tests.loaders.conftest import Lab, make_feed

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from loaders.config.paths import Paths
-from loaders.landing.database import open_landing
-from loaders.landing.land import Warehouse
+from loaders.landing.database import Warehouse, open_landing
 from tests.dirty.corpus import KINDS, MAX_RECORD_BYTES, Case, corpus
 from tests.dirty.laws import DirtyLab, check
 from tests.dirty.others import READERS, is_silently_corrupt

@@ -13,8 +13,8 @@ import pytest
 from loaders.config.feeds import RESERVED, Feed
 from loaders.config.paths import Paths
 from loaders.landing.chain import check
-from loaders.landing.database import create_tables, open_landing
-from loaders.landing.land import Warehouse, land_file
+from loaders.landing.database import Warehouse, create_tables, open_landing
+from loaders.landing.land import land_file
 from loaders.landing.ledger import STANDS, Entry
 
 REPOSITORY = Path(__file__).parents[2]

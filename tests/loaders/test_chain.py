@@ -19,8 +19,8 @@ from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError
 from loaders.landing import chain, ledger
-from loaders.landing.database import create_tables, migrate, open_landing
-from loaders.landing.land import Warehouse, accept, land_file
+from loaders.landing.database import Warehouse, create_tables, migrate, open_landing
+from loaders.landing.land import accept, land_file
 from loaders.landing.ledger import Entry
 from loaders.landing.replay import replay
 from loaders.landing.withdraw import withdraw

@@ -19,8 +19,7 @@ import pytest
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
 from loaders.landing.database import create_tables, open_landing
-from loaders.publishing import publish as publishing
-from loaders.publishing import versions
+from loaders.publishing import inputs, versions
 from loaders.publishing.exports import export, hide_cells
 from loaders.publishing.privacy import (
     Cell,
@@ -30,7 +29,8 @@ from loaders.publishing.privacy import (
     read_disclosure,
     read_settings,
 )
-from loaders.publishing.publish import publish, rollback
+from loaders.publishing.publish import publish
+from loaders.publishing.serving import rollback
 from tests.manifest import node, note_run, write_manifest, write_record
 
 NASTY = ['a "quoted" one', "a, b", "two\nlines", "two\r\nlines", "é – “ü”", " padded ", ""]
@@ -106,7 +106,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paths]:
 
 def _project(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     found = Paths(folder / "data", tmp_path / "inbox")
-    monkeypatch.setattr(publishing, "PROJECT", tmp_path / "project")
+    monkeypatch.setattr(inputs, "PROJECT", tmp_path / "project")
     (tmp_path / "project").mkdir()
     for name in ("dbt_project.yml", "profiles.yml"):
         (tmp_path / "project" / name).write_text("")

@@ -13,8 +13,7 @@ from loaders.cli.main import main
 from loaders.config.feeds import load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
-from loaders.landing.database import open_landing
-from loaders.landing.land import Warehouse
+from loaders.landing.database import Warehouse, open_landing
 from loaders.new_feed.guess import Guess, Wishes, guess
 from loaders.new_feed.look import Look, look_at
 from loaders.new_feed.models import write_models

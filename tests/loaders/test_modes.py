@@ -18,7 +18,7 @@ from loaders.landing.database import open_landing
 from loaders.publishing import privacy
 from loaders.publishing.build import publish_built
 from loaders.publishing.privacy import read_settings
-from loaders.publishing.publish import rollback
+from loaders.publishing.serving import rollback
 from tests.loaders.test_exports import build, paths, results
 
 __all__ = ["paths", "results"]  # fixtures

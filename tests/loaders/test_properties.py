@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryHeldError
 from loaders.files.csv_reader import read_csv
-from loaders.landing.database import open_landing
-from loaders.landing.land import Warehouse
+from loaders.landing.database import Warehouse, open_landing
 from tests.dirty.strict import Reading, read_strictly
 
 # The same examples in every run; tests/dirty/fuzz.py looks for new ones.

@@ -23,12 +23,14 @@ from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import ledger
-from loaders.landing.database import create_tables, open_landing
-from loaders.landing.land import Warehouse, land_file
+from loaders.landing.database import Warehouse, create_tables, open_landing
+from loaders.landing.land import land_file
 from loaders.publishing import build as building
+from loaders.publishing import inputs, serving, tested, versions
 from loaders.publishing import publish as publishing
-from loaders.publishing import tested, versions
-from loaders.publishing.publish import is_up_to_date, publish, repair, rollback
+from loaders.publishing.inputs import is_up_to_date
+from loaders.publishing.publish import publish
+from loaders.publishing.serving import repair, rollback
 from loaders.publishing.versions import current_version, served_damage, served_number
 from tests.manifest import RUN, node, note_run, write_manifest, write_record
 
@@ -108,7 +110,7 @@ def project(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     for name in ("dbt_project.yml", "profiles.yml", "models/fct_things.sql"):
         (folder / name).write_text("")
         os.utime(folder / name, (1, 1))
-    monkeypatch.setattr(publishing, "PROJECT", folder)
+    monkeypatch.setattr(inputs, "PROJECT", folder)
     with open_landing(paths.landing) as landing:
         create_tables(landing, {"things": make_feed()})
     return folder
@@ -302,7 +304,7 @@ def test_a_rollback_serves_the_version_before(
 
 @pytest.mark.fault("process.damaged")
 @pytest.mark.fault("process.reader_during_publish")
-@pytest.mark.parametrize("step", ["write_exports", "_serve"])
+@pytest.mark.parametrize("step", ["write_exports", "serve"])
 def test_a_rollback_during_a_publish_is_told_to_wait(
     paths: Paths,
     results: Callable[..., Path],
@@ -385,7 +387,7 @@ def test_what_a_crash_left_is_in_nobodys_way(
 
 
 @pytest.mark.parametrize(
-    "step", ["strip", "disclose", "write_exports", "sync", "sha256_of", "_serve"]
+    "step", ["strip", "disclose", "write_exports", "sync", "sha256_of", "serve"]
 )
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_leaves_the_version_before_or_the_new_one(
@@ -409,7 +411,7 @@ def test_a_crash_leaves_the_version_before_or_the_new_one(
         patch.setattr(publishing, step, crash)
         with pytest.raises(KeyboardInterrupt):
             publish(paths, results())
-    assert content(served(paths)) == ("two" if (step, after) == ("_serve", True) else "one")
+    assert content(served(paths)) == ("two" if (step, after) == ("serve", True) else "one")
     publish(paths, results())
     assert content(served(paths)) == "two"
     assert exported_version(paths) == 2
@@ -520,7 +522,7 @@ def test_whatever_the_clock_says_no_change_is_taken_for_tested(
     days: int,
 ) -> None:
     build(paths, "one")
-    run_results, before = results(), publishing.project_digest()
+    run_results, before = results(), inputs.project_digest()
     publish(paths, run_results, before)
     assert is_up_to_date(paths)
     # The project, while dbt runs, as of another time.
@@ -530,7 +532,7 @@ def test_whatever_the_clock_says_no_change_is_taken_for_tested(
     os.utime(model, (at, at))
     publish(paths, run_results, before)
     assert not is_up_to_date(paths)
-    publish(paths, run_results, publishing.project_digest())
+    publish(paths, run_results, inputs.project_digest())
     assert is_up_to_date(paths)
     # A delivery, after dbt has read the ledger.
     file = tmp_path / "things.csv"
@@ -539,7 +541,7 @@ def test_whatever_the_clock_says_no_change_is_taken_for_tested(
     monkeypatch.setattr(ledger, "now", lambda: now)
     with open_landing(paths.landing) as landing:
         land_file(Warehouse(landing, paths), make_feed(), file)
-    publish(paths, run_results, publishing.project_digest())
+    publish(paths, run_results, inputs.project_digest())
     assert not is_up_to_date(paths)
 
 
@@ -969,7 +971,7 @@ def test_a_version_that_a_kill_kept_from_being_served_is_not_copied_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_serve", crash)
+        patch.setattr(publishing, "serve", crash)
         with pytest.raises(KeyboardInterrupt):
             publish(paths, results())
     assert versions.numbers(paths) == [1, 2]
@@ -1175,7 +1177,7 @@ def test_what_was_served_before_a_kill_could_note_it_is_noted_by_the_next(
 ) -> None:
     three(paths, results())
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "_note_serving", lambda _: None)
+        patch.setattr(serving, "_note_serving", lambda _: None)
         rollback(paths)
     after = datetime.now(UTC)
     last = versions.servings(paths)[-1]

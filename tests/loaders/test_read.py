@@ -934,6 +934,6 @@ def test_json_that_would_be_changed_by_reading_fails(
 def test_geojson_too_large_for_memory_fails(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.files.csv_reader.MAX_GEOJSON_BYTES", 100)
+    monkeypatch.setattr("loaders.files.geojson.MAX_GEOJSON_BYTES", 100)
     entry = lab(**GEO).land(json.dumps({"features": [feature(a="x" * 100)]}), "x.geojson")
     assert (entry.status, entry.reason) == ("failed", "geojson_too_large")

@@ -35,10 +35,10 @@ EVENTS = r"run_dbt\._event call"
 PHASES = {
     "lock": r"lock\.\w+ > ",
     "open landing": r"database\._connect > connect c_return",
-    "look at what is served": r"publish\.repair call",
-    "look for changes": r"publish\.is_up_to_date call",
+    "look at what is served": r"serving\.repair call",
+    "look for changes": r"inputs\.is_up_to_date call",
     "start dbt": r"run_dbt\.run_dbt call",
-    "look at the build": r"publish\.last_run call",
+    "look at the build": r"tested\.run_noted call",
     "after dbt": r"publish\.publish call",
     "docs": r"build\.build > |pathlib",
 }

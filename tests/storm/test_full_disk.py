@@ -40,10 +40,10 @@ FILES = MORE | {
 STAGES = {
     "opening": r"database\.\w+ > (connect|execute|write)",
     "keeping the bytes": r"kept_files\.(receive|settle|_pack) > |_base\.",
-    "preparing the text": r"(read|records|encodings)\.",
+    "preparing the text": r"(csv_reader|csv_records|encodings)\.",
     "parsing": r"parse\.\w+ > execute",
     "inserting": r"land\.(write|insert|hold|_write)\w* > execute",
-    "committing rows and ledger": r"land\.transaction > execute",
+    "committing rows and ledger": r"database\.transaction > execute",
     "entering what failed": r"ledger\.enter > execute",
     "checkpoint": r"database\.open_landing > execute",
 }

@@ -50,7 +50,7 @@ STEPS = {
     "note the owner": r"database\.open_landing > (open|write|unlink)",
     "open the file": r"archives\.\w+ > (open|read)",
     "receive the bytes": r"kept_files\.receive > (open|write)",
-    "sync the kept bytes": r"paths\.sync > fsync",
+    "sync the kept bytes": r"disk\.sync > fsync",
     "name the kept bytes": r"kept_files\.settle > replace",
     "look for the same bytes": r"ledger\.copy_if_seen",
     "decide the encoding": r"encodings\.(decide_encoding|_survey)",
@@ -60,7 +60,7 @@ STEPS = {
     "number": r"parse\._number > execute",
     "look up known lines": r"line_cache\.(look_up|places|remember) > execute",
     "pick the others": r"line_cache\.pick > open",
-    "write": r"(landing|neighbors)\.(write|insert|hold|_write)\w* > execute",
+    "write": r"(land|neighbors)\.(write|insert|hold|_write)\w* > execute",
     "enter into the ledger": r"ledger\.(enter|next_numbers) > execute",
     "begin and commit": r"database\.transaction > execute",
     "clean up": r"kept_files\.scratch > (rmdir|unlink|mkdir)",
@@ -206,7 +206,7 @@ def test_kept_bytes_outlast_a_power_cut_before_anything_is_made_of_them(
     cases: list[Case],
 ) -> None:
     wanted = re.compile(
-        r"(?:kept_files\.settle|paths\.sync) > (fsync|replace) c_return"
+        r"(?:kept_files\.settle|disk\.sync) > (fsync|replace) c_return"
         r"|parse\.(parse) call|ledger\.(enter) call"
     )
     for case in cases:

@@ -19,7 +19,7 @@ import duckdb
 import pytest
 
 from loaders.config.paths import Paths
-from loaders.publishing.publish import KEEP
+from loaders.publishing.retention import KEEP
 from loaders.publishing.versions import numbers, served_damage, served_number, versions
 from tests.manifest import node, note_run, write_record
 from tests.storm.driver import Storm, write_home
@@ -71,26 +71,26 @@ REAL = [
 ]
 # What a publish goes through, and the functions and calls that do it.
 STEPS = {
-    "lock": r"publish\._alone > (open|flock|close)",
-    "clear away": r"publish\._mend",
+    "lock": r"serving\.alone > (open|flock|close)",
+    "clear away": r"serving\.clean_up",
     "examine what is served": r"versions\.sha256_of > (open|readinto)",
     "forget what was tested": r"publish\.publish > unlink",
-    "prove what was tested": r"publish\._unchanging > connect|tested\.\w+ > execute",
+    "prove what was tested": r"tested\.unchanging > connect|tested\.\w+ > execute",
     "make the folder": r"publish\._copy > mkdir",
     "copy": r"publish\._write_version > (open|sendfile|fstat)",
     "strip": r"publish\.strip > (connect|execute)|publish\.strip return",
     "leave out what is personal": r"privacy\.disclose > (connect|execute)",
     "export": r"exports\._write > (execute|open)|exports\.write_exports > (mkdir|open)",
-    "sync": r"paths\.sync > fsync",
+    "sync": r"disk\.sync > fsync",
     "hash": r"versions\.sha256_of call",
     "write the manifest": r"publish\._write_version > (write|open)",
     "name the version": r"publish\._copy > rename",
-    "link": r"publish\._serve > link",
-    "replace": r"publish\._serve > (rename|replace)",
-    "link the exports": r"publish\._serve_exports > (symlink|replace|rename)",
-    "note what is served": r"publish\._note_serving > (open|write|fsync)",
-    "expire": r"publish\._expire > (rename|rmdir|unlink|open)",
-    "note what was tested": r"publish\._note_inputs > (open|write)",
+    "link": r"serving\.serve > link",
+    "replace": r"serving\.serve > (rename|replace)",
+    "link the exports": r"serving\._serve_exports > (symlink|replace|rename)",
+    "note what is served": r"serving\._note_serving > (open|write|fsync)",
+    "expire": r"retention\.expire > (rename|rmdir|unlink|open)",
+    "note what was tested": r"inputs\.note_inputs > (open|write)",
 }
 # Those that readers or the next publish might feel.
 SLICE = [

@@ -1,0 +1,87 @@
+"""Turn a GeoJSON FeatureCollection into records."""
+
+import csv
+import json
+from pathlib import Path
+
+from loaders.errors import DeliveryError
+from loaders.files.csv_records import (
+    MAX_COLUMNS,
+    Body,
+    Head,
+)
+
+# GeoJSON is read whole, which takes some ten times its size in memory.
+MAX_GEOJSON_BYTES = 256 << 20
+
+
+# Of what is small in the file and large in memory: lists, objects, and values in them.
+MAX_GEOJSON_VALUES = 40_000_000
+
+
+def read_geojson(path: Path, spool: Path) -> tuple[Head, str, Body]:
+    """Prepare a GeoJSON FeatureCollection: a row per feature, its geometry as text.
+
+    Raises:
+        DeliveryError: if it is no such collection.
+    """
+    clean = spool / "clean.csv"
+    if path.stat().st_size > MAX_GEOJSON_BYTES:
+        raise DeliveryError(
+            "geojson_too_large",
+            f"{path.stat().st_size} bytes, and GeoJSON is read whole: "
+            f"{MAX_GEOJSON_BYTES} are allowed; ask for it in parts, or as CSV",
+        )
+    data = path.read_bytes()
+    if sum(map(data.count, (b"[", b"{", b","))) > MAX_GEOJSON_VALUES:
+        raise DeliveryError(
+            "geojson_too_large",
+            f"holds over {MAX_GEOJSON_VALUES:,} values, and GeoJSON is read whole; ask for "
+            "it in parts, or as CSV",
+        )
+    try:
+        collection = json.loads(data, object_pairs_hook=_unique, parse_constant=_no_number)
+        features = collection["features"]
+        rows = [{**f["properties"], "geometry": f["geometry"]} for f in features]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        "".join(names).encode()  # A name may be escaped, and be no text.
+        _check_shape(len(data), len(rows), len(names))
+        with clean.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
+            for number, row in enumerate(rows, start=1):
+                writer.writerow([number, *(_json_text(row.get(name)) for name in names)])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DeliveryError(
+            "geojson_unreadable", f"is no GeoJSON FeatureCollection: {error}"
+        ) from error
+    return Head(names, 0, 0), "utf-8", Body(clean, len(rows), numbered=True)
+
+
+def _check_shape(n_bytes: int, n_rows: int, n_names: int) -> None:
+    """Raise DeliveryError for names that are many, or make many empty cells."""
+    # A value with its name takes six bytes at least.
+    if n_names > MAX_COLUMNS or n_rows * n_names > max(n_bytes, 1 << 20):
+        raise DeliveryError(
+            "geojson_too_large",
+            f"its {n_rows:,} features have {n_names:,} different properties, and most of "
+            f"them lack most; no more than {MAX_COLUMNS:,} are allowed; ask for features "
+            "of one kind",
+        )
+
+
+def _json_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object, if none of its names would replace another."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError(f"a name comes twice in one object: {[*found][:10]}")
+    return found
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number in JSON")

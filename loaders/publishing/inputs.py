@@ -1,0 +1,111 @@
+"""What a build is made of: the project's files and settings, and what has landed."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from loaders.config.paths import PROJECT, Paths
+from loaders.landing import chain
+from loaders.landing.database import migrate, open_landing
+from loaders.publishing.privacy import read_settings
+from loaders.publishing.tested import (
+    LastRun,
+    Record,
+    is_as_noted,
+    run_noted,
+)
+from loaders.publishing.versions import (
+    current_version,
+    examine,
+    exports_link,
+    exports_of,
+)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A hash of the project's files and settings, and the tip of the landing.
+
+    With that goes how the text of its feeds becomes time, and keys.
+    """
+
+    project: str
+    landing: str
+
+    def text(self) -> str:
+        """As it is noted beside what was made of them."""
+        return f"{self.project} {self.landing}\n"
+
+
+def is_up_to_date(paths: Paths) -> bool:
+    """Whether what readers see was made of just this project and just this landing."""
+    noted, current = noted_inputs(paths), current_version(paths)
+    return bool(
+        current
+        and noted.exists()
+        and noted.read_text() == inputs_of(paths).text()
+        and examine(paths, current.number).damage is None
+        and exports_link(paths) == exports_of(paths, current.number)
+        and paths.build.exists()
+        and (last := run_noted(paths))
+        and is_as_noted(paths, last)
+    )
+
+
+def is_redefined(paths: Paths) -> bool:
+    """Whether what readers see was made of just this landing, but of another project."""
+    noted = noted_inputs(paths)
+    if not noted.exists():
+        return False
+    inputs = inputs_of(paths)
+    before = noted.read_text().split()
+    return before[1:] == [inputs.landing] and before[:1] != [inputs.project]
+
+
+def _project_files() -> list[Path]:
+    """All that dbt reads of this project, data apart."""
+    found = [PROJECT / "dbt_project.yml", PROJECT / "profiles.yml"]
+    for folder in ("models", "seeds", "macros", "tests"):
+        files = (PROJECT / folder).rglob("*.*")
+        found += sorted(f for f in files if f.suffix in (".sql", ".yml", ".csv", ".md"))
+    return found
+
+
+def project_digest() -> str:
+    """A hash of the project's files and settings as they are now."""
+    digest = hashlib.sha256()
+    for file in _project_files():
+        digest.update(f"{file.relative_to(PROJECT)}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    digest.update(repr(read_settings()).encode())
+    return digest.hexdigest()
+
+
+def inputs_of(paths: Paths, tip: str | None = None) -> Inputs:
+    """What a build is made of now, or was when this was the tip of the landing."""
+    migrate(paths.landing, patience=5)
+    with open_landing(paths.landing, read_only=True, patience=5) as landing:
+        ((readings,),) = landing.execute(
+            "select md5(string_agg(fingerprint, '' order by feed)) from raw.feed_times"
+        ).fetchall()
+        landed = f"{tip or chain.read_tip(landing)}-{readings}"
+    return Inputs(project_digest(), landed)
+
+
+def note_inputs(paths: Paths, record: Record, last: LastRun, project: str | None) -> None:
+    """Note what was tested, unless the project changed since dbt began to read it."""
+    inputs = inputs_of(paths, last.tip)
+    is_same = inputs.project == project
+    if project is None:
+        ended = datetime.fromisoformat(record.results["metadata"]["generated_at"])
+        began = ended - timedelta(seconds=record.results["elapsed_time"])
+        changed = max(file.stat().st_mtime for file in _project_files())
+        is_same = changed < began.timestamp()
+    if is_same:
+        noted_inputs(paths).write_text(inputs.text())
+
+
+def noted_inputs(paths: Paths) -> Path:
+    """Where it is noted what the build that readers see was made of."""
+    return paths.published / ".tested-inputs"
