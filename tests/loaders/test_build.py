@@ -70,7 +70,7 @@ def another(code: str) -> Iterator[subprocess.Popen[str]]:
 def builds(paths: Paths) -> str:
     return (
         "from pathlib import Path\n"
-        "from loaders.lock import locked\n"
+        "from loaders.publishing.lock import locked\n"
         f"lock = locked(Path({str(paths.build_lock)!r}), 'builds', command='a build')\n"
         "lock.__enter__()"
     )

@@ -13,6 +13,9 @@ WINGS = [
     "",
 ]
 
+# Names by which the loader is called from elsewhere, for what stands in a wing.
+ENTRIES = ["__main__.py", "events.py"]
+
 
 def wing_of(module: tuple[str, ...]) -> str:
     """The wing of `loaders.<wing>.<module>`."""
@@ -38,8 +41,8 @@ def test_every_wing_is_listed() -> None:
     ids=lambda file: "/".join(file.relative_to(LOADERS).parts),
 )
 def test_a_wing_imports_only_from_those_below_it(file: Path) -> None:
-    if file == LOADERS / "__main__.py":
-        return  # It runs what stands on top.
+    if file.relative_to(LOADERS).as_posix() in ENTRIES:
+        return
     own = wing_of(("loaders", *file.relative_to(LOADERS).parts))
     above = WINGS[: WINGS.index(own)]
     for module in imports(file):

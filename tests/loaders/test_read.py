@@ -352,8 +352,8 @@ def test_null_markers_are_nulls_and_nothing_else_is(lab: Callable[..., Lab]) -> 
 PEAK = """
 import re, sys
 from pathlib import Path
-from loaders.drops import receive
-from loaders.read import read_csv
+from loaders.files.kept_files import receive
+from loaders.files.csv_reader import read_csv
 
 file = Path(sys.argv[1])
 # As it is received: systems map more of a file that is written in large pieces.
