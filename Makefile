@@ -15,10 +15,12 @@ export EVENTMART_DATA ?= $(CURDIR)/data
 export DBT_PROFILES_DIR := $(CURDIR)
 # Tests that share what takes long to set up stay together (xdist_group).
 PARALLEL := --numprocesses auto --dist loadgroup
+# Which tests `make tests` runs; make test: all.
+TESTS ?= tests
 # The demo's size, 1 is the real volume, 1.1 million purchases; and that of benchmarks.
 SCALE ?= 0.02
 
-.PHONY: help setup build test test-full lint format land watch demo answers docs docs-serve \
+.PHONY: help setup build test tests check test-full lint format dbt land watch demo answers docs docs-serve \
 	check-incremental bench lock clean
 
 help: ## List the targets.
@@ -51,8 +53,13 @@ endif
 	$(EVENTMART) status
 	exit $$(( landed ? landed : built ))
 
-test: setup lint ## Run every check that CI runs.
-	@$(BIN)/python -m pytest -m "not full" $(PARALLEL)
+test: lint tests ## Run every check that CI runs.
+
+tests: setup ## Run tests without lint, all or some: make tests TESTS=tests/loaders
+	@$(BIN)/python -m pytest -m "not full" $(PARALLEL) $(TESTS)
+
+check: setup ## Within a minute: lint and quick tests of what changed since main.
+	@.ci/check
 
 test-full: setup ## Run also what takes minutes; writes docs/reliability.md.
 	@$(BIN)/python -m pytest $(PARALLEL)
@@ -68,6 +75,9 @@ format: setup ## Format SQL and Python.
 	@$(BIN)/ruff check --quiet --fix
 	$(BIN)/ruff format --quiet
 	$(BIN)/sqlfluff fix --quiet --disable-progress-bar models analyses
+
+dbt: setup ## Run dbt by hand: make dbt ARGS="build --select fct_purchases"
+	@$(DBT) $(ARGS)
 
 land: setup ## Land what is new in the inbox.
 	@$(EVENTMART) land
