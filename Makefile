@@ -62,7 +62,7 @@ check: setup ## Within a minute: lint and quick tests of what changed since main
 	@.ci/check
 
 test-full: setup ## Run also what takes minutes; writes docs/reliability.md.
-	@$(BIN)/python -m pytest $(PARALLEL)
+	@$(BIN)/python -m pytest $(PARALLEL) --write-reliability
 
 lint: setup ## Check SQL, Python, YAML and types.
 	@$(BIN)/ruff check --quiet

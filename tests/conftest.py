@@ -38,6 +38,15 @@ def report(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return lambda heading, line: properties.append(("figure", (heading, line)))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let figures be written where asked for alone: tests leave the work tree as it is."""
+    parser.addoption(
+        "--write-reliability",
+        action="store_true",
+        help="write what tests marked full have measured to docs/reliability.md",
+    )
+
+
 def pytest_configure() -> None:
     """Let those whom tests interrupt be interrupted.
 
@@ -68,7 +77,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Bring up to date the sections that a green run has measured."""
     is_worker = hasattr(session.config, "workerinput")
-    if exitstatus or is_worker or not _figures:
+    is_asked = session.config.getoption("--write-reliability")
+    if exitstatus or is_worker or not is_asked or not _figures:
         return
     write_sections(
         {
