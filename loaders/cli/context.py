@@ -15,7 +15,6 @@ from loaders.cli.arguments import Finite
 from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.escaping import printable
 from loaders.landing.database import (
     Warehouse,
     create_tables,
@@ -23,6 +22,7 @@ from loaders.landing.database import (
     migrate,
     open_landing,
 )
+from loaders.terminal import printable
 
 EXIT_HELD, EXIT_FAILED = 3, 4
 

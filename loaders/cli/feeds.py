@@ -14,7 +14,6 @@ from loaders.cli.render import rehearsal_text
 from loaders.config.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.config.paths import PROJECT, Paths
 from loaders.errors import UsageError
-from loaders.escaping import printable
 from loaders.landing import ingest
 from loaders.landing.database import Warehouse, create_tables, open_landing
 from loaders.landing.dry_run import rehearse
@@ -25,6 +24,7 @@ from loaders.new_feed.models import write_models
 from loaders.new_feed.plan import make_plan
 from loaders.new_feed.tell import found_lines
 from loaders.new_feed.write import check_free, entry_of, with_entry, with_events, write_all
+from loaders.terminal import printable
 
 # A name that leaves room for what models and tests put around it.
 MAX_NAME = 30

@@ -6,27 +6,19 @@ from pathlib import Path
 import click
 
 from loaders.cli.arguments import Finite, Text
-from loaders.cli.context import (
-    Settings,
-    forcing,
-    reading,
-    waits,
-)
+from loaders.cli.context import Settings, forcing, reading, waits
 from loaders.cli.outputs import check_place, new_file
-from loaders.cli.render import (
-    result_line,
-    tell_published,
-)
+from loaders.cli.render import result_line, tell_published
 from loaders.config.feeds import load_feeds
 from loaders.config.paths import require_checkout
 from loaders.disk import whole_file
 from loaders.errors import EventmartError
-from loaders.escaping import printable
 from loaders.insights.answers import answer_all
 from loaders.insights.trace import trace as trace_key
 from loaders.landing import chain, ledger
 from loaders.landing.demo_data import check_may_hold_demo
 from loaders.publishing.recovery import find_fork
+from loaders.terminal import printable, table
 
 
 @click.command()
@@ -66,13 +58,12 @@ def status(settings: Settings) -> None:
         withdrawals = ledger.withdrawals(landing)
         damage = chain.find_damage(landing)
         fork = find_fork(paths, landing)
-    click.echo(
-        f"{'feed':<18}{'landed':>8}{'seen again':>12}{'rows':>12}{'rejected':>10}"
-        "  newest as-of"
-    )
-    for feed, landed, seen, rows, rejected, as_of in feeds:
-        newest = f"{as_of:%Y-%m-%d %H:%M}" if as_of else "-"
-        click.echo(f"{feed:<18}{landed:>8,}{seen:>12,}{rows:>12,}{rejected:>10,}  {newest}")
+    counts = [
+        (feed, *map("{:,}".format, numbers), f"{as_of:%Y-%m-%d %H:%M}" if as_of else "-")
+        for feed, *numbers, as_of in feeds
+    ]
+    header = ("feed", "landed", "seen again", "rows", "rejected", "newest as-of")
+    click.echo(table(header, counts, ("left", *["right"] * 4, "left")))
     if not feeds:
         click.echo(f"nothing has come to {paths.data} yet; run: eventmart land")
     for entry in refused:

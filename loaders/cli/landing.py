@@ -35,7 +35,6 @@ from loaders.cli.render import (
 from loaders.config.feeds import Feed, load_feeds
 from loaders.config.paths import Paths, require_checkout
 from loaders.errors import UsageError
-from loaders.escaping import printable
 from loaders.landing import ingest, ledger
 from loaders.landing.checks.coverage import Dates
 from loaders.landing.demo_data import check_kind
@@ -51,6 +50,7 @@ from loaders.publishing.build import build as build_landed
 from loaders.publishing.recovery import recover as recover_lost
 from loaders.publishing.spreadsheets import neutral
 from loaders.sources.base import Offer
+from loaders.terminal import printable
 
 Offers = list[tuple[Feed, Offer]]
 

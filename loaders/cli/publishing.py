@@ -17,13 +17,13 @@ from loaders.cli.render import (
 )
 from loaders.config.paths import require_checkout
 from loaders.errors import UsageError
-from loaders.escaping import printable
 from loaders.insights.impact import impact_lines, read_impact
 from loaders.landing.as_of import YEARS
 from loaders.publishing import serving
 from loaders.publishing.build import build as build_landed
 from loaders.publishing.build import build_as_of, build_redefined, publish_built
 from loaders.publishing.progress import Progress
+from loaders.terminal import printable
 
 
 @click.command()

@@ -7,13 +7,13 @@ import click
 
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
-from loaders.escaping import printable
 from loaders.insights.set_aside import mostly_set_aside, set_aside_line
 from loaders.insights.trust import read_trust, trust_lines
 from loaders.landing.dry_run import Rehearsal
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.publishing import versions
 from loaders.publishing.retention import KEEP
+from loaders.terminal import printable, table
 
 
 def result_line(entry: Entry) -> str:
@@ -119,10 +119,7 @@ def tell_versions(paths: Paths) -> None:
         click.echo("published: nothing; run: make build")
         return
     served = versions.served_number(paths)
-    click.echo(
-        f"{'version':>7}  {'published (UTC)':<19}{'bytes':>16}{'delivery':>10}{'change':>8}"
-        "  state"
-    )
+    rows = []
     for kept in found:
         version, at, n_bytes, delivery, change = kept.version, "-", "-", "-", "-"
         if version:
@@ -132,9 +129,9 @@ def tell_versions(paths: Paths) -> None:
             change = str(version.change_seq or "-")
         state = f"DAMAGED: {kept.damage}" if kept.damage else "sound"
         state += ", served" if kept.number == served else ""
-        click.echo(
-            f"{kept.number:>7}  {at:<19}{n_bytes:>16}{delivery:>10}{change:>8}  {state}"
-        )
+        rows.append((str(kept.number), at, n_bytes, delivery, change, state))
+    header = ("version", "published (UTC)", "bytes", "delivery", "change", "state")
+    click.echo(table(header, rows, ("right", "left", "right", "right", "right", "left")))
     if damage := versions.served_damage(paths):
         raise _damaged(damage)
 

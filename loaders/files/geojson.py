@@ -5,11 +5,7 @@ import json
 from pathlib import Path
 
 from loaders.errors import DeliveryError
-from loaders.files.csv_records import (
-    MAX_COLUMNS,
-    Body,
-    Head,
-)
+from loaders.files.csv_records import MAX_COLUMNS, Body, Head
 
 # GeoJSON is read whole, which takes some ten times its size in memory.
 MAX_GEOJSON_BYTES = 256 << 20

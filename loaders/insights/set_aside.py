@@ -5,7 +5,7 @@ from typing import NamedTuple
 import duckdb
 
 from loaders.config.paths import Paths
-from loaders.escaping import literal
+from loaders.sql import literal
 
 # More than this share of the rows of a feed, or of a delivery, is more than noise.
 MAX_SHARE = 0.5

@@ -8,11 +8,11 @@ from uuid import UUID
 from loaders.config.feeds import Feed
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
-from loaders.escaping import quoted
 from loaders.files.csv_reader import record_at
 from loaders.files.kept_files import kept, restore
 from loaders.landing.database import migrate, open_landing
 from loaders.publishing.versions import open_published
+from loaders.sql import quoted
 
 
 @dataclass(frozen=True)

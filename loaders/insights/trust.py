@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from loaders.insights.published_report import read_report
+from loaders.terminal import table
 
 
 class Trust(NamedTuple):
@@ -53,16 +54,9 @@ def read_trust(file: Path) -> list[Trust]:
 
 def trust_lines(trusts: list[Trust]) -> list[str]:
     """A table of them, for the terminal."""
-    table = [_HEADER, *map(_cells, trusts)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if n < 2 else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
-    ]
-    return [f"trust, as of {trusts[0].reference_at:%Y-%m-%d %H:%M}:", *lines]
+    align = ("left", "left", *["right"] * (len(_HEADER) - 2))
+    title = f"trust, as of {trusts[0].reference_at:%Y-%m-%d %H:%M}:"
+    return [title, *table(_HEADER, map(_cells, trusts), align).splitlines()]
 
 
 def _cells(trust: Trust) -> tuple[str, ...]:

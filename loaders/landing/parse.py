@@ -15,7 +15,6 @@ import duckdb
 
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryError, listed
-from loaders.escaping import literal
 from loaders.files.csv_reader import read_csv
 from loaders.files.csv_records import (
     MAX_PLAIN_BYTES,
@@ -29,6 +28,7 @@ from loaders.landing import line_cache
 from loaders.landing.checks.odd_words import odd_words
 from loaders.landing.header import _fits, _hint, _may_hold_headers, map_header
 from loaders.landing.ledger import Entry
+from loaders.sql import literal
 
 # How many times a file's size the names of unknown columns may take, if not a little.
 MAX_GROWTH, _SMALL = 20, 256 << 20

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 import duckdb
 
 from loaders.config.feeds import Feed
-from loaders.escaping import literal
 from loaders.landing import ledger
 from loaders.landing.presence import mark_all
+from loaders.sql import literal
 
 log = logging.getLogger(__name__)
 _AUDIT = ("_row_hash", "_copy", "_extra", "_delivery_seq", "_change_seq", "_line")

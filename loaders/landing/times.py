@@ -20,7 +20,7 @@ from datetime import datetime
 from hashlib import md5
 
 from loaders.config.feeds import Feed
-from loaders.escaping import literal
+from loaders.sql import literal
 
 _FIRST, _END = "1990-01-01", "2100-01-01"
 # Patterns. White space around a text changes nothing.

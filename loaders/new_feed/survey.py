@@ -8,8 +8,8 @@ from typing import Literal
 import duckdb
 
 from loaders.config.feeds import Feed
-from loaders.escaping import literal
 from loaders.landing.times import clock_time
+from loaders.sql import literal
 
 Kind = Literal["text", "integer", "decimal", "double", "time"]
 # Words that stand for nothing in files of all kinds.

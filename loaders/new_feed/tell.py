@@ -4,6 +4,7 @@ from loaders.new_feed.guess import Guess
 from loaders.new_feed.look import Look
 from loaders.new_feed.plan import Plan
 from loaders.new_feed.survey import Facts
+from loaders.terminal import table
 
 
 def found_lines(plan: Plan, look: Look) -> list[str]:
@@ -17,19 +18,22 @@ def found_lines(plan: Plan, look: Look) -> list[str]:
     lines.append(f"written    {written}")
     if guess.words:
         lines.append(f"nothing is {', '.join(map(repr, guess.words))}")
-    lines.append(f"{'column':<28}{'header':<26}{'type':<16}{'filled':>8}  as")
     outs = {one.name: one.out for one in plan.columns}
     if plan.time:
         outs[plan.time.name] = plan.time.at
-    for facts in guess.facts.values():
-        header = sketch.headers[facts.name][:25]
-        share = f"{100 * facts.n_values / facts.n_rows:.0f} %"
-        kind = "text" if facts.name in guess.identity else _kind(facts)
-        lines.append(
-            f"{facts.name:<28}{header:<26}{kind:<16}{share:>8}  {outs[facts.name]}"
+    rows = [
+        (
+            facts.name,
+            sketch.headers[facts.name][:25],
+            "text" if facts.name in guess.identity else _kind(facts),
+            f"{100 * facts.n_values / facts.n_rows:.0f} %",
+            outs[facts.name],
         )
-    lines += _guess_lines(guess)
-    return lines
+        for facts in guess.facts.values()
+    ]
+    header = ("column", "header", "type", "filled", "as")
+    columns = table(header, rows, ("left", "left", "left", "right", "left"))
+    return [*lines, *columns.splitlines(), *_guess_lines(guess)]
 
 
 def _file_line(label: str, look: Look, guess: Guess) -> str:

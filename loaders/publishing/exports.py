@@ -9,10 +9,10 @@ from pathlib import Path
 import duckdb
 
 from loaders.disk import sync
-from loaders.escaping import literal, quoted
 from loaders.publishing import joint_cells
 from loaders.publishing.privacy import Cell, Disclosure, Relation, Settings
 from loaders.publishing.spreadsheets import formulas_sql, neutral_sql
+from loaders.sql import literal, quoted
 
 MARKER = "is_suppressed"
 # RFC 4180; dates and times as in ISO 8601.

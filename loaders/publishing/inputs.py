@@ -9,18 +9,8 @@ from loaders.config.paths import PROJECT, Paths
 from loaders.landing import chain
 from loaders.landing.database import migrate, open_landing
 from loaders.publishing.privacy import read_settings
-from loaders.publishing.tested import (
-    LastRun,
-    Record,
-    is_as_noted,
-    run_noted,
-)
-from loaders.publishing.versions import (
-    current_version,
-    examine,
-    exports_link,
-    exports_of,
-)
+from loaders.publishing.tested import LastRun, Record, is_as_noted, run_noted
+from loaders.publishing.versions import current_version, examine, exports_link, exports_of
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import duckdb
 
-from loaders.escaping import quoted
 from loaders.publishing.privacy import Figure
+from loaders.sql import quoted
 
 Figures = Mapping[str, Figure]
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from loaders.config.permissions import READERS, UMASK
 from loaders.errors import EventmartError, UsageError
-from loaders.escaping import literal, quoted
+from loaders.sql import literal, quoted
 
 # The schemas that readers see.
 SCHEMAS = ("marts", "reports")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from loaders.escaping import printable
+from loaders.terminal import printable
 
 # Of what took longest, so many are named.
 _N_SLOWEST = 5

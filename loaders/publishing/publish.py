@@ -21,7 +21,6 @@ from loaders.config.paths import Paths
 from loaders.config.permissions import show
 from loaders.disk import sync
 from loaders.errors import BusyError, UsageError
-from loaders.escaping import literal
 from loaders.landing.database import full_disk_named, open_landing
 from loaders.publishing.exports import write_exports
 from loaders.publishing.inputs import note_inputs, noted_inputs
@@ -47,6 +46,7 @@ from loaders.publishing.versions import (
     numbers,
     sha256_of,
 )
+from loaders.sql import literal
 
 # What dbt keeps for itself in the build file.
 _PRIVATE = ("staging", "meta", "seeds")

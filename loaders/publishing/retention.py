@@ -6,13 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
-from loaders.publishing.versions import (
-    Version,
-    folder_of,
-    numbers,
-    served_number,
-    versions,
-)
+from loaders.publishing.versions import Version, folder_of, numbers, served_number, versions
 
 # Kept are so many versions, and the last one of each day of so many days.
 KEEP = 3

@@ -23,9 +23,9 @@ from conftest import REPOSITORY
 from loaders.cli.main import main
 from loaders.config.feeds import FEEDS_FILE
 from loaders.config.paths import Paths
-from loaders.escaping import printable
 from loaders.insights.set_aside import SetAside
 from loaders.landing.database import open_landing
+from loaders.terminal import printable
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
 GOOD = HEADER + "1,2,c,2017-12-06 22:06:36-08,20\n3,4,d,2017-12-07 00:00:00-08,21\n"
