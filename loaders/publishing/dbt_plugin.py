@@ -4,6 +4,7 @@ By it, dbt by hand works in a new data folder, and notes in the build file itsel
 became of a run: see `macros/state/note_run.sql` and `loaders/publishing/tested.py`.
 """
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Plugin(BasePlugin):
                     create_tables(landing, load_feeds())
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Let SQL ask how often a file was written: `n_checkpoints(path)`."""
+        """Let SQL ask how often a file was written, and for the adapter's version."""
         conn.create_function(
             "n_checkpoints",
             lambda path: n_checkpoints(Path(path)) if path else None,
@@ -47,4 +48,7 @@ class Plugin(BasePlugin):
             "bigint",
             null_handling=FunctionNullHandling.SPECIAL,
             side_effects=True,
+        )
+        conn.create_function(
+            "adapter_version", lambda: version("dbt-duckdb"), [], "varchar"
         )

@@ -27,7 +27,10 @@
     checkpoint {{ target.database }};
 {%- endmacro %}
 
-{#- How often the file of an attached database was written: see loaders/publishing/fingerprint.py. -#}
+{#-
+    How often the file of an attached database was written: see
+    loaders/publishing/fingerprint.py.
+-#}
 {% macro checkpoints_of(database) -%}
     n_checkpoints(
         (select path from duckdb_databases() where database_name = '{{ database }}')

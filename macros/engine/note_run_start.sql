@@ -1,9 +1,9 @@
 {#-
     SQL that notes, in the build file itself, that a run of dbt has begun, before it writes
     a model: until its end is noted, nothing of the file is published. See note_run_end
-    and loaders/publishing/tested.py. And by which landing: where it is not the one that was noted
-    last, grown since, its sequences mean other rows now, and what is built from it gets
-    another definition. See loaders/landing/chain.py and held_states().
+    and loaders/publishing/tested.py. And by which landing: where it is not the one that
+    was noted last, grown since, its sequences mean other rows now, and what is built from
+    it gets another definition. See loaders/landing/chain.py and held_states().
     Usage: on-run-start in dbt_project.yml
 -#}
 {% macro note_run_start() -%}

@@ -1,9 +1,9 @@
 {#-
     An incremental model whose definition is not the one its rows were built with is
     rebuilt in full, as if --full-refresh had been given: old and new logic are never
-    mixed. A definition holds the model's code, the macros it calls, the seeds and
-    models it reads and theirs, and which landing it was built from; not project
-    variables. `full_refresh: false` marks what cannot be built again: a record of
+    mixed. A definition holds the model's code, the macros and variables it names, the
+    seeds and models it reads and theirs, and which landing it was built from.
+    `full_refresh: false` marks what cannot be built again: a record of
     what was.
 -#}
 {% macro should_full_refresh() -%}

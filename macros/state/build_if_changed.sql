@@ -1,6 +1,7 @@
 {#-
     Build a model with dbt's own materialization, unless that would only write again
-    what is there: same logic, same documentation, same versions of all it reads.
+    what is there: same logic, same documentation, same versions of all it reads. With
+    `--vars 'skip_unchanged: false'` every model is built, as plain dbt would.
     Usage: {{ return(build_if_changed(dbt.materialization_table_duckdb)) }}
 -#}
 {% macro build_if_changed(materialize) -%}
@@ -10,7 +11,8 @@
     {%- set existing = load_cached_relation(this) -%}
     {%- set kind = 'view' if model.config.materialized == 'view' else 'table' -%}
     {%- set is_unchanged = (
-        existing is not none
+        var('skip_unchanged', true)
+        and existing is not none
         and existing.type == kind
         and held.get('fingerprint') == state.fingerprint
         and not should_full_refresh()

@@ -1,6 +1,7 @@
 {#-
     What is known of a model and of what it is built from, by node id: the stored states
-    of it and of its parents, and for each source what the ledger says of it. Asked in
+    of it and of its parents, and for each source what the ledger says of it; and under
+    `versions` those of dbt, its adapter and the engine. Asked in
     one query, once to compile the model and once to build it: nothing that it is built
     from changes meanwhile.
     Usage: {% set states = held_states() %}
@@ -45,7 +46,8 @@
 
             select
                 cast((select json_group_array(model_states) from model_states) as varchar),
-                cast(to_json(ledger) as varchar)
+                cast(to_json(ledger) as varchar),
+                {{ engine_version() }}
             from ledger
         {%- endset -%}
         {%- set found = run_query(query).rows[0] -%}
@@ -54,6 +56,7 @@
             {%- do states.update({state.node_id: state}) -%}
         {%- endfor -%}
         {%- do states.update(source_states(fromjson(found[1]))) -%}
+        {%- do states.update({'versions': dbt_version ~ ' ' ~ found[2]}) -%}
         {%- do context.update({'known_states': states}) -%}
     {%- endif -%}
     {{ return(context['known_states']) }}

@@ -2,8 +2,8 @@
     md5 of the logic behind a model: its own, and the definitions of everything it is
     built from, so that a change far upstream is noticed too. Its own logic is the
     compiled SQL; of an incremental model, whose SQL differs from run to run, the code
-    as written with the text of every macro of the project that it calls; of a seed its
-    checksum and column types.
+    as written with the text of every macro of the project that it calls and the values of
+    the variables that these name; of a seed its checksum and column types.
     Usage: {{ model_definition(held_states()) }}
 -#}
 {% macro model_definition(states) -%}
@@ -15,6 +15,9 @@
         {#- As parsed: the model's own list grows while its SQL is compiled. -#}
         {%- set macro_ids = graph.nodes[model.unique_id].depends_on.macros -%}
         {%- do parts.extend(called_macros(macro_ids, {}).values()) -%}
+        {%- for name in modules.re.findall("var\\('(\\w+)'", parts | join) -%}
+            {%- do parts.append(name ~ ': ' ~ tojson(var(name, none))) -%}
+        {%- endfor -%}
     {%- else -%}
         {%- set parts = [model.compiled_code] -%}
     {%- endif -%}

@@ -23,7 +23,9 @@
     {{ return({
         'definition': definition,
         'fingerprint':
-            local_md5(([definition, inputs] + descriptions) | join('\n')),
+            local_md5(
+                ([definition, inputs, states.versions] + descriptions) | join('\n')
+            ),
         'inputs': inputs,
         'built_change_seq': change_seqs | min if change_seqs else none,
     }) }}
