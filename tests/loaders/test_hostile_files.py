@@ -21,7 +21,7 @@ from loaders.cli.main import main
 from loaders.config.feeds import Limits, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, EventmartError, UsageError
-from loaders.files import csv_reader, csv_records
+from loaders.files import csv_records, geojson
 from loaders.files.archives import members
 from loaders.landing import parse
 from loaders.landing.database import open_landing
@@ -341,7 +341,7 @@ def test_geojson_that_grows_is_one_failure(
     lab: Labs, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
     if text.startswith("[[],"):
-        monkeypatch.setattr(csv_reader, "MAX_GEOJSON_VALUES", 1_000)
+        monkeypatch.setattr(geojson, "MAX_GEOJSON_VALUES", 1_000)
     things = lab(**GEO)
     began = time.process_time()
     (entry,) = land_file(things.warehouse, things.feed, things.file(text, "x.geojson"))
