@@ -2,10 +2,6 @@ with deliveries as (
     select * from {{ ref('fct_deliveries') }}
 ),
 
-landed as (
-    select * from {{ ref('fct_landed_deliveries') }}
-),
-
 row_fates as (
     select * from {{ ref('fct_row_fates') }}
 ),
@@ -30,6 +26,8 @@ attempted as (
         feed,
         max_by(delivery_mode, _delivery_seq) as delivery_mode,
         count(case when status = 'landed' then 1 end) as n_landed,
+        sum(case when status = 'landed' then n_records end) as n_records,
+        sum(case when status = 'landed' then n_open_rejects end) as n_open_rejects,
         -- What was tried again, or accepted since, is judged by its last attempt.
         count(case when status = 'held' and _delivery_seq = last_attempt_seq then 1 end)
             as n_open_held,
@@ -40,15 +38,6 @@ attempted as (
             end
         ) as n_failed_since
     from attempts
-    group by feed
-),
-
-read_records as (
-    select
-        feed,
-        sum(n_records) as n_records,
-        sum(n_open_rejects) as n_open_rejects
-    from landed
     group by feed
 ),
 
@@ -82,7 +71,7 @@ joined as (
         attempted.n_open_held,
         attempted.n_failed_since,
         {% for count in [
-            'read_records.n_records', 'read_records.n_open_rejects', 'fated.n_raw_rows',
+            'attempted.n_records', 'attempted.n_open_rejects', 'fated.n_raw_rows',
             'fated.n_set_aside', 'told.n_facts', 'told.n_uncertain_times',
             'told.n_without_point', 'told.n_without_neighborhood', 'told.n_withdrawn'
         ] -%}
@@ -95,7 +84,6 @@ joined as (
             {% endfor %}
         ) as has_places
     from attempted
-    left join read_records on attempted.feed = read_records.feed
     left join fated on attempted.feed = fated.feed
     left join told on attempted.feed = told.feed
 )

@@ -1,5 +1,5 @@
 with series_correlations as (
-    select * from {{ ref('fct_series_correlations') }}
+    select * from {{ ref('int_series_pairs_correlated') }}
 ),
 
 described as (
@@ -12,7 +12,7 @@ described as (
         period,
         cast(sum(n_requests) as bigint) as n_requests,
         cast(sum(n_accidents) as bigint) as n_accidents
-    from {{ ref('fct_compared_series') }}
+    from {{ ref('int_series_paired') }}
     group by
         pair_key, vintage, comparison, request_series, accident_series, period
 ),

@@ -8,11 +8,11 @@ with compared as (
         sum(n_requests) over (partition by vintage, request_series) as n_all_requests,
         sum(n_accidents) over (partition by vintage, request_series)
             as n_all_accidents
-    from {{ ref('fct_compared_neighborhoods') }}
+    from {{ ref('int_neighborhoods_compared') }}
 ),
 
 excesses as (
-    select * from {{ ref('fct_neighborhood_excesses') }}
+    select * from {{ ref('int_neighborhood_residuals_estimated') }}
 ),
 
 ranked as (

@@ -1,5 +1,5 @@
-with card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+with cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 last_day as (

@@ -8,8 +8,8 @@
     'all cards': 'n_all_cards',
 } %}
 
-with card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+with cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 {{ grouped_cards() }},

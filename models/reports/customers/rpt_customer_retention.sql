@@ -6,14 +6,14 @@ with visits as (
     from {{ ref('fct_visits') }}
 ),
 
-card_uses as (
+cards as (
     select
         customer_key,
         is_shared_card,
         substring(cast(first_visit_date as varchar), 1, 7) as cohort_month,
         12 * extract(year from first_visit_date)
         + extract(month from first_visit_date) as cohort_month_number
-    from {{ ref('fct_card_uses') }}
+    from {{ ref('dim_cards') }}
 ),
 
 -- A month is over when something was bought in a later one.

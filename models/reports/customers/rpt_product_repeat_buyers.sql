@@ -6,8 +6,8 @@ visits as (
     select * from {{ ref('fct_visits') }}
 ),
 
-card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 products as (

@@ -1,19 +1,19 @@
 {% set dimensions = {'overall': [], 'earlier_visits': ['earlier_visits']} %}
 
-with card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+with cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 visit_products as (
     select
         visits.customer_key,
-        card_uses.is_shared_card,
+        cards.is_shared_card,
         visits.visit_number,
         visit_products.product_id
     from {{ ref('fct_visit_products') }} as visit_products
     inner join {{ ref('fct_visits') }} as visits
         on visit_products.visit_key = visits.visit_key
-    inner join card_uses on visits.customer_key = card_uses.customer_key
+    inner join cards on visits.customer_key = cards.customer_key
 ),
 
 {{ grouped_cards() }},

@@ -5,8 +5,8 @@ with visits as (
     select * from {{ ref('fct_visits') }}
 ),
 
-card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 -- The last day of the data may not be over.
@@ -22,10 +22,10 @@ returns as (
         visits.customer_key,
         min(visits.visit_date) as return_date
     from visits
-    inner join card_uses
+    inner join cards
         on
-            visits.customer_key = card_uses.customer_key
-            and visits.visit_date > card_uses.first_visit_date
+            visits.customer_key = cards.customer_key
+            and visits.visit_date > cards.first_visit_date
     group by visits.customer_key
 ),
 

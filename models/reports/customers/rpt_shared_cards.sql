@@ -7,15 +7,15 @@
     'none': 'not is_shared_card',
 } %}
 
-with card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+with cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 totals as (
     select
         cast(sum(n_visits) as double) as n_visits,
         cast(sum(n_units) as double) as n_units
-    from card_uses
+    from cards
 ),
 
 counted as (
@@ -25,7 +25,7 @@ counted as (
             count(*) as n_cards,
             cast(coalesce(sum(n_visits), 0) as bigint) as n_visits,
             cast(coalesce(sum(n_units), 0) as bigint) as n_units
-        from card_uses
+        from cards
         where {{ condition }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}

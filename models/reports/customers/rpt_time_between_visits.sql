@@ -2,8 +2,8 @@
 {% set also = ['has_shared_cards', 'watched_days'] %}
 {% set shown_days = [1, 7, 30, 90] %}
 
-with card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+with cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 last_day as (

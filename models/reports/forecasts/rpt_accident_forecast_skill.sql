@@ -20,7 +20,7 @@ with forecasts as (
             as day_number,
         forecast_n as expected_n,
         cast(null as double) as dispersion_size
-    from {{ ref('fct_accident_forecasts') }}
+    from {{ ref('int_accidents_forecast') }}
 ),
 
 {{ count_tail_steps('forecasts', ['series_key', 'event_date']) }},

@@ -1,16 +1,16 @@
 {% set z = '3.290526731491894e0' %}
 
 with profiles as (
-    select * from {{ ref('fct_kiosk_profiles') }}
+    select * from {{ ref('int_kiosks_profiled') }}
     where part = 'all_weeks'
 ),
 
 kiosk_products as (
-    select * from {{ ref('fct_kiosk_products') }}
+    select * from {{ ref('int_kiosk_products_shrunk') }}
 ),
 
 product_spans as (
-    select * from {{ ref('fct_product_spans') }}
+    select * from {{ ref('int_product_sale_spans_found') }}
     where not was_discontinued
 ),
 

@@ -1,7 +1,7 @@
 {% set traits = ['kiosk_group', 'volume_class', 'rhythm'] %}
 
 with profiles as (
-    select * from {{ ref('fct_kiosk_profiles') }}
+    select * from {{ ref('int_kiosks_profiled') }}
 ),
 
 halves as (

@@ -7,7 +7,7 @@ kiosk_days as (
 ),
 
 silences as (
-    select * from {{ ref('fct_sales_silences') }}
+    select * from {{ ref('int_sales_gaps_tested') }}
     where subject = 'kiosk'
 ),
 
@@ -17,7 +17,7 @@ spans as (
 ),
 
 trends as (
-    select * from {{ ref('fct_kiosk_trends') }}
+    select * from {{ ref('int_kiosk_trends_estimated') }}
 ),
 
 sold as (

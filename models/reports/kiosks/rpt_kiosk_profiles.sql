@@ -1,9 +1,9 @@
 with profiles as (
-    select * from {{ ref('fct_kiosk_profiles') }}
+    select * from {{ ref('int_kiosks_profiled') }}
 ),
 
 kiosk_products as (
-    select * from {{ ref('fct_kiosk_products') }}
+    select * from {{ ref('int_kiosk_products_shrunk') }}
     where n_purchases > 0
 ),
 

@@ -1,5 +1,5 @@
 with judgements as (
-    select * from {{ ref('fct_series_judgements') }}
+    select * from {{ ref('int_series_days_judged') }}
 ),
 
 ranked as (

@@ -9,7 +9,7 @@ with pairs as (
         *,
         n_together as n_seen,
         expected_n_together as expected_n
-    from {{ ref('fct_product_pairs') }}
+    from {{ ref('int_product_pairs_counted') }}
     where n_together >= {{ least_together }}
 ),
 
@@ -25,8 +25,8 @@ visit_products as (
     select * from {{ ref('fct_visit_products') }}
 ),
 
-card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 {{ grouped_cards() }},

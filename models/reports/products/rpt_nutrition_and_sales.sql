@@ -10,7 +10,7 @@ with products as (
 ),
 
 product_spans as (
-    select * from {{ ref('fct_product_spans') }}
+    select * from {{ ref('int_product_sale_spans_found') }}
 ),
 
 purchases as (

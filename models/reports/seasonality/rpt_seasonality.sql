@@ -3,7 +3,7 @@
 {% set also = ['dated.feed', 'dated.event_type', 'event_hours.event_hour'] %}
 
 with days as (
-    select * from {{ ref('fct_seasonal_days') }}
+    select * from {{ ref('int_seasonal_factors_fitted') }}
 ),
 
 event_hours as (
@@ -11,7 +11,7 @@ event_hours as (
 ),
 
 dispersions as (
-    select * from {{ ref('fct_seasonal_dispersions') }}
+    select * from {{ ref('int_seasonal_dispersions_estimated') }}
 ),
 
 dates as (

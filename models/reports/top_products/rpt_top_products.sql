@@ -18,14 +18,14 @@ times_of_day as (
 ),
 
 product_spans as (
-    select * from {{ ref('fct_product_spans') }}
+    select * from {{ ref('int_product_sale_spans_found') }}
 ),
 
 kiosk_products as (
     select
         *,
         'kiosk' as dimension
-    from {{ ref('fct_kiosk_products') }}
+    from {{ ref('int_kiosk_products_shrunk') }}
 ),
 
 kiosk_days as (

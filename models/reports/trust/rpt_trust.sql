@@ -3,7 +3,7 @@ with feeds as (
 ),
 
 landed as (
-    select * from {{ ref('fct_landed_deliveries') }}
+    select * from {{ ref('int_delivery_gaps_measured') }}
 ),
 
 event_days as (

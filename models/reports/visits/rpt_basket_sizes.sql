@@ -17,8 +17,8 @@ with visits as (
         on visits.visit_hour = times_of_day.hour_of_day
 ),
 
-card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 {{ grouped_cards() }},

@@ -7,8 +7,8 @@ with purchases as (
     select * from {{ ref('fct_purchases') }}
 ),
 
-card_uses as (
-    select * from {{ ref('fct_card_uses') }}
+cards as (
+    select * from {{ ref('dim_cards') }}
 ),
 
 settings as (
