@@ -1,9 +1,9 @@
 {#-
     The CTE `grouped_cards`: every figure about customers is given with the cards that
-    are shared (`fct_card_uses`) and without them. It has the cards of the CTE
-    `card_uses`, with all their columns, once for each group that they are in, which
+    are shared (`dim_cards`) and without them. It has the cards of the CTE
+    `cards`, with all their columns, once for each group that they are in, which
     has_shared_cards names.
-    Usage: card_uses as (...), {{ grouped_cards() }}, ... inner join grouped_cards
+    Usage: cards as (...), {{ grouped_cards() }}, ... inner join grouped_cards
     on visits.customer_key = grouped_cards.customer_key
     group by grouped_cards.has_shared_cards
 -#}
@@ -12,12 +12,12 @@ grouped_cards as (
     select
         true as has_shared_cards,
         *
-    from card_uses
+    from cards
     union all
     select
         false as has_shared_cards,
         *
-    from card_uses
+    from cards
     where not is_shared_card
 )
 {%- endmacro %}

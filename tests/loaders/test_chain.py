@@ -326,7 +326,7 @@ def test_a_landing_without_a_ledger_is_left_alone(paths: Paths) -> None:
 # ---------------------------------------------------------------- what is lost
 
 
-CONTRACT = Path(__file__).parents[2] / "models/marts/landing/fct_deliveries.yml"
+CONTRACT = Path(__file__).parents[2] / "models/marts/deliveries/fct_deliveries.yml"
 
 
 def publish(paths: Paths, number: int = 1, **said: Any) -> Version:

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 from dbt.contracts.graph.nodes import ModelNode
 
-from tests.path.conftest import new_project
+from tests.path.conftest import SEARCH_PATH, new_project
 
 
 @dataclass(frozen=True)
@@ -26,24 +26,40 @@ class Compiled:
 
         Or `only` some models, and what they are built from.
         """
+        connection = self.connect()
+        connection.execute(f"attach '{self.seeds}' as seeds (read_only)")
+        connection.execute("copy from database seeds to eventmart; detach seeds")
+        connection.execute(f"attach '{landing}' as landing (read_only)")
+        wanted = self._ancestry(only) if only else self.models
+        self.add(connection, *(model.name for model in wanted))
+        return connection
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Databases in memory with the schemas of all models, and nothing in them."""
         connection = duckdb.connect()
         # Of tables so small a second thread costs more than it helps.
         connection.execute("set threads = 1; set preserve_insertion_order = false")
         connection.execute("set timezone = 'UTC'")
         for name in ("eventmart", "intermediate"):
             connection.execute(f"attach ':memory:' as {name}")
-        connection.execute(f"attach '{self.seeds}' as seeds (read_only)")
-        connection.execute("copy from database seeds to eventmart; detach seeds")
-        connection.execute(f"attach '{landing}' as landing (read_only); use eventmart")
-        wanted = self._ancestry(only) if only else self.models
-        for model in wanted:
-            schema = f'"{model.database}"."{model.schema}"'
-            kind = "view" if model.config.materialized == "view" else "table"
+        for schema in sorted({f"{model.database}.{model.schema}" for model in self.models}):
             connection.execute(f"create schema if not exists {schema}")
-            connection.execute(
-                f"create {kind} {schema}.{model.name} as {model.compiled_code}"
-            )
+        connection.execute(f"set search_path = '{SEARCH_PATH}'")
         return connection
+
+    def add(self, connection: duckdb.DuckDBPyConnection, *names: str) -> None:
+        """Build these models on what is there."""
+        for model in self.models:
+            if model.name in names:
+                kind = "view" if model.config.materialized == "view" else "table"
+                connection.execute(
+                    f"create {kind} {model.relation_name} as {model.compiled_code}"
+                )
+
+    def __getitem__(self, name: str) -> str:
+        """Where the model of that name stands, as SQL has it."""
+        (found,) = (model.relation_name for model in self.models if model.name == name)
+        return str(found)
 
     def _ancestry(self, names: tuple[str, ...]) -> list[ModelNode]:
         """Models and what they are built from, in order."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SCALE = 0.005
+# Where intermediates are found by name alone, beside what names its schema.
+SEARCH_PATH = "eventmart.main,intermediate.intermediate"
 # What dbt has read of the project.
 _parsed: list[Manifest] = []
 
@@ -95,6 +97,13 @@ class Project:
             str(self.paths.published / "eventmart.duckdb"), read_only=True
         )
 
+    def unpublished(self) -> duckdb.DuckDBPyConnection:
+        """What was built, with the intermediates beside it, known by name alone."""
+        connection = duckdb.connect(str(self.paths.build), read_only=True)
+        connection.execute(f"attach '{self.paths.intermediate}' (read_only)")
+        connection.execute(f"set search_path = '{SEARCH_PATH}'")
+        return connection
+
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
@@ -127,6 +136,12 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> "Compiled":
     from tests.path.compiled import compile_project
 
     return compile_project(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(scope="session")
+def manifest(compiled: "Compiled") -> Manifest:
+    """What dbt has read of the project, to be compiled among others."""
+    return _parsed[0]
 
 
 @pytest.fixture(scope="session")

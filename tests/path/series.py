@@ -34,10 +34,7 @@ def reports_on(
     compiled: Compiled, days: pd.DataFrame, *names: str
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Build these models, by what dbt compiled, on such rows alone."""
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'; set preserve_insertion_order = false")
-        connection.execute("attach ':memory:' as eventmart; use eventmart")
-        connection.execute("create schema marts; create schema reports")
+    with compiled.connect() as connection:
         connection.register("days", days)
         connection.execute(
             """
@@ -54,9 +51,5 @@ def reports_on(
             "create table marts.fct_observed_days as "
             "select distinct feed, vintage, event_date from marts.fct_series_days"
         )
-        for model in compiled.models:
-            if model.name in names:
-                connection.execute(
-                    f"create table {model.schema}.{model.name} as {model.compiled_code}"
-                )
+        compiled.add(connection, *names)
         yield connection

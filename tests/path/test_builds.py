@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from loaders.config.paths import Paths
-from tests.path.conftest import ROOT, Project
+from tests.path.conftest import ROOT, Project, new_project
 
 FILE = (
     "kiosk_id,product_id,card_hash,date_time,fc_number\n"
@@ -66,6 +66,20 @@ def test_dbt_by_hand_works_in_a_new_data_folder(tmp_path: Path) -> None:
     assert "not a whole `dbt build`" in refused(
         project, "--run-results", project.paths.data / "target" / "run_results.json"
     )
+
+
+def test_marts_that_are_no_longer_built_make_room(tmp_path: Path) -> None:
+    project = new_project(tmp_path)
+    with duckdb.connect(str(project.paths.build)) as connection:
+        connection.execute("create schema marts")
+        for name in ("fct_card_uses", "fct_series_expectations", "fct_notes_of_our_own"):
+            connection.execute(f"create table marts.{name} as select 1 as n")
+    project.dbt("seed", "--select", "offenses")
+    with duckdb.connect(str(project.paths.build), read_only=True) as connection:
+        left = connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts'"
+        )
+        assert left.fetchall() == [("fct_notes_of_our_own",)]
 
 
 @pytest.mark.xdist_group("built")

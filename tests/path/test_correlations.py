@@ -13,10 +13,10 @@ from tests.path.series import Part, reports_on, series_days
 pytestmark = pytest.mark.xdist_group("compiled")
 
 MODELS = (
-    "fct_series_periods",
-    "fct_compared_periods",
-    "fct_compared_series",
-    "fct_series_correlations",
+    "int_series_periods_detrended",
+    "int_series_periods_blocked",
+    "int_series_paired",
+    "int_series_pairs_correlated",
     "rpt_event_correlations",
 )
 REQUEST_DAYS = pd.date_range("2015-09-15", "2016-10-11")

@@ -94,11 +94,7 @@ def customers(
     compiled: Compiled, purchases: pd.DataFrame, *models: str
 ) -> duckdb.DuckDBPyConnection:
     """Build on these purchases the models on customers, or only some of them."""
-    connection = duckdb.connect()
-    connection.execute("set timezone = 'UTC'; attach ':memory:' as eventmart")
-    connection.execute("attach ':memory:' as intermediate")
-    connection.execute("create schema intermediate.marts; use eventmart")
-    connection.execute("create schema marts; create schema reports")
+    connection = compiled.connect()
     connection.register("purchases", purchases)
     connection.execute(
         "create table marts.fct_purchases as select "
@@ -118,22 +114,17 @@ def customers(
         "create table marts.dim_products as select distinct product_id, "
         "'product ' || product_id as product_name from marts.fct_purchases"
     )
-    for model in compiled.models:
-        folder = model.original_file_path
-        is_of_customers = model.name in {
-            *("dim_times_of_day", "fct_visit_products", "fct_visits", "fct_card_uses"),
-            "fct_product_pairs",
-        } or any(f"reports/{name}/" in folder for name in FOLDERS)
-        if is_of_customers and (not models or model.name in models):
-            connection.execute(
-                f"create table {model.schema}.{model.name} as {model.compiled_code}"
-            )
+    reports = [
+        model.name
+        for model in compiled.models
+        if "model.eventmart.dim_cards" in model.depends_on.nodes
+    ]
+    compiled.add(connection, *(models or ["dim_times_of_day", *VISITS, *reports]))
     return connection
 
 
-FOLDERS = ("visits", "product_pairs", "customers")
-VISITS = ("fct_visit_products", "fct_visits", "fct_card_uses")
-PAIRS = (*VISITS, "fct_product_pairs", "rpt_product_pairs")
+VISITS = ("fct_visit_products", "fct_visits", "dim_cards")
+PAIRS = (*VISITS, "int_product_pairs_counted", "rpt_product_pairs")
 
 
 @pytest.fixture(scope="module")
@@ -242,12 +233,12 @@ def test_of_no_purchases_nothing_is_said(
 ) -> None:
     with customers(compiled, purchases.iloc[:0]) as connection:
         rows = {
-            name: connection.execute(f"select count(*) from {schema}.{name}").fetchone()
-            for schema, name in connection.execute(
-                "select schema_name, table_name from duckdb_tables() "
-                "where table_name like 'rpt_%' or table_name like 'fct_%'"
+            name: connection.execute(f"select count(*) from {compiled[name]}").fetchone()
+            for (name,) in connection.execute(
+                "select table_name from duckdb_tables() "
+                "where table_name not in ('fct_purchases', 'dim_customers', "
+                "'dim_products', 'dim_times_of_day')"
             ).fetchall()
-            if schema != "marts" or name != "fct_purchases"
         }
     # Of shared cards, that there are none.
     assert rows.pop("rpt_shared_cards") == (6,)
@@ -481,7 +472,7 @@ def test_pairs_by_chance_are_found_no_more_often_than_promised(
 def by_card(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return (
         connection.execute(
-            "select card, fct_card_uses.* from marts.fct_card_uses "
+            "select card, dim_cards.* from marts.dim_cards "
             "inner join intermediate.marts.dim_customers using (customer_key)"
         )
         .df()

@@ -25,13 +25,12 @@ def scores(
         ("accidents", "neighborhood", name, DAYS, rng.poisson(mean, len(DAYS)))
         for name, mean in means.items()
     ]
-    names = ("fct_accident_forecasts", "rpt_accident_forecast_skill")
+    names = ("int_accidents_forecast", "rpt_accident_forecast_skill")
     rows = series_days(parts)
     with reports_on(compiled, rows, *names) as connection:
         return (
             rows.pivot(index="event_date", columns="dimension_value", values="n_events"),
-            connection.execute(f"select * from marts.{names[0]}").df(),
-            connection.execute(f"select * from reports.{names[1]}").df(),
+            *(connection.execute(f"select * from {compiled[n]}").df() for n in names),
         )
 
 

@@ -20,7 +20,7 @@ from tests.path.simulated_city import LOST_DAY, City
 # own facts tell the order of arrival, and what came of it build by build.
 PROVENANCE = {"_delivery_seq", "_change_seq", "_line", "_row_hash"}
 LEDGER = {
-    *("fct_deliveries", "fct_landed_deliveries", "fct_rejected_rows", "dim_feeds"),
+    *("fct_deliveries", "fct_rejected_rows", "dim_feeds"),
     *("fct_builds", "fct_figure_changes", "rpt_delivery_impact", "rpt_metric_changes"),
     "rpt_trust",
 }
@@ -47,8 +47,7 @@ def contents_of(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, i
 
 
 def contents(project: Project) -> dict[str, tuple[int, int]]:
-    with duckdb.connect(str(project.paths.build), read_only=True) as connection:
-        connection.execute(f"attach '{project.paths.intermediate}' (read_only)")
+    with project.unpublished() as connection:
         return contents_of(connection)
 
 

@@ -17,8 +17,8 @@ from tests.path.conftest import Project
 FIRST, N_DAYS = date(2018, 1, 1), 300
 MODELS = (
     *("fct_selling_days", "dim_kiosks", "dim_dates"),
-    *("fct_sales_silences", "fct_kiosk_days"),
-    *("fct_kiosk_trends", "rpt_kiosk_life_cycles"),
+    *("int_sales_gaps_tested", "fct_kiosk_days"),
+    *("int_kiosk_trends_estimated", "rpt_kiosk_life_cycles"),
 )
 Spans = list[tuple[int, int]]
 
@@ -68,13 +68,9 @@ class Street:
 
 def build(compiled: Compiled, units: pd.DataFrame) -> duckdb.DuckDBPyConnection:
     """The lives of kiosks, from these purchases."""
-    connection = duckdb.connect()
-    connection.execute("attach ':memory:' as eventmart; use eventmart")
-    connection.execute("create schema marts; create schema reports")
-    connection.execute("attach ':memory:' as intermediate")
-    connection.execute("create schema intermediate.intermediate")
+    connection = compiled.connect()
     connection.execute(
-        "create table intermediate.intermediate.int_kiosk_info_listed "
+        f"create table {compiled['int_kiosk_info_listed']} "
         "(kiosk_id text, place text, kind_of_site text, opened_on date, capacity bigint)"
     )
     connection.register("units", units)
@@ -88,10 +84,7 @@ def build(compiled: Compiled, units: pd.DataFrame) -> duckdb.DuckDBPyConnection:
     }.items():
         typed = ", ".join(f"{column} date" for column in columns)
         connection.execute(f"create table marts.{fact} ({typed})")
-    by_name = {model.name: model for model in compiled.models}
-    for name in MODELS:
-        model = by_name[name]
-        connection.execute(f"create table {model.schema}.{name} as {model.compiled_code}")
+    compiled.add(connection, *MODELS)
     return connection
 
 
@@ -146,7 +139,7 @@ def test_planted_silences_are_found_to_the_day_and_no_others(
             expected.add((kiosk, begin, end))
     rows = found.execute(
         "select subject_id, first_silent_date, last_silent_date, kind "
-        "from marts.fct_sales_silences where subject = 'kiosk' and is_beyond_chance"
+        "from int_sales_gaps_tested where subject = 'kiosk' and is_beyond_chance"
     ).fetchall()
     silences = {(k, (a - FIRST).days, (b - FIRST).days) for k, a, b, _ in rows}
     assert silences == {s for s in expected if s[0] != "brief"}
@@ -194,7 +187,7 @@ def test_each_kiosk_says_from_when_to_when_its_life_can_be_told(
         return nbinom.logpmf(0, sales / scatter, over / (over + silent))
 
     judged = found.execute(
-        "select subject_id, kind, log_probability from marts.fct_sales_silences "
+        "select subject_id, kind, log_probability from int_sales_gaps_tested "
         "where subject = 'kiosk' and kind <> 'between_sales'"
     ).fetchall()
     logs = {(kiosk, kind): np.nan if log is None else log for kiosk, kind, log in judged}
@@ -282,9 +275,9 @@ def test_the_lives_of_the_demo_are_told_at_the_real_size(
 
 @pytest.mark.xdist_group("built")
 def test_trends_are_those_of_scipy(built: Project) -> None:
-    with built.published() as connection:
+    with built.unpublished() as connection:
         days = connection.execute("select * from marts.fct_kiosk_days").df()
-        trends = connection.execute("select * from marts.fct_kiosk_trends").df()
+        trends = connection.execute("select * from int_kiosk_trends_estimated").df()
     last = days["calendar_date"].max()
     first = days["calendar_date"].min()
     sold = (

@@ -1,6 +1,5 @@
 """Look-alike kiosks and what they sell that others lack, against pandas and plants."""
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,8 +52,8 @@ def test_profiles_equal_pandas(built: Project) -> None:
 
 @pytest.mark.xdist_group("built")
 def test_groups_agree_as_pandas_has_it(built: Project) -> None:
-    with built.published() as connection:
-        profiles = connection.execute("select * from marts.fct_kiosk_profiles").df()
+    with built.unpublished() as connection:
+        profiles = connection.execute("select * from int_kiosks_profiled").df()
         found = connection.execute("select * from reports.rpt_kiosk_groups").df()
     for trait in ("kiosk_group", "volume_class", "rhythm"):
         halves = profiles.pivot_table(
@@ -101,23 +100,24 @@ def pairs() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def gaps(pairs: pd.DataFrame, compiled: Compiled) -> pd.DataFrame:
-    by_name = {model.name: model for model in compiled.models}
     key = "cast(md5({}) as uuid)"
-    with duckdb.connect() as connection:
+    with compiled.connect() as connection:
         connection.register("pairs", pairs)
-        connection.execute("attach ':memory:' as eventmart; use eventmart")
-        connection.execute("create schema marts")
         for name, columns in {
-            "fct_kiosk_profiles": "distinct kiosk_id, kiosk_group, 'all_weeks' as part",
-            "fct_kiosk_products": f"*, {key.format('kiosk_id')} as kiosk_key, "
+            "int_kiosks_profiled": "distinct kiosk_id, kiosk_group, 'all_weeks' as part",
+            "int_kiosk_products_shrunk": f"*, {key.format('kiosk_id')} as kiosk_key, "
             f"{key.format('product_id')} as product_key",
-            "fct_product_spans": "distinct product_id, false as was_discontinued",
+            "int_product_sale_spans_found": "distinct product_id, "
+            "false as was_discontinued",
             "dim_products": "distinct product_id, 'thing' as product_name",
             "fct_kiosk_days": "distinct kiosk_id, date '2018-01-01' as calendar_date, "
             "true as is_active",
         }.items():
-            connection.execute(f"create table marts.{name} as select {columns} from pairs")
-        return connection.execute(by_name["rpt_assortment_gaps"].compiled_code).df()
+            connection.execute(
+                f"create table {compiled[name]} as select {columns} from pairs"
+            )
+        compiled.add(connection, "rpt_assortment_gaps")
+        return connection.execute("select * from reports.rpt_assortment_gaps").df()
 
 
 @pytest.mark.xdist_group("compiled")

@@ -12,7 +12,7 @@ from tests.path.series import Part, reports_on, series_days
 
 pytestmark = pytest.mark.xdist_group("compiled")
 
-MARTS = ("fct_series_expectations", "fct_series_judgements")
+STATISTICS = ("int_series_baselines_estimated", "int_series_days_judged")
 DAYS = pd.date_range("2018-02-27", "2018-09-24")  # 182 days and 28
 
 
@@ -30,20 +30,15 @@ def quiet(rng: np.random.Generator, n_series: int, days: pd.DatetimeIndex = DAYS
 
 
 def judged(compiled: Compiled, rows: pd.DataFrame, *reports: str) -> list[pd.DataFrame]:
-    names = (*MARTS, *reports)
+    names = (*STATISTICS, *reports)
     with reports_on(compiled, rows, *names) as connection:
         return [
-            connection.execute(
-                f"select * from {name.replace('fct_', 'marts.fct_', 1)}"
-                if name in MARTS
-                else f"select * from reports.{name}"
-            ).df()
-            for name in names
+            connection.execute(f"select * from {compiled[name]}").df() for name in names
         ]
 
 
 def test_chances_are_those_of_scipy(compiled: Compiled) -> None:
-    (model,) = (m for m in compiled.models if m.name == "fct_series_judgements")
+    (model,) = (m for m in compiled.models if m.name == "int_series_days_judged")
     rng = np.random.default_rng(1)
     n = 3000
     mean = np.exp(rng.uniform(np.log(0.01), np.log(400), n))
@@ -67,7 +62,8 @@ def test_chances_are_those_of_scipy(compiled: Compiled) -> None:
     )
     with reports_on(compiled, series_days(quiet(rng, 1))) as connection:
         connection.register("expected", days)
-        connection.execute("create table marts.fct_series_expectations as from expected")
+        baselines = compiled["int_series_baselines_estimated"]
+        connection.execute(f"create table {baselines} as from expected")
         found = connection.execute(f"{model.compiled_code} order by series_key").df()
     chance = size / (size + mean)
     counts = days["n_events"]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +13,7 @@ from tests.path.compiled import Compiled
 from tests.path.conftest import ROOT, Project
 
 PLACES = pd.read_csv(ROOT / "seeds" / "neighborhoods.csv").sort_values("neighborhood_slug")
-MODELS = ("fct_neighborhood_excesses", "rpt_neighborhood_correlations")
+MODELS = ("int_neighborhood_residuals_estimated", "rpt_neighborhood_correlations")
 
 
 def kilometres_between() -> np.ndarray:
@@ -32,7 +31,7 @@ DISTANCES = kilometres_between()
 def compared(
     series: dict[str, np.ndarray], accidents: np.ndarray, vintage: str = "main"
 ) -> pd.DataFrame:
-    """Rows like those of fct_compared_neighborhoods, some events being nowhere."""
+    """Rows like those of int_neighborhoods_compared, some events being nowhere."""
     known = pd.concat(
         PLACES.assign(request_series=name, n_requests=requests, n_accidents=accidents)
         for name, requests in series.items()
@@ -46,23 +45,16 @@ def compared(
 
 def correlations(compiled: Compiled, rows: pd.DataFrame) -> pd.DataFrame:
     """The report made of such rows alone, by what dbt compiled."""
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'; set preserve_insertion_order = false")
-        connection.execute("attach ':memory:' as eventmart; use eventmart")
-        connection.execute("create schema marts; create schema reports")
+    with compiled.connect() as connection:
         connection.register("rows", rows)
         connection.execute(
-            "create table marts.fct_compared_neighborhoods as select * replace ("
+            f"create table {compiled['int_neighborhoods_compared']} as select * replace ("
             "cast(n_requests as bigint) as n_requests, "
             "cast(n_accidents as bigint) as n_accidents, "
             "cast(first_date as date) as first_date, "
             "cast(last_date as date) as last_date) from rows"
         )
-        for model in compiled.models:
-            if model.name in MODELS:
-                connection.execute(
-                    f"create table {model.schema}.{model.name} as {model.compiled_code}"
-                )
+        compiled.add(connection, *MODELS)
         report = "select * from reports.rpt_neighborhood_correlations"
         found = connection.execute(report).df()
     return found.set_index("request_series").sort_index()
@@ -162,8 +154,8 @@ def test_each_figure_equals_scipy_and_statsmodels(compiled: Compiled) -> None:
 
 @pytest.mark.xdist_group("built")
 def test_so_does_each_figure_of_the_demo(built: Project) -> None:
-    with built.published() as connection:
-        rows = connection.execute("select * from marts.fct_compared_neighborhoods").df()
+    with built.unpublished() as connection:
+        rows = connection.execute("select * from int_neighborhoods_compared").df()
         report = "select * from reports.rpt_neighborhood_correlations"
         found = connection.execute(report).df().set_index("request_series").sort_index()
     assert len(rows["vintage"].unique()) == 1
@@ -309,8 +301,8 @@ def test_across_real_neighborhoods_something_remains_but_less(real_data: Path) -
 @pytest.mark.real_data
 @pytest.mark.xdist_group("real")
 def test_each_figure_of_the_real_files_equals_scipy(real: Project) -> None:
-    with duckdb.connect(str(real.paths.build), read_only=True) as connection:
-        rows = connection.execute("select * from marts.fct_compared_neighborhoods").df()
+    with real.unpublished() as connection:
+        rows = connection.execute("select * from int_neighborhoods_compared").df()
         report = "select * from reports.rpt_neighborhood_correlations"
         found = connection.execute(report).df().set_index("request_series").sort_index()
     assert rows["vintage"].unique().tolist() == ["crashes_22"]

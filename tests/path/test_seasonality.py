@@ -18,7 +18,7 @@ FACTORS = {
 
 
 def query(built: Project, sql: str) -> pd.DataFrame:
-    with built.published() as connection:
+    with built.unpublished() as connection:
         return connection.execute(sql).df()
 
 
@@ -49,7 +49,7 @@ def test_indices_and_intervals_are_those_of_a_quasi_poisson_model(
         built,
         f"""
         select days.*, month_number, weekday_number, iso_year, iso_week
-        from marts.fct_seasonal_days as days
+        from int_seasonal_factors_fitted as days
         inner join marts.dim_dates as dates on days.event_date = dates.calendar_date
         where feed = '{feed}' and event_type = '{event_type}' order by event_date
         """,
@@ -65,7 +65,7 @@ def test_indices_and_intervals_are_those_of_a_quasi_poisson_model(
 
     dispersion = query(
         built,
-        "select * from marts.fct_seasonal_dispersions "
+        "select * from int_seasonal_dispersions_estimated "
         f"where feed = '{feed}' and event_type = '{event_type}'",
     ).loc[0]
     np.testing.assert_allclose(dispersion["day_dispersion"], max(fit.scale, 1), rtol=1e-3)
@@ -116,7 +116,8 @@ def test_indices_and_intervals_are_those_of_a_quasi_poisson_model(
 def test_hours_scatter_and_add_up_as_pandas_has_it(built: Project) -> None:
     hours = query(built, "select * from marts.fct_event_hours where event_hour is not null")
     days = query(
-        built, "select * from marts.fct_seasonal_days where event_type = 'All'"
+        built,
+        "select * from int_seasonal_factors_fitted where event_type = 'All'",
     ).set_index(["feed", "event_date"])
     table = hours.pivot_table(
         index=["feed", "event_date"],
@@ -150,7 +151,7 @@ def test_hours_of_weekdays_and_their_intervals_are_those_of_days_drawn_anew(
 ) -> None:
     days = query(
         built,
-        "select event_date, weekday_factor from marts.fct_seasonal_days "
+        "select event_date, weekday_factor from int_seasonal_factors_fitted "
         f"where event_type = 'All' and feed = '{feed}'",
     ).set_index("event_date")["weekday_factor"]
     hours = query(
@@ -201,7 +202,7 @@ def test_every_event_of_an_observed_day_is_counted(built: Project) -> None:
         built,
         """
         select days.feed, sum(days.n_events) as n, sum(event_days.n_events) as n_expected
-        from marts.fct_seasonal_days as days
+        from int_seasonal_factors_fitted as days
         left join marts.fct_event_days as event_days
             on days.feed = event_days.feed and days.event_date = event_days.event_date
         where days.event_type = 'All' group by days.feed

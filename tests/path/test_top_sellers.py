@@ -11,7 +11,7 @@ pytestmark = pytest.mark.xdist_group("built")
 
 
 def query(built: Project, sql: str) -> pd.DataFrame:
-    with built.published() as connection:
+    with built.unpublished() as connection:
         return connection.execute(sql).df()
 
 
@@ -88,7 +88,7 @@ def test_rates_are_per_active_day(built: Project) -> None:
     np.testing.assert_allclose(found["purchases_per_active_day"], rates, atol=1e-8)
     assert (found["rate_rank"] == rates.rank(method="min", ascending=False)).all()
 
-    spans = query(built, "select * from marts.fct_product_spans")
+    spans = query(built, "select * from int_product_sale_spans_found")
     by_day = days.groupby("calendar_date").size()
     products = query(
         built,
@@ -109,8 +109,10 @@ def test_rates_are_per_active_day(built: Project) -> None:
 def test_kiosks_are_drawn_together_as_the_moments_say(
     built: Project, purchases: pd.DataFrame
 ) -> None:
-    found = query(built, "select * from marts.fct_kiosk_products")
-    spans = query(built, "select * from marts.fct_product_spans").set_index("product_id")
+    found = query(built, "select * from int_kiosk_products_shrunk")
+    spans = query(built, "select * from int_product_sale_spans_found").set_index(
+        "product_id"
+    )
     sizes = purchases.groupby(["product_id", "kiosk_id"]).size()
     chosen = purchases["product_id"].value_counts().index[[0, 5, 40, 150]]
     for product in chosen:

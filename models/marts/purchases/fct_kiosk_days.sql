@@ -12,7 +12,7 @@ dates as (
 ),
 
 silences as (
-    select * from {{ ref('fct_sales_silences') }}
+    select * from {{ ref('int_sales_gaps_tested') }}
     where subject = 'kiosk' and is_beyond_chance
 ),
 

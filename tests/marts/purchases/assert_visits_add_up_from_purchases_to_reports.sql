@@ -12,7 +12,7 @@ with totals as (
         (select count(*) from {{ ref('fct_visits') }}) as n_visits,
         (select sum(n_units) from {{ ref('fct_visit_products') }}) as n_in_products,
         (select sum(n_units) from {{ ref('fct_visits') }}) as n_in_visits,
-        (select sum(n_units) from {{ ref('fct_card_uses') }}) as n_in_cards,
+        (select sum(n_units) from {{ ref('dim_cards') }}) as n_in_cards,
         (
             select sum(n_units) from {{ ref('rpt_basket_sizes') }}
             where has_shared_cards and dimension = 'kiosk'
@@ -25,7 +25,7 @@ with totals as (
             select sum(n_units) from {{ ref('rpt_shared_cards') }}
             where reason in ('any', 'none')
         ) as n_shared_or_not,
-        (select sum(n_visits) from {{ ref('fct_card_uses') }}) as n_visits_of_cards,
+        (select sum(n_visits) from {{ ref('dim_cards') }}) as n_visits_of_cards,
         (
             select sum(n_visits) from {{ ref('rpt_visit_gaps') }}
             where has_shared_cards and is_setting
