@@ -1132,13 +1132,13 @@ def test_a_killed_landing_is_made_up_for_by_the_next(tmp_path: Path, moment: str
     (inbox / "products" / "2024-01-01.csv").write_text(header + "1,Mints\n2,Nuts\n")
     script = (
         "import os, signal\n"
-        "from loaders import landing\n"
+        "from loaders.landing import land\n"
         "from loaders.cli.main import main\n"
-        f"real = landing.{moment}\n"
+        f"real = land.{moment}\n"
         "def kill(*args, **more):\n"
         "    real(*args, **more)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"landing.{moment} = kill\n"
+        f"land.{moment} = kill\n"
         "main(['land', 'products'])\n"
     )
     environment = os.environ | {"EVENTMART_DATA": str(data), "EVENTMART_INBOX": str(inbox)}

@@ -42,14 +42,14 @@ def stopped(home: Path, moment: str) -> Iterator[subprocess.Popen[str]]:
     """A real `eventmart land` that stands still at a moment of its landing."""
     script = (
         "import sys\n"
-        "from loaders import landing\n"
+        "from loaders.landing import land\n"
         "from loaders.cli.main import main\n"
-        f"real = landing.{moment}\n"
+        f"real = land.{moment}\n"
         "def wait(*args):\n"
         "    print('here', flush=True)\n"
         "    sys.stdin.readline()\n"
         "    return real(*args)\n"
-        f"landing.{moment} = wait\n"
+        f"land.{moment} = wait\n"
         f"main(['--feeds', {str(home / 'feeds.yml')!r}, 'land'], prog_name='eventmart')\n"
     )
     with subprocess.Popen(
