@@ -24,7 +24,7 @@ row_deltas as (
         coalesce(deliveries.has_other_chains, false) as has_other_chains,
         coalesce(
             versions.window_date >= deliveries.window_start
-            and coalesce(versions.window_date <= deliveries.covers_to_date, true),
+            and versions.window_date <= deliveries.covers_to_date,
             true
         ) as is_covered,
         presences.change
@@ -38,6 +38,11 @@ row_deltas as (
 ),
 
 -- From here to `chained_changes` only what several chains speak of.
+chain_deltas as (
+    select * from row_deltas
+    where has_other_chains
+),
+
 chain_rows as (
     select
         identity_key,
@@ -47,8 +52,7 @@ chain_rows as (
         is_readable,
         series,
         min(place) as first_place
-    from row_deltas
-    where has_other_chains
+    from chain_deltas
     group by identity_key, _row_hash, _copy, window_date, is_readable, series
 ),
 
@@ -68,19 +72,19 @@ chain_stays as (
             ),
             2147483647
         ) as left_place
-    from row_deltas
-    where has_other_chains
+    from chain_deltas
 ),
 
--- What deliveries say of an identity by a row of it that they hold.
+-- What deliveries say of an identity by a row of it that they hold: if it is new, if they
+-- follow upon other dates, or if another row of it has gone.
 told_by_rows as (
     select
         identity_key,
         series,
         chain_number,
         place
-    from row_deltas
-    where has_other_chains and change = '+'
+    from chain_deltas
+    where change = '+'
     union
     select
         chain_stays.identity_key,
@@ -95,6 +99,21 @@ told_by_rows as (
             and chain_stays.came_place <= deliveries.place
             and chain_stays.left_place > deliveries.place
     where chain_stays.change = '+' and deliveries.is_run_start
+    union
+    select
+        gone.identity_key,
+        gone.series,
+        gone.chain_number,
+        gone.came_place as place
+    from chain_stays as gone
+    inner join chain_stays as held
+        on
+            gone.identity_key = held.identity_key
+            and gone.series = held.series
+            and gone.chain_number = held.chain_number
+            and gone.came_place > held.came_place
+            and gone.came_place < held.left_place
+    where gone.change = '-' and held.change = '+'
 ),
 
 -- Whom a delivery speaks of: if it is a run start, rows of dates that it covers, or that
@@ -113,7 +132,7 @@ told as (
             and coalesce(chain_rows.window_date >= deliveries.reaches_from_date, true)
             and coalesce(chain_rows.window_date <= deliveries.covers_to_date, true)
     where deliveries.is_run_start
-    union
+    union all
     select
         chain_rows.*,
         told_by_rows.chain_number,
@@ -139,9 +158,8 @@ statements as (
         place,
         is_covered,
         change
-    from row_deltas
-    where has_other_chains
-    union
+    from chain_deltas
+    union all
     select
         told.identity_key,
         told._row_hash,
@@ -189,7 +207,7 @@ held_elsewhere as (
             and coalesce(
                 departures_uncovered.window_date <= deliveries.covers_to_date, true
             )
-    union
+    union all
     select
         departures_uncovered._row_hash,
         departures_uncovered._copy,
@@ -281,7 +299,7 @@ chained_changes as (
         change,
         is_of_several_chains
     from stays_numbered
-    where change = '-' and stay_number > 0
+    where change = '-'
     group by
         identity_key,
         _row_hash,
@@ -315,7 +333,6 @@ chains_before as (
             series,
             chain_number
         from deliveries
-        where has_other_chains
     ) as chains
         on deliveries.series = chains.series
 ),
@@ -413,7 +430,6 @@ row_changes as (
             and changes._copy = last_holders._copy
             and changes.series = last_holders.series
             and changes.place = last_holders.place
-            and changes.change = '-'
     left join deliveries as holders
         on
             last_holders.series = holders.series
