@@ -31,7 +31,7 @@ from loaders.build import build as build_landed
 from loaders.build import build_as_of, build_redefined, publish_built
 from loaders.coverage import Dates
 from loaders.demo_data import check_kind, check_may_hold_demo
-from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.errors import BusyError, EventmartError, UsageError, told
 from loaders.feed_commands import feed as feed_group
 from loaders.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.impact import impact_lines, read_impact
@@ -105,7 +105,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise
         except OSError as error:
-            click.echo(f"error: {printable(str(error))}", err=True)
+            click.echo(f"error: {printable(told(error))}", err=True)
             context.exit(EventmartError.exit_code)
         finally:
             signal.signal(signal.SIGTERM, before)
@@ -806,9 +806,8 @@ def _offers(
             for offer in intake.configured(feed, paths.inbox)
         ]
         names = ", ".join(feed.name for feed in chosen)
-        missing = (
-            f"{paths.inbox}: holds no file of {names}; name files, or set EVENTMART_INBOX"
-        )
+        lacking = f"holds no file of {names}" if paths.inbox.is_dir() else "is no folder"
+        missing = f"{paths.inbox}: {lacking}; name files, or set EVENTMART_INBOX"
     is_remote = not sources and any(feed.remote_sources or feed.query for feed in chosen)
     if not found and not is_remote and not may_be_missing:
         raise UsageError(missing)
