@@ -117,7 +117,8 @@ told_by_rows as (
 ),
 
 -- Whom a delivery speaks of: if it is a run start, rows of dates that it covers, or that
--- the one before it in its chain did; and all rows of an identity of which it holds one.
+-- the one before it in its chain did; and all rows of an identity of which it holds one,
+-- or holds one no more.
 told as (
     select
         chain_rows.*,
@@ -144,6 +145,19 @@ told as (
             chain_rows.identity_key = told_by_rows.identity_key
             and chain_rows.series = told_by_rows.series
             and chain_rows.first_place <= told_by_rows.place
+    union all
+    select
+        chain_rows.*,
+        gone.chain_number,
+        gone.place,
+        false as is_covered
+    from chain_rows
+    inner join chain_deltas as gone
+        on
+            chain_rows.identity_key = gone.identity_key
+            and chain_rows.series = gone.series
+            and chain_rows.first_place <= gone.place
+    where gone.change = '-' and not gone.is_covered
 ),
 
 statements as (
@@ -189,7 +203,7 @@ departures_uncovered as (
 ),
 
 -- A row that left the dates that its chain covers has not gone while another chain covers
--- them, or holds it. (Its own chain does neither from then on.)
+-- them, or holds any row of its event. (Its own chain does neither from then on.)
 held_elsewhere as (
     select
         departures_uncovered._row_hash,
@@ -216,8 +230,7 @@ held_elsewhere as (
     from departures_uncovered
     inner join chain_stays
         on
-            departures_uncovered._row_hash = chain_stays._row_hash
-            and departures_uncovered._copy = chain_stays._copy
+            departures_uncovered.identity_key = chain_stays.identity_key
             and departures_uncovered.series = chain_stays.series
             and departures_uncovered.place > chain_stays.came_place
             and departures_uncovered.place < chain_stays.left_place

@@ -128,7 +128,7 @@ def is_held(series: Series, row: Row, place: int) -> bool:
     if not telling or row not in telling[-1].rows:
         return False
     last_of_chains = {one.covers: one for one in said}.values()
-    return any(one.is_about(day) or row in one.rows for one in last_of_chains)
+    return any(one.tells_of(row[0], day) for one in last_of_chains)
 
 
 def expected(series: Series) -> list[Change]:
