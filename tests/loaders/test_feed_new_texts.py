@@ -90,6 +90,7 @@ def written(guess: Guess, *sometimes: str, with_fact: bool = True) -> dict[str, 
         (time("closed"), "closed_at"),
         (time("closed_at"), "closed_at"),
         (time("closed_dttm"), "closed_at"),
+        (time("closed_on"), "closed_at"),
         (time("closed", clock=False), "closed_date"),
         (time("closed_on", clock=False), "closed_on"),
         (time("closed_date", clock=False), "closed_date"),
@@ -106,8 +107,8 @@ def test_a_column_is_called_what_sql_and_the_models_leave_free(
 
 
 def test_no_two_columns_are_called_the_same() -> None:
-    names = ("order", "order_value", "order_value_2", "opened_at", "closed", "closed_at")
-    columns = [time(name) if "close" in name else text(name) for name in names]
+    names = ("order_value", "order", "order_value_2", "opened_on", "closed", "closed_at")
+    columns = [time(name) if "ed" in name else text(name) for name in names]
     guess = found("increment", text("ticket"), time("opened"), *columns)
     made = plan(guess)
     outs = [one.out for one in made.columns]
@@ -372,6 +373,7 @@ def test_lines_are_as_long_as_the_linter_allows_or_excused() -> None:
             time("opened"),
             time("summary" + "_of_it" * 8),
             number("summary"),
+            text("comment"),
         ),
         identity=keys,
     )
@@ -383,6 +385,7 @@ def test_lines_are_as_long_as_the_linter_allows_or_excused() -> None:
                 assert re.search(r"-- noqa: (RF04,)?LT05$", line), line
             assert not (len(line) <= 88 and "LT05" in line and "RF04" not in line), line
     staging = written(guess)["stg_shop__jobs.sql"]
+    assert "as comment, -- noqa: RF04" in staging
     assert "as summary -- noqa: RF04" in staging or "as summary, -- noqa: RF04" in staging
 
 
