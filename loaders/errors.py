@@ -1,5 +1,7 @@
 """What can go wrong, by whose doing, and the exit code that says so."""
 
+import errno
+import os
 from collections.abc import Sequence
 
 # Of a message: names and texts from outside may be as long as their sender likes.
@@ -40,6 +42,22 @@ class DeliveryError(EventmartError):
 
 class DeliveryHeldError(DeliveryError):
     """A delivery looks wrong as a whole; nothing of it lands, the ledger says `held`."""
+
+
+def told(error: OSError) -> str:
+    """What a file or a folder does not let itself be done, and what to do about it."""
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    if not path or not error.strerror:
+        return str(error)
+    steps = {
+        errno.EACCES: "give whoever runs this the right to it",
+        errno.EPERM: "give whoever runs this the right to it",
+        errno.EROFS: "its disk can only be read: choose another place",
+        errno.EEXIST: "move it away, or choose another place",
+        errno.ENOTDIR: "a file stands where a folder should: choose another place",
+    }
+    step = steps.get(error.errno or 0)
+    return f"{path}: {error.strerror}" + (f"; {step}" if step else "")
 
 
 def listed(names: Sequence[str], most: int) -> str:

@@ -24,7 +24,7 @@ row_deltas as (
         coalesce(deliveries.has_other_chains, false) as has_other_chains,
         coalesce(
             versions.window_date >= deliveries.window_start
-            and coalesce(versions.window_date <= deliveries.covers_to_date, true),
+            and versions.window_date <= deliveries.covers_to_date,
             true
         ) as is_covered,
         presences.change
@@ -38,6 +38,11 @@ row_deltas as (
 ),
 
 -- From here to `chained_changes` only what several chains speak of.
+chain_deltas as (
+    select * from row_deltas
+    where has_other_chains
+),
+
 chain_rows as (
     select
         identity_key,
@@ -47,8 +52,7 @@ chain_rows as (
         is_readable,
         series,
         min(place) as first_place
-    from row_deltas
-    where has_other_chains
+    from chain_deltas
     group by identity_key, _row_hash, _copy, window_date, is_readable, series
 ),
 
@@ -68,19 +72,19 @@ chain_stays as (
             ),
             2147483647
         ) as left_place
-    from row_deltas
-    where has_other_chains
+    from chain_deltas
 ),
 
--- What deliveries say of an identity by a row of it that they hold.
+-- What deliveries say of an identity by a row of it that they hold: if it is new, if they
+-- follow upon other dates, or if another row of it has gone.
 told_by_rows as (
     select
         identity_key,
         series,
         chain_number,
         place
-    from row_deltas
-    where has_other_chains and change = '+'
+    from chain_deltas
+    where change = '+'
     union
     select
         chain_stays.identity_key,
@@ -95,10 +99,26 @@ told_by_rows as (
             and chain_stays.came_place <= deliveries.place
             and chain_stays.left_place > deliveries.place
     where chain_stays.change = '+' and deliveries.is_run_start
+    union
+    select
+        gone.identity_key,
+        gone.series,
+        gone.chain_number,
+        gone.came_place as place
+    from chain_stays as gone
+    inner join chain_stays as held
+        on
+            gone.identity_key = held.identity_key
+            and gone.series = held.series
+            and gone.chain_number = held.chain_number
+            and gone.came_place > held.came_place
+            and gone.came_place < held.left_place
+    where gone.change = '-' and held.change = '+'
 ),
 
 -- Whom a delivery speaks of: if it is a run start, rows of dates that it covers, or that
--- the one before it in its chain did; and all rows of an identity of which it holds one.
+-- the one before it in its chain did; and all rows of an identity of which it holds one,
+-- or holds one no more.
 told as (
     select
         chain_rows.*,
@@ -113,7 +133,7 @@ told as (
             and coalesce(chain_rows.window_date >= deliveries.reaches_from_date, true)
             and coalesce(chain_rows.window_date <= deliveries.covers_to_date, true)
     where deliveries.is_run_start
-    union
+    union all
     select
         chain_rows.*,
         told_by_rows.chain_number,
@@ -125,6 +145,19 @@ told as (
             chain_rows.identity_key = told_by_rows.identity_key
             and chain_rows.series = told_by_rows.series
             and chain_rows.first_place <= told_by_rows.place
+    union all
+    select
+        chain_rows.*,
+        gone.chain_number,
+        gone.place,
+        false as is_covered
+    from chain_rows
+    inner join chain_deltas as gone
+        on
+            chain_rows.identity_key = gone.identity_key
+            and chain_rows.series = gone.series
+            and chain_rows.first_place <= gone.place
+    where gone.change = '-' and not gone.is_covered
 ),
 
 statements as (
@@ -139,9 +172,8 @@ statements as (
         place,
         is_covered,
         change
-    from row_deltas
-    where has_other_chains
-    union
+    from chain_deltas
+    union all
     select
         told.identity_key,
         told._row_hash,
@@ -171,7 +203,7 @@ departures_uncovered as (
 ),
 
 -- A row that left the dates that its chain covers has not gone while another chain covers
--- them, or holds it. (Its own chain does neither from then on.)
+-- them, or holds any row of its event. (Its own chain does neither from then on.)
 held_elsewhere as (
     select
         departures_uncovered._row_hash,
@@ -189,7 +221,7 @@ held_elsewhere as (
             and coalesce(
                 departures_uncovered.window_date <= deliveries.covers_to_date, true
             )
-    union
+    union all
     select
         departures_uncovered._row_hash,
         departures_uncovered._copy,
@@ -198,8 +230,7 @@ held_elsewhere as (
     from departures_uncovered
     inner join chain_stays
         on
-            departures_uncovered._row_hash = chain_stays._row_hash
-            and departures_uncovered._copy = chain_stays._copy
+            departures_uncovered.identity_key = chain_stays.identity_key
             and departures_uncovered.series = chain_stays.series
             and departures_uncovered.place > chain_stays.came_place
             and departures_uncovered.place < chain_stays.left_place
@@ -281,7 +312,7 @@ chained_changes as (
         change,
         is_of_several_chains
     from stays_numbered
-    where change = '-' and stay_number > 0
+    where change = '-'
     group by
         identity_key,
         _row_hash,
@@ -315,7 +346,6 @@ chains_before as (
             series,
             chain_number
         from deliveries
-        where has_other_chains
     ) as chains
         on deliveries.series = chains.series
 ),
@@ -413,7 +443,6 @@ row_changes as (
             and changes._copy = last_holders._copy
             and changes.series = last_holders.series
             and changes.place = last_holders.place
-            and changes.change = '-'
     left join deliveries as holders
         on
             last_holders.series = holders.series

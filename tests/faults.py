@@ -24,6 +24,7 @@ FAULTS = {
         "settings": "settings that lead out of the inbox, or take for ever to match",
         "hostile_file": "another file where the published one should be, a hostile home",
         "query": "a query of a feed that would write, or run a program",
+        "odd_folder": "a data folder or an inbox that is none, or not theirs to use",
     },
     "publishing": {
         "touched": "a build written to after its tests, or broken off",

@@ -14,7 +14,7 @@ import duckdb
 from loaders.cli.arguments import Finite
 from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths
-from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.errors import BusyError, EventmartError, UsageError, told
 from loaders.landing.database import (
     Warehouse,
     create_tables,
@@ -66,7 +66,7 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise
         except OSError as error:
-            click.echo(f"error: {printable(str(error))}", err=True)
+            click.echo(f"error: {printable(told(error))}", err=True)
             context.exit(EventmartError.exit_code)
         finally:
             signal.signal(signal.SIGTERM, before)

@@ -422,9 +422,8 @@ def _offers(
             for offer in ingest.configured(feed, paths.inbox)
         ]
         names = ", ".join(feed.name for feed in chosen)
-        missing = (
-            f"{paths.inbox}: holds no file of {names}; name files, or set EVENTMART_INBOX"
-        )
+        lacking = f"holds no file of {names}" if paths.inbox.is_dir() else "is no folder"
+        missing = f"{paths.inbox}: {lacking}; name files, or set EVENTMART_INBOX"
     is_remote = not sources and any(feed.remote_sources or feed.query for feed in chosen)
     if not found and not is_remote and not may_be_missing:
         raise UsageError(missing)

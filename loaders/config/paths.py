@@ -20,8 +20,21 @@ class Paths:
 
     @classmethod
     def from_environment(cls) -> "Paths":
-        """Read both variables; the inbox defaults to the demo's folder in the data."""
+        """Read both variables; the inbox defaults to the demo's folder in the data.
+
+        Raises:
+            UsageError: if the data folder is none, and cannot be made.
+        """
         data = Path(os.environ.get("EVENTMART_DATA") or "data").absolute()
+        # What may not be looked at does not exist, for `os.path`.
+        there = next(one for one in (data, *data.parents) if os.path.exists(one))  # noqa: PTH110
+        rights = os.X_OK | (os.R_OK if there == data else os.W_OK)
+        if not there.is_dir() or not os.access(there, rights):
+            why = "not yours to use" if there.is_dir() else "no folder"
+            raise UsageError(
+                f"{data}: cannot be the data folder: {there} is {why}; set EVENTMART_DATA "
+                "to a folder of yours, which need not be there yet"
+            )
         inbox = os.environ.get("EVENTMART_INBOX")
         return cls(data, Path(inbox).absolute() if inbox else data / "demo")
 

@@ -466,8 +466,11 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
             if is_full(error):
                 raise
             if "could not set lock" not in str(error).lower():
-                message = f"{path}: cannot be opened: {error}"
-                raise EventmartError(message) from error
+                raise EventmartError(
+                    f"{path}: cannot be opened: {error}; if it is none of eventmart's, set "
+                    "EVENTMART_DATA to another folder; if it is damaged, put it back from "
+                    "a backup, or move it away, and run: eventmart recover"
+                ) from error
             if time.monotonic() > deadline:
                 raise BusyError(
                     f"{path} is held by {holder(path, str(error))}; try again when it is "

@@ -47,8 +47,6 @@ def reread(landing: duckdb.DuckDBPyConnection, feed: Feed) -> int:
         _write(landing, feed)
         _count_again(landing, feed)
         mark_all(landing, feed.name, ledger.next_numbers(landing)[1] - 1)
-        # These tell hashes that rows had: a cache.
-        landing.execute("delete from raw.known_lines")
         log.info("settings of %s changed: %s rows are read again", feed.name, f"{n_rows:,}")
     landing.execute("delete from raw.feed_settings where feed = ?", [feed.name])
     landing.execute(

@@ -350,7 +350,7 @@ def _listed(plan: Plan) -> list[Model]:
         Model(
             *(f"dim_{feed}", f"marts/{feed}", "dimension"),
             f"One row per thing that the lists of the feed {feed} ever held.",
-            [key, *said, *_columns(plan, "dates", "timestamps")],
+            [key, *said, *_times(plan)],
             has_contract=True,
         ),
     ]

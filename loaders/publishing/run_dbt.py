@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -108,8 +109,10 @@ def _follow(process: "subprocess.Popen[bytes]", progress: Progress) -> Iterator[
 
 
 def _read(stream: IO[bytes], lines: "queue.SimpleQueue[bytes | None]") -> None:
-    for line in stream:
-        lines.put(line)
+    # Who is interrupted closes the stream meanwhile.
+    with suppress(ValueError):
+        for line in stream:
+            lines.put(line)
     lines.put(None)
 
 

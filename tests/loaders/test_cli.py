@@ -1,6 +1,7 @@
 """The command line: exit codes, one clear message, and a ledger that says the same."""
 
 import csv
+import errno
 import gzip
 import json
 import os
@@ -23,6 +24,7 @@ from conftest import REPOSITORY
 from loaders.cli.main import main
 from loaders.config.feeds import FEEDS_FILE
 from loaders.config.paths import Paths
+from loaders.errors import told
 from loaders.insights.set_aside import SetAside
 from loaders.landing.database import open_landing
 from loaders.terminal import printable
@@ -69,6 +71,99 @@ def n_rows(paths: Paths, table: str) -> int:
     return int(found[0])
 
 
+# ---------------------------------------------------------------- odd places
+
+COMMANDS = (
+    *("status", "land", "init", "build", "publish", "answers", "recover", "rejects"),
+    *("replay", "rollback", "watch", "published 2024-01-01", "as-of 2024-01-01"),
+    *("feed check products x.csv", "diff products x.csv", "accept 1 --by a --why b"),
+)
+
+
+@pytest.mark.fault("operator.odd_folder")
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("place", ["file", "file/data", "/dev/null/data"])
+def test_a_data_folder_that_can_be_none_is_said_by_every_command(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    place: str,
+) -> None:
+    write(tmp_path / "file", "x")
+    monkeypatch.setenv("EVENTMART_DATA", str(tmp_path / place))
+    result = run(*command.split(), code=2)
+    assert f"{tmp_path / place}: cannot be the data folder: " in result.output
+    assert "is no folder; set EVENTMART_DATA to a folder of yours" in result.output
+    assert (tmp_path / "file").read_text() == "x"
+
+
+@pytest.mark.fault("operator.odd_folder")
+@pytest.mark.parametrize("there", ["data", "data/below/it"])
+def test_a_data_folder_of_somebody_else_is_said(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("EVENTMART_DATA", str(tmp_path / there))
+    # As it is for whoever is not root, to whom the folder gives no right.
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path / "data")
+    result = run("status", code=2)
+    assert f"{tmp_path / 'data'} is not yours to use; set EVENTMART_DATA" in result.output
+
+
+@pytest.mark.fault("operator.odd_folder")
+@pytest.mark.parametrize("command", ["land", "init", "status"])
+def test_a_data_folder_of_something_else_is_said_and_left_alone(
+    run: Run, paths: Paths, command: str
+) -> None:
+    paths.data.mkdir(parents=True, exist_ok=True)
+    paths.landing.write_text("not a database, but of the same name")
+    (paths.inbox / "products").mkdir(parents=True)
+    write(paths.inbox / "products" / "p.csv", "product_id,product_name\n1,Cola\n")
+    result = run(command, code=1)
+    assert f"{paths.landing}: cannot be opened: " in result.output
+    assert "if it is none of eventmart's, set EVENTMART_DATA" in result.output
+    assert paths.landing.read_text() == "not a database, but of the same name"
+
+
+def test_an_inbox_without_a_file_of_any_feed_is_said(run: Run, paths: Paths) -> None:
+    paths.inbox.mkdir(parents=True, exist_ok=True)
+    output = run("land", code=2).output
+    assert f"{paths.inbox}: holds no file of purchases, products, service_req" in output
+
+
+@pytest.mark.fault("operator.odd_folder")
+def test_a_folder_of_blanks_and_accents_is_as_good_as_any(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = tmp_path / "Der Eingang, größer"
+    (inbox / "products").mkdir(parents=True)
+    write(inbox / "products" / "p.csv", "product_id,product_name\n1,Cola\n")
+    monkeypatch.setenv("EVENTMART_DATA", str(tmp_path / "Meine Datén 'x'; \"y\" 100%"))
+    monkeypatch.setenv("EVENTMART_INBOX", str(inbox))
+    run("land")
+    assert "products" in run("status").output
+
+
+@pytest.mark.fault("operator.odd_folder")
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        (errno.EACCES, "the right to it"),
+        (errno.EPERM, "the right to it"),
+        (errno.EROFS, "can only be read"),
+        (errno.EEXIST, "move it away"),
+        (errno.ENOTDIR, "a file stands where a folder should"),
+    ],
+)
+def test_what_a_disk_refuses_is_said_with_what_to_do(number: int, step: str) -> None:
+    said = told(OSError(number, os.strerror(number), "/some/where"))
+    assert said.startswith(f"/some/where: {os.strerror(number)}; ")
+    assert step in said
+    assert told(OSError("odd")) == "odd"
+    assert told(OSError(errno.EIO, "broken", b"/x")) == "/x: broken"
+
+
 # ---------------------------------------------------------------- bad input
 
 
@@ -80,8 +175,7 @@ def n_rows(paths: Paths, table: str) -> int:
         (["land", "purchases", "folder"], "error: folder: no file here looks like *.csv"),
         (["land", "purchases", "/dev/null"], "error: /dev/null: is not a regular file"),
         (["land", "purchase", "x.csv"], "error: no feed 'purchase'; there are: purchases,"),
-        (["land", "purchases"], "holds no file of purchases; name files, or set"),
-        (["land"], "holds no file of purchases, products, service_requests, accidents"),
+        (["land", "purchases"], "inbox: is no folder; name files, or set EVENTMART_INBOX"),
         (["land", "--as-of", "2024-01-01"], "error: --as-of goes with the SOURCEs"),
         (["--feeds", "gone.yml", "land"], "error: gone.yml: cannot be read: No such file"),
         (["--feeds", "bad.yml", "land"], "error: bad.yml: feed 'x' is not valid: "),
@@ -196,14 +290,6 @@ def test_a_name_cannot_add_a_line(run: Run, tmp_path: Path) -> None:
     lines = run("rejects").output.splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("purchases x\\nlanded everything.csv (delivery 1) line 4")
-
-
-@pytest.mark.fault("process.unwritable")
-def test_a_data_folder_that_is_none_is_said(run: Run, paths: Paths) -> None:
-    write(paths.data, "a file")
-    output = run("land", code=1).output
-    assert output.startswith("error: ")
-    assert str(paths.data) in output
 
 
 @pytest.mark.fault("process.unwritable")

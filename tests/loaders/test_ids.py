@@ -15,7 +15,18 @@ LIST: dict[str, Any] = {"mode": "snapshot", "identity": ["a"], **IDS}
 DAMAGED = (
     *("2.01310E+15", "2.0131e+15", "2,0131E+15", "2.01E15", " 2.01E+15 ", "-2.0E+15"),
     *("2E+15", "2.01310 E+15", "\u00a02.01E+15", "4.06E+03", "#######", "#N/A", "#NV"),
-    *("#VALUE!", "#REF!", "#NAME?", "#DIV/0!", "#ÜBERLAUF!", "0", "0.0", "-", "--"),
+    *(
+        "#" * 60,
+        "#VALUE!",
+        "#REF!",
+        "#NAME?",
+        "#DIV/0!",
+        "#ÜBERLAUF!",
+        "0",
+        "0.0",
+        "-",
+        "--",
+    ),
     *("2013101000000000", "2013100000000000.0"),
     *("=4061", "'4061", "\u20194061", "4,061", "2,013,227,315.00", "4\u202f061"),
 )
@@ -39,6 +50,11 @@ def test_what_a_spreadsheet_makes_of_ids_holds_a_delivery(lab: Labs, value: str)
     assert f"1 of 3 rows have a damaged a: {value!r} (line 3)" in (entry.detail or "")
     assert "export it again" in (entry.detail or "")
     assert things.counts() == (0, 0, 0)
+
+
+@pytest.mark.fault("identity.damaged_ids")
+def test_a_column_that_was_too_narrow_is_damaged_however_wide_it_was(lab: Labs) -> None:
+    assert lab(**LIST).land(rows("4061", "#" * 60)).reason == "ids_damaged"
 
 
 @pytest.mark.parametrize("value", SOUND)
@@ -96,6 +112,15 @@ def test_long_ids_rounded_to_fifteen_digits_hold_a_delivery(lab: Labs) -> None:
     rounded = [f"{value[:15]}000" for value in exact]
     assert things.land(rows(*rounded)).reason == "ids_damaged"
     assert things.land(rows(*exact), as_of="2024-01-01").status == "landed"
+
+
+@pytest.mark.fault("identity.damaged_ids")
+@pytest.mark.parametrize(("n", "reason"), [(8, "ids_damaged"), (7, None)])
+def test_of_ids_of_18_digits_eight_are_beyond_chance(
+    lab: Labs, n: int, reason: str | None
+) -> None:
+    rounded = rows(*(f"2013{number + 11111111111}000" for number in range(n)))
+    assert lab(**LIST).land(rounded).reason == reason
 
 
 @pytest.mark.parametrize(("n", "reason"), [(30, "ids_damaged"), (9, None)])

@@ -267,6 +267,37 @@ def test_replayed_rows_follow_too(lab: Labs, mode: str) -> None:
 
 
 @pytest.mark.fault("delivery.later_settings")
+def test_a_replay_counts_again_what_is_one_row_now(lab: Labs) -> None:
+    things = lab(layouts=LAYOUTS, **OLD)
+    both = {"encodings": ["utf-8", "latin-1"]}
+    things.land("k,a\n1,\n2,x\n", as_of="2024-01-01")
+    odd = "k,a,c\n3,y,\n1,NULL,caf\u00e9\n".encode("latin-1")
+    assert things.land(odd, as_of="2024-01-02").n_rejected == 1
+    change(things, **OLD | both)
+    (entry,) = replay(things.warehouse, things.feed)
+    assert (entry.n_new, entry.n_known) == (1, 0)
+    change(things, **OLD | both | {"null_markers": ["NULL", "caf\u00e9"]})
+    assert things.all(
+        "select n_new, n_known from raw.deliveries where status = 'replayed'"
+    ) == [(0, 1)]
+    check(things, n_replayed=1)
+
+
+@pytest.mark.fault("delivery.later_settings")
+def test_lines_are_read_anew_after_a_setting_that_was_taken_back(lab: Labs) -> None:
+    things = lab(mode="snapshot", layouts=LAYOUTS, **OLD)
+    lines = "k,a\n1,none\n2,x\n3,y\n"
+    things.land(lines, as_of="2024-01-01")
+    change(things, **OLD | {"null_markers": ["none"]})
+    change(things, **OLD)
+    entry = things.land(f"{lines}4,z\n", as_of="2024-01-02")
+    assert (entry.n_new, entry.n_known) == (2, 2)
+    held = [("1", "none", None), ("2", "x", None), ("3", "y", None), ("4", "z", None)]
+    assert sorted(things.present()[entry.delivery_seq]) == held
+    check(things)
+
+
+@pytest.mark.fault("delivery.later_settings")
 def test_one_feeds_settings_are_not_anothers(lab: Labs) -> None:
     things = lab(layouts=LAYOUTS, **OLD)
     others = lab(name="others", layouts=LAYOUTS, **OLD)

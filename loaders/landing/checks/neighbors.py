@@ -109,20 +109,20 @@ def look_around(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Neighbors:
         landing: the loader's database.
         entry: the delivery; ties in as-of go by arrival, that is by its number.
     """
-    before = _neighbor(landing, entry.place, "<", "rows_before", _SAME_CHAIN)
-    after = _neighbor(landing, entry.place, ">", "rows_after", _SAME_CHAIN)
+    before = _neighbor(landing, entry.place, "<", "rows_before")
+    after = _neighbor(landing, entry.place, ">", "rows_after")
     if not before:
         _make_empty(landing, "rows_before")
     others_before, others_after = [], []
     for number, chain in enumerate(_other_chains(landing, entry)):
         place = entry.place | chain
-        last = _neighbor(landing, place, "<", f"rows_before_{number}", _SAME_CHAIN)
+        last = _neighbor(landing, place, "<", f"rows_before_{number}")
         if last and (
             not before
             or (last.as_of, last.delivery_seq) > (before.as_of, before.delivery_seq)
         ):
             others_before.append(last)
-        if first := _neighbor(landing, place, ">", f"rows_after_{number}", _SAME_CHAIN):
+        if first := _neighbor(landing, place, ">", f"rows_after_{number}"):
             others_after.append(first)
     return Neighbors(before, after, tuple(others_before), tuple(others_after))
 
@@ -151,7 +151,6 @@ def _neighbor(
     place: Mapping[str, object],
     side: str,
     table: str,
-    chain: str,
 ) -> Neighbor | None:
     """The next delivery of a chain on one side of a place, `<` before or `>` after."""
     order = "desc" if side == "<" else "asc"
@@ -159,7 +158,7 @@ def _neighbor(
         f"""
         select delivery_seq, as_of, window_start, covers_to
         from raw.deliveries
-        where feed = $feed and series = $series and {chain} and {STANDS}
+        where feed = $feed and series = $series and {_SAME_CHAIN} and {STANDS}
             and (as_of, delivery_seq) {side} (cast($as_of as timestamp), $seq)
         order by as_of {order}, delivery_seq {order}
         limit 1
