@@ -14,7 +14,7 @@ from typing import IO
 from isal import igzip
 
 from loaders.errors import DeliveryError
-from loaders.paths import sync
+from loaders.paths import make_folder, sync
 from loaders.space import NO_SPACE, spaced
 
 CHUNK = 1 << 20
@@ -66,7 +66,7 @@ def keeping(drop: Drop, drops: Path) -> Iterator[Callable[[], None]]:
         drop: what was received; its plain copy stays where it is during the block.
         drops: the folder of kept bytes, on the same disk.
     """
-    drops.mkdir(parents=True, exist_ok=True)
+    make_folder(drops)
     ready = drop.plain.with_name("kept")
     given_up = Event()
     with ThreadPoolExecutor(1) as thread:

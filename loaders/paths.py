@@ -111,6 +111,14 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder whose name, and those of the folders around it, outlast a power cut."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
 def opened(path: Path) -> BinaryIO:
     """A delivered file, open for reading: see `regular`."""
     return open(path, "rb", opener=regular)

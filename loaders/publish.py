@@ -27,7 +27,7 @@ from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.exports import write_exports
 from loaders.modes import show
 from loaders.parse import literal
-from loaders.paths import PROJECT, Paths, sync
+from loaders.paths import PROJECT, Paths, make_folder, sync
 from loaders.published import (
     EXPORTS,
     Version,
@@ -131,7 +131,7 @@ def publish(
         disclosure = read_disclosure(record.manifest)
         with _alone(paths):
             _mend(paths)
-            _tested_inputs(paths).unlink(missing_ok=True)
+            _forget_inputs(paths)
             made = _made(paths, build, disclosure, last)
             version = current_version(paths)
             is_new = not (is_sound and version and version.content == made.content)
@@ -216,7 +216,7 @@ def repair(paths: Paths) -> Version | None:
         if damage is None:
             return None
         # What it was made of is to be published again.
-        _tested_inputs(paths).unlink(missing_ok=True)
+        _forget_inputs(paths)
         older, newer = _around(paths, served_number(paths))
         # One after it was rolled back from, but is better than none.
         if version := _serve_first_sound(paths, older + newer):
@@ -270,6 +270,12 @@ def _note_inputs(paths: Paths, record: Record, last: LastRun, project: str | Non
         _tested_inputs(paths).write_text(inputs.text())
 
 
+def _forget_inputs(paths: Paths) -> None:
+    """Forget what was tested, also after a power cut, before anything else is served."""
+    _tested_inputs(paths).unlink(missing_ok=True)
+    sync(paths.published)
+
+
 def _tested_inputs(paths: Paths) -> Path:
     return paths.published / ".tested-inputs"
 
@@ -277,9 +283,7 @@ def _tested_inputs(paths: Paths) -> Path:
 @contextmanager
 def _alone(paths: Paths) -> Iterator[None]:
     """Be the only one that publishes; a lock on the folder, which dies with its process."""
-    if not paths.published.exists():
-        paths.published.mkdir(parents=True)
-        sync(paths.data)
+    make_folder(paths.published)
     handle = os.open(paths.published, os.O_RDONLY)
     try:
         try:
@@ -348,11 +352,10 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     folder = folder_of(paths, number)
     # Views store the name of their database, so the copy keeps the file's name.
     partial = folder.with_name(f".{number}.partial")
-    partial.parent.mkdir(exist_ok=True)
+    make_folder(partial.parent)
     # Nobody else reads what is not stripped yet.
     partial.mkdir(0o700)
     try:
-        sync(paths.published)
         version = _write_version(paths, partial, number, made, disclosure)
         partial.rename(folder)
     except BaseException:
@@ -508,3 +511,4 @@ def _note_serving(paths: Paths) -> None:
         file.write(b"\n" * is_cut + f"{line}\n".encode())
         file.flush()
         os.fsync(file.fileno())
+    sync(paths.published)

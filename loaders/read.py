@@ -26,6 +26,7 @@ from loaders.encodings import (
     text_of,
 )
 from loaders.errors import DeliveryError, EventmartError
+from loaders.feeds import Limits
 from loaders.records import (
     MAX_COLUMNS,
     Body,
@@ -55,6 +56,7 @@ def read_csv(
     fits: Callable[[list[str]], bool] | None = None,
     max_preamble_lines: int = 0,
     pads: bool = False,
+    field_bytes: int = Limits().field_bytes,
 ) -> tuple[Head, str, Body]:
     """Prepare a CSV file: its header, the encoding chosen, and its body for DuckDB.
 
@@ -67,8 +69,10 @@ def read_csv(
         fits: whether names may be a header of the feed.
         max_preamble_lines: how many lines may stand before the header.
         pads: whether records that end early are padded with nulls.
+        field_bytes: how long one field may be.
 
     Raises:
+        DeliveryError: if records would be padded with many times what they are.
         HeaderError: if the header cannot be read.
         DeliveryHeldError: for an encoding that the feed does not expect, or a second
             header other than the first.
@@ -78,9 +82,9 @@ def read_csv(
         grammar = grammar_of(data, delimiter)
         head = read_head(data, grammar, text.codec, fits, max_preamble_lines)
         is_plain = text.is_whole and not text.is_doubtful and not strict
-        plain = count_plain_lines(data, head, grammar) if is_plain else None
+        plain = count_plain_lines(data, head, grammar, field_bytes) if is_plain else None
         if plain is None:
-            body = split_strictly(sent, data, head, grammar, text, spool, pads)
+            body = split_strictly(sent, data, head, grammar, text, spool, field_bytes, pads)
         elif text.codec == "utf-8":
             body = Body(in_utf8, plain, skip=head.n_lines)
         else:
@@ -118,11 +122,16 @@ def _length_of_end(path: Path) -> int:
     return len(found.group()) if found else 0
 
 
-def read_geojson(path: Path, spool: Path) -> tuple[Head, str, Body]:
+def read_geojson(path: Path, spool: Path, field_bytes: int) -> tuple[Head, str, Body]:
     """Prepare a GeoJSON FeatureCollection: a row per feature, its geometry as text.
 
+    Args:
+        path: the bytes as delivered.
+        spool: scratch folder.
+        field_bytes: how long one property may be, as text.
+
     Raises:
-        DeliveryError: if it is no such collection.
+        DeliveryError: if it is no such collection, or some of it is too large.
     """
     clean = spool / "clean.csv"
     if path.stat().st_size > MAX_GEOJSON_BYTES:
@@ -148,7 +157,9 @@ def read_geojson(path: Path, spool: Path) -> tuple[Head, str, Body]:
         with clean.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
             for number, row in enumerate(rows, start=1):
-                writer.writerow([number, *(_json_text(row.get(name)) for name in names)])
+                texts = {name: _json_text(row.get(name)) for name in names}
+                _check_lengths(number, texts, field_bytes)
+                writer.writerow([number, *texts.values()])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DeliveryError(
             "geojson_unreadable", f"is no GeoJSON FeatureCollection: {error}"
@@ -166,6 +177,18 @@ def _check_shape(n_bytes: int, n_rows: int, n_names: int) -> None:
             f"them lack most; no more than {MAX_COLUMNS:,} are allowed; ask for features "
             "of one kind",
         )
+
+
+def _check_lengths(number: int, texts: dict[str, str | None], field_bytes: int) -> None:
+    """Raise DeliveryError for a property that is too long; outlines may be."""
+    for name, text in texts.items():
+        if text and name != "geometry" and len(text.encode()) > field_bytes:
+            raise DeliveryError(
+                "geojson_too_large",
+                f"property {name[:60]!r} of feature {number:,} has {len(text.encode()):,} "
+                f"bytes, {field_bytes:,} are allowed; ask for shorter texts, or raise "
+                "field_bytes of the limits in feeds.yml",
+            )
 
 
 def _json_text(value: object) -> str | None:

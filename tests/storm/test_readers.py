@@ -74,7 +74,7 @@ STEPS = {
     "lock": r"publish\._alone > (open|flock|close)",
     "clear away": r"publish\._mend",
     "examine what is served": r"published\.sha256_of > (open|readinto)",
-    "forget what was tested": r"publish\.publish > unlink",
+    "forget what was tested": r"publish\._forget_inputs > unlink",
     "prove what was tested": r"publish\._unchanging > connect|tested\.\w+ > execute",
     "make the folder": r"publish\._copy > mkdir",
     "copy": r"publish\._write_version > (open|sendfile|fstat)",
