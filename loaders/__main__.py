@@ -26,7 +26,7 @@ import duckdb
 from loaders import __version__, chain, intake, ledger
 from loaders import publish as publishing
 from loaders.answers import answer_all
-from loaders.arguments import SEQUENCE, YEARS, Finite, Moment, Text
+from loaders.arguments import SEQUENCE, YEARS, Finite, Moment, Text, Whole
 from loaders.build import build as build_landed
 from loaders.build import build_as_of, build_redefined, publish_built
 from loaders.coverage import Dates
@@ -50,6 +50,7 @@ from loaders.set_aside import mostly_set_aside, set_aside_line
 from loaders.sources.offer import Offer
 from loaders.spreadsheets import neutral
 from loaders.tell import (
+    counted,
     poll_line,
     printable,
     publication_line,
@@ -335,7 +336,7 @@ def build(settings: Settings, if_redefined: bool) -> None:
 
 
 @main.command()
-@click.argument("day", type=Moment(["%Y-%m-%d"]))
+@click.argument("day", metavar="DAY", type=Moment(["%Y-%m-%d"]))
 @waits
 @click.pass_obj
 def as_of(settings: Settings, day: datetime) -> None:
@@ -574,7 +575,7 @@ def rejects(
                 click.echo(printable(f"    {text[:200]}"))
     written = " and ".join(str(file) for file in (export, sheet) if file)
     where = f"written to {written}" if written else f"{min(n_found, limit)} shown"
-    click.echo(f"{n_found} rejected records, {where}")
+    click.echo(f"{counted(n_found, 'rejected record')}, {where}")
 
 
 @main.command()
@@ -605,7 +606,7 @@ def trace(settings: Settings, key: str) -> None:
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
+    type=Whole(0),
     default=1,
     show_default=True,
     help="The same seed, the same data.",

@@ -16,7 +16,7 @@ from loaders import publish as publishing
 from loaders.disclosure import disclose, read_disclosure, read_settings
 from loaders.errors import UsageError
 from loaders.lock import locked
-from loaders.outputs import whole_file
+from loaders.outputs import partial_name, whole_file
 from loaders.paths import Paths
 from loaders.progress import Progress
 from loaders.publish import DamagedError
@@ -83,6 +83,9 @@ def build(
             docs = ("docs", "generate", "--static", "--no-compile")
             run_dbt(paths, progress, *docs, lock=lock)
             page = paths.target / "static_index.html"
+            # Of a build that was killed while it wrote this; nobody else builds now.
+            for left in paths.published.glob(partial_name("*")):
+                left.unlink()
             with page.open("rb") as source, whole_file(paths.published / "docs.html") as to:
                 shutil.copyfileobj(source, to)
                 os.fchmod(to.fileno(), 0o666 & ~read_settings().mask)

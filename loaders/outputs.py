@@ -48,11 +48,16 @@ def check_place(paths: Paths, place: Path, *, force: bool = False) -> None:
             )
 
 
+def partial_name(token: str) -> str:
+    """What a file is called until it is whole."""
+    return f".eventmart-{token}.partial"
+
+
 @contextmanager
 def whole_file(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Write a file that is there as a whole, or not at all; what was there is replaced."""
     # Whatever the length of its own name.
-    partial = file.with_name(f".eventmart-{token_hex(8)}.partial")
+    partial = file.with_name(partial_name(token_hex(8)))
     try:
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(handle, "wb") as stream:  # noqa: PTH123

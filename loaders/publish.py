@@ -417,13 +417,18 @@ def strip(file: Path) -> None:
 def _serve(paths: Paths, number: int) -> None:
     """Let readers see a version from now on."""
     served = paths.published / paths.build.name
-    fresh = paths.published / f".{paths.build.name}.fresh"
+    fresh = _fresh(paths)
     fresh.unlink(missing_ok=True)
     os.link(folder_of(paths, number) / paths.build.name, fresh)
     fresh.replace(served)
     _serve_exports(paths)
     sync(paths.published)
     _note_serving(paths)
+
+
+def _fresh(paths: Paths) -> Path:
+    """The name of what is about to be served."""
+    return paths.published / f".{paths.build.name}.fresh"
 
 
 def _serve_exports(paths: Paths) -> None:
@@ -463,8 +468,7 @@ def _mend(paths: Paths) -> None:
     for pattern in (".*.partial", ".*.expired"):
         for left in (paths.published / "versions").glob(pattern):
             shutil.rmtree(left)
-    for left in paths.published.glob(".eventmart*"):
-        left.unlink()
+    _fresh(paths).unlink(missing_ok=True)
     _serve_exports(paths)
     _note_serving(paths)
 

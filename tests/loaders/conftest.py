@@ -9,7 +9,9 @@ from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner, Result
 
+from loaders.__main__ import main
 from loaders.chain import check
 from loaders.feeds import RESERVED, Feed
 from loaders.landing import Warehouse, land_file
@@ -17,6 +19,7 @@ from loaders.ledger import STANDS, Entry
 from loaders.paths import Paths
 from loaders.warehouse import create_tables, open_landing
 
+Run = Callable[..., Result]
 REPOSITORY = Path(__file__).parents[2]
 AUDIT_COLUMNS = {"_row_hash", "_copy", "_extra", "_delivery_seq", "_change_seq", "_line"}
 
@@ -177,3 +180,18 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}; set REAL_DATA_DIR")
     return folder
+
+
+@pytest.fixture
+def run(paths: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run a command; its output is what a person sees, both streams."""
+    monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
+    monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return invoke

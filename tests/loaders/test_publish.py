@@ -25,6 +25,7 @@ from loaders import publish as publishing
 from loaders.__main__ import main
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import Warehouse, land_file
+from loaders.outputs import whole_file
 from loaders.paths import Paths
 from loaders.publish import is_up_to_date, publish, repair, rollback
 from loaders.published import current_version, served_damage, served_number, versions
@@ -297,6 +298,19 @@ def test_a_rollback_serves_the_version_before(
     build(paths, "four")
     assert publish(paths, results())[0].number == 4
     assert rollback(paths).number == 3
+
+
+@pytest.mark.fault("process.reader_during_publish")
+def test_a_rollback_leaves_what_a_build_writes_beside_it(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    for content in ("one", "two"):
+        build(paths, content)
+        publish(paths, results())
+    with whole_file(paths.published / "docs.html") as page:
+        rollback(paths)
+        page.write(b"docs")
+    assert (paths.published / "docs.html").read_bytes() == b"docs"
 
 
 @pytest.mark.fault("process.damaged")
