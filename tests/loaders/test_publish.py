@@ -1243,6 +1243,36 @@ def test_the_last_three_and_the_last_of_each_recent_day_are_kept(
     assert published.numbers(paths) == expected
 
 
+@pytest.mark.fault("process.clock")
+def test_a_clock_that_jumps_lets_no_version_expire(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVENTMART_KEEP_DAYS", raising=False)
+    for number, days in enumerate([5, 2, 2, 1], 1):
+        build(paths, str(number))
+        publish(paths, results())
+        age(paths, number, days)
+    shift = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + shift
+
+    monkeypatch.setattr(publishing, "datetime", Clock)
+    for hours in (366 * 24, 366 * 24 - 1, -1, -1):
+        shift = timedelta(hours=hours)
+        build(paths, f"after {hours}")
+        publish(paths, results())
+        assert content(served(paths)) == f"after {hours}"
+    kept = published.numbers(paths)
+    assert {1, 3, 4} <= set(kept), "the last of each day that was"
+    noted = published.servings(paths)
+    assert [one.number for one in noted] == sorted(one.number for one in noted)
+    assert [one.since for one in noted] == sorted(one.since for one in noted)
+    assert rollback(paths).number < kept[-1]
+
+
 def test_what_is_served_and_what_is_sound_does_not_expire_for_what_is_damaged(
     paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
