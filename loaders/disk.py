@@ -79,6 +79,14 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder whose name, and those of the folders around it, outlast a power cut."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
 def opened(path: Path) -> BinaryIO:
     """A delivered file, open for reading: see `regular`."""
     return open(path, "rb", opener=regular)
@@ -119,11 +127,16 @@ def regular(name: str, flags: int) -> int:
     raise DeliveryError("not_a_file", f"{name}: is no regular file; put one in its place")
 
 
+def partial_name(token: str) -> str:
+    """What a file is called until it is whole."""
+    return f".eventmart-{token}.partial"
+
+
 @contextmanager
 def whole_file(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Write a file that is there as a whole, or not at all; what was there is replaced."""
     # Whatever the length of its own name.
-    partial = file.with_name(f".eventmart-{token_hex(8)}.partial")
+    partial = file.with_name(partial_name(token_hex(8)))
     try:
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(handle, "wb") as stream:  # noqa: PTH123

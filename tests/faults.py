@@ -18,6 +18,7 @@ FAULTS = {
         "unwritable": "a read-only disk, no permission, a path with spaces or accents",
         "sigterm": "Ctrl-C or SIGTERM",
         "kept_until_committed": "a crash between commit and clean-up",
+        "power_cut": "a power cut that loses names or bytes that were not synced",
     },
     "operator": {
         "overwrites": "output named over the data folder, or over a file that is there",
@@ -153,6 +154,7 @@ IDS = {f"{group}.{name}": text for group, of in FAULTS.items() for name, text in
 THREATS = (
     *("archive", "hostile", "operator", "publishing", "restored"),
     *("process.kill", "process.disk_full", "process.memory_limit", "process.damaged"),
+    "process.power_cut",
     *("process.reader_during_publish", "delivery.http_truncated", "delivery.http_retry"),
     *("delivery.odd_name", "delivery.unforeseen", "delivery.demo", "text.huge"),
     *("meaning.implausible_dates", "meaning.unusable"),

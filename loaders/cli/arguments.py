@@ -8,8 +8,22 @@ import click
 
 from loaders.landing.as_of import YEARS
 
+
+class Whole(click.IntRange):
+    """A whole number from some other on, as databases hold it."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read it as `click.IntRange` does."""
+        found: int = super().convert(value, param, ctx)
+        if found >= 1 << 63:
+            self.fail("is larger than any number here", param, ctx)
+        return found
+
+
 # Of deliveries, as the ledger counts them.
-SEQUENCE = click.IntRange(1, 2**63 - 1)
+SEQUENCE = Whole(1)
 
 
 class Moment(click.DateTime):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from loaders.cli.arguments import Finite, Text
+from loaders.cli.arguments import Finite, Text, Whole
 from loaders.cli.context import Settings, forcing, reading, waits
 from loaders.cli.outputs import check_place, new_file
 from loaders.cli.render import result_line, tell_published
@@ -107,7 +107,7 @@ def trace(settings: Settings, key: str) -> None:
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**63 - 1),
+    type=Whole(0),
     default=1,
     show_default=True,
     help="The same seed, the same data.",

@@ -26,6 +26,7 @@ from loaders.cli.context import (
 from loaders.cli.outputs import new_file
 from loaders.cli.polling import repeat
 from loaders.cli.render import (
+    counted,
     poll_line,
     publication_line,
     rehearsal_text,
@@ -361,7 +362,7 @@ def rejects(
                 click.echo(printable(f"    {text[:200]}"))
     written = " and ".join(str(file) for file in (export, sheet) if file)
     where = f"written to {written}" if written else f"{min(n_found, limit)} shown"
-    click.echo(f"{n_found} rejected records, {where}")
+    click.echo(f"{counted(n_found, 'rejected record')}, {where}")
 
 
 def _tell(taken: Taken) -> None:

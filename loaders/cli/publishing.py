@@ -61,7 +61,7 @@ def build(settings: Settings, if_redefined: bool) -> None:
 
 
 @click.command()
-@click.argument("day", type=Moment(["%Y-%m-%d"]))
+@click.argument("day", metavar="DAY", type=Moment(["%Y-%m-%d"]))
 @waits
 @click.pass_obj
 def as_of(settings: Settings, day: datetime) -> None:

@@ -16,6 +16,11 @@ from loaders.publishing.retention import KEEP
 from loaders.terminal import printable, table
 
 
+def counted(n: int, what: str) -> str:
+    """So many of what a word in the singular says."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
 def result_line(entry: Entry) -> str:
     """One line on what became of a delivery."""
     start = printable(f"{entry.status:<11} {entry.feed:<17} {entry.label}")
@@ -30,8 +35,9 @@ def result_line(entry: Entry) -> str:
         return f"{start}  {entry.reason}"
     as_of = f"{entry.as_of:%Y-%m-%d}" if entry.as_of else "?"
     line = (
-        f"{start}  as of {as_of}  {entry.n_records:,} records = {entry.n_new:,} new + "
-        f"{entry.n_known:,} known + {entry.n_rejected:,} rejected + {entry.n_blank:,} blank"
+        f"{start}  as of {as_of}  {counted(entry.n_records, 'record')} = "
+        f"{entry.n_new:,} new + {entry.n_known:,} known + {entry.n_rejected:,} rejected + "
+        f"{entry.n_blank:,} blank"
     )
     # What cannot be read here may be among what it lacks.
     is_clean = not (entry.n_rejected or entry.n_damaged)
@@ -58,7 +64,7 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
     lines = [f"would be {result_line(entry)}"]
     if entry.status == "held" and entry.n_new + entry.n_known:
         lines.append(
-            f"if accepted: {entry.n_records:,} records = {entry.n_new:,} new + "
+            f"if accepted: {counted(entry.n_records, 'record')} = {entry.n_new:,} new + "
             f"{entry.n_known:,} known + {entry.n_rejected:,} rejected + "
             f"{entry.n_blank:,} blank"
         )

@@ -227,13 +227,15 @@ class Limits(Settings):
     """What an archive may unpack to, in bytes really read; beyond it is a bomb.
 
     Real CSV shrinks 5 to 50 times and repetitive CSV some more; deflate ends at 1,032.
-    What unpacks to little harms nobody, however well it shrank.
+    What unpacks to little harms nobody, however well it shrank. And how long one field
+    may be: a label stands in many rows of many tables.
     """
 
     total_bytes: int = Field(default=100 << 30, gt=0)
     ratio: int = Field(default=200, gt=0)
     ratio_above_bytes: int = Field(default=64 << 20, ge=0)
     entries: int = Field(default=100_000, gt=0)
+    field_bytes: int = Field(default=8 << 10, gt=0)
 
 
 class Feed(Settings):

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from loaders.config.feeds import Limits
 from loaders.errors import EventmartError
 from loaders.files.csv_records import (
     Body,
@@ -48,6 +49,7 @@ def read_csv(
     fits: Callable[[list[str]], bool] | None = None,
     max_preamble_lines: int = 0,
     pads: bool = False,
+    field_bytes: int = Limits().field_bytes,
 ) -> tuple[Head, str, Body]:
     """Prepare a CSV file: its header, the encoding chosen, and its body for DuckDB.
 
@@ -60,8 +62,10 @@ def read_csv(
         fits: whether names may be a header of the feed.
         max_preamble_lines: how many lines may stand before the header.
         pads: whether records that end early are padded with nulls.
+        field_bytes: how long one field may be.
 
     Raises:
+        DeliveryError: if records would be padded with many times what they are.
         HeaderError: if the header cannot be read.
         DeliveryHeldError: for an encoding that the feed does not expect, or a second
             header other than the first.
@@ -71,9 +75,9 @@ def read_csv(
         grammar = grammar_of(data, delimiter)
         head = read_head(data, grammar, text.codec, fits, max_preamble_lines)
         is_plain = text.is_whole and not text.is_doubtful and not strict
-        plain = count_plain_lines(data, head, grammar) if is_plain else None
+        plain = count_plain_lines(data, head, grammar, field_bytes) if is_plain else None
         if plain is None:
-            body = split_strictly(sent, data, head, grammar, text, spool, pads)
+            body = split_strictly(sent, data, head, grammar, text, spool, field_bytes, pads)
         elif text.codec == "utf-8":
             body = Body(in_utf8, plain, skip=head.n_lines)
         else:

@@ -33,6 +33,8 @@ from loaders.files.kept_files import CHUNK
 MAX_RECORD_BYTES = 16 << 20
 # Each costs time and memory, of which a file of so many takes seconds and some 300 MB.
 MAX_COLUMNS = 5_000
+# Nulls that short records may be padded with, as so many times the bytes of a file.
+MAX_PADDING, _SMALL = 20, 16 << 20
 # Of a line in a file of plain ones: as little as keeps DuckDB's buffers small.
 MAX_PLAIN_BYTES = 8 << 20
 # Of a rejected record; of larger ones the beginning is kept beside its offset.
@@ -127,6 +129,10 @@ class Grammar:
             for field in (found.groups(b"") if found else ())
         )
 
+    def longest(self, record: bytes) -> int:
+        """The bytes of the longest field of a well-formed record, as it stands there."""
+        return max((len(field[0]) for field in self._field.finditer(record)), default=0)
+
     def unambiguous(self, record: bytes) -> bytes:
         """A well-formed record with fields such as `5" pipe` or ` "x"` put in quotes.
 
@@ -217,13 +223,15 @@ def _head_at(data: mmap.mmap, position: int, grammar: Grammar, encoding: str) ->
     return Head(names, found.end(), found.group().count(grammar.newline) or 1)
 
 
-def count_plain_lines(data: mmap.mmap, head: Head, grammar: Grammar) -> int | None:
+def count_plain_lines(
+    data: mmap.mmap, head: Head, grammar: Grammar, field_bytes: int
+) -> int | None:
     """Count the records of a body in which every record is one plain line.
 
     Returns None if some record may not be: a line break or a doubtful quote within a
     field, a blank line, a NUL, a 1A, mixed or bare line ends, a field too many (DuckDB lets
-    an empty one pass). This is the count that DuckDB's must agree with; it shares
-    nothing with DuckDB's parser.
+    an empty one pass), one that is too long. This is the count that DuckDB's must agree
+    with; it shares nothing with DuckDB's parser.
     """
     n_records, position, size = 0, head.offset, len(data)
     n_cr = n_delimiters = 0
@@ -253,6 +261,15 @@ def count_plain_lines(data: mmap.mmap, head: Head, grammar: Grammar) -> int | No
         n_cr += returns
         marks = np.frombuffer(bare, np.uint8) == ord(grammar.delimiter)
         n_delimiters += int(np.count_nonzero(marks))
+        if np.diff(newlines, prepend=-1, append=len(chunk)).max() > field_bytes:
+            # In long lines fields may be: where some are quoted, that is not told here.
+            stops = (
+                newlines
+                if bare is not chunk
+                else np.union1d(newlines, np.flatnonzero(marks))
+            )
+            if np.diff(stops, prepend=-1, append=len(chunk)).max() > field_bytes + 1:
+                return None
         end = min(end, size)
         forget(data, position, end)
         position = end
@@ -277,6 +294,7 @@ def split_strictly(
     grammar: Grammar,
     text: Text,
     spool: Path,
+    field_bytes: int,
     pads: bool = False,
 ) -> Body:
     """Judge every record: good ones to a clean file, the others to the rejects.
@@ -288,13 +306,15 @@ def split_strictly(
         grammar: by which to read it.
         text: how it is decoded.
         spool: scratch folder.
+        field_bytes: how long one field may be.
         pads: whether records that end early are padded, and not rejected.
 
     Raises:
+        DeliveryError: if records would be padded with many times what they are.
         DeliveryHeldError: for a second header other than the first.
     """
     clean, rejects = spool / "clean.csv", spool / "rejects.csv"
-    judge = _Judge(head, grammar, text, pads)
+    judge = _Judge(head, grammar, text, field_bytes, pads)
     n_records = n_blank = n_rejected = longest = 0
     is_cut = False
     offset = head.offset
@@ -308,6 +328,7 @@ def split_strictly(
             if judged == b"":
                 n_blank += 1
             elif isinstance(judged, bytes):
+                _check_padding(judge.n_nulls, len(data))
                 good.write(b"%d%s%s\n" % (line, grammar.delimiter, judged))
             else:
                 n_rejected += 1
@@ -330,6 +351,15 @@ def split_strictly(
         is_cut=is_cut,
         n_padded=judge.n_padded,
     )
+
+
+def _check_padding(n_nulls: int, n_bytes: int) -> None:
+    if n_nulls > max(_SMALL, MAX_PADDING * n_bytes):
+        raise DeliveryError(
+            "padded_too_much",
+            f"its short records would be padded with {n_nulls:,} nulls and more, and it "
+            f"has {n_bytes:,} bytes; ask for a file whose header has its columns alone",
+        )
 
 
 # The first bytes of a character without the others; see `copy_of_utf16`.
@@ -400,8 +430,11 @@ def _records(
 class _Judge:
     """Says of each record of a text whether it is good."""
 
-    def __init__(self, head: Head, grammar: Grammar, text: Text, pads: bool) -> None:
-        self.pads, self.n_padded = pads, 0
+    def __init__(
+        self, head: Head, grammar: Grammar, text: Text, field_bytes: int, pads: bool
+    ) -> None:
+        self.field_bytes = field_bytes
+        self.pads, self.n_padded, self.n_nulls = pads, 0, 0
         self.names, self.header_line = head.names, head.n_lines
         self.grammar, self.text, self.codec = grammar, text, text.codec
         self.words = header_words(head.names)
@@ -433,7 +466,7 @@ class _Judge:
                 "too_few_fields" if n_fields < n_expected else "too_many_fields",
                 f"{n_fields} fields, the header has {n_expected}",
             )
-        if fault := _misread(body, self.text):
+        if (fault := self._too_long(body)) or (fault := _misread(body, self.text)):
             return fault
         if self._may_be_header(body) and (fault := self._second_header(body, line)):
             return fault
@@ -444,7 +477,19 @@ class _Judge:
         if is_padded:
             body += self.grammar.delimiter * (n_expected - n_fields)
             self.n_padded += 1
+            self.n_nulls += n_expected - n_fields
         return body if len(body) <= MAX_RECORD_BYTES else _too_large(len(body))
+
+    def _too_long(self, body: bytes) -> Fault | None:
+        if len(body) <= self.field_bytes:
+            return None
+        if (longest := self.grammar.longest(body)) <= self.field_bytes:
+            return None
+        return Fault(
+            "field_too_long",
+            f"a field of {longest} bytes, {self.field_bytes} allowed by field_bytes of the "
+            "limits in feeds.yml",
+        )
 
     def _may_be_header(self, body: bytes) -> bool:
         """A quick look at the beginning of two fields, where nearly all records end."""

@@ -15,11 +15,16 @@ MAX_GEOJSON_BYTES = 256 << 20
 MAX_GEOJSON_VALUES = 40_000_000
 
 
-def read_geojson(path: Path, spool: Path) -> tuple[Head, str, Body]:
+def read_geojson(path: Path, spool: Path, field_bytes: int) -> tuple[Head, str, Body]:
     """Prepare a GeoJSON FeatureCollection: a row per feature, its geometry as text.
 
+    Args:
+        path: the bytes as delivered.
+        spool: scratch folder.
+        field_bytes: how long one property may be, as text.
+
     Raises:
-        DeliveryError: if it is no such collection.
+        DeliveryError: if it is no such collection, or some of it is too large.
     """
     clean = spool / "clean.csv"
     if path.stat().st_size > MAX_GEOJSON_BYTES:
@@ -45,7 +50,9 @@ def read_geojson(path: Path, spool: Path) -> tuple[Head, str, Body]:
         with clean.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
             for number, row in enumerate(rows, start=1):
-                writer.writerow([number, *(_json_text(row.get(name)) for name in names)])
+                texts = {name: _json_text(row.get(name)) for name in names}
+                _check_lengths(number, texts, field_bytes)
+                writer.writerow([number, *texts.values()])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DeliveryError(
             "geojson_unreadable", f"is no GeoJSON FeatureCollection: {error}"
@@ -63,6 +70,18 @@ def _check_shape(n_bytes: int, n_rows: int, n_names: int) -> None:
             f"them lack most; no more than {MAX_COLUMNS:,} are allowed; ask for features "
             "of one kind",
         )
+
+
+def _check_lengths(number: int, texts: dict[str, str | None], field_bytes: int) -> None:
+    """Raise DeliveryError for a property that is too long; outlines may be."""
+    for name, text in texts.items():
+        if text and name != "geometry" and len(text.encode()) > field_bytes:
+            raise DeliveryError(
+                "geojson_too_large",
+                f"property {name[:60]!r} of feature {number:,} has {len(text.encode()):,} "
+                f"bytes, {field_bytes:,} are allowed; ask for shorter texts, or raise "
+                "field_bytes of the limits in feeds.yml",
+            )
 
 
 def _json_text(value: object) -> str | None:

@@ -13,7 +13,7 @@ from typing import IO
 
 from isal import igzip
 
-from loaders.disk import NO_SPACE, spaced, sync
+from loaders.disk import NO_SPACE, make_folder, spaced, sync
 from loaders.errors import DeliveryError
 
 CHUNK = 1 << 20
@@ -65,7 +65,7 @@ def keeping(drop: Drop, drops: Path) -> Iterator[Callable[[], None]]:
         drop: what was received; its plain copy stays where it is during the block.
         drops: the folder of kept bytes, on the same disk.
     """
-    drops.mkdir(parents=True, exist_ok=True)
+    make_folder(drops)
     ready = drop.plain.with_name("kept")
     given_up = Event()
     with ThreadPoolExecutor(1) as thread:

@@ -23,6 +23,7 @@ from loaders.publishing.versions import open_published
 
 ANALYSES = PROJECT / "analyses"
 REGISTRY = Path(__file__).with_name("answers.yml")
+MOST_ROWS = 1_000_000
 
 Row = Mapping[str, Any]
 
@@ -188,7 +189,9 @@ def _part(
     except duckdb.CatalogException as error:
         raise LackError(place, str(error).splitlines()[0]) from error
     names = [column[0] for column in result.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    rows = [dict(zip(names, row, strict=True)) for row in result.fetchmany(MOST_ROWS + 1)]
+    if len(rows) > MOST_ROWS:
+        raise LackError(place, f"more than {MOST_ROWS:,} rows: no answer has so many")
     if not rows and not part.nothing:
         raise LackError(place, "no rows: the query returns nothing")
     if rows:

@@ -9,6 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from loaders.errors import EventmartError
 from loaders.publishing.versions import open_published
 
+# A file that is not ours may have a view of as many as it likes.
+_MOST_ROWS = 100_000
 Row = TypeVar("Row", bound=NamedTuple)
 
 
@@ -21,7 +23,7 @@ def read_report(file: Path, report: str, row: type[Row], order: str) -> list[Row
     query = f"select {', '.join(row._fields)} from reports.{report} order by {order}"  # noqa: S608
     with open_published(file) as connection:
         try:
-            rows = connection.execute(query).fetchall()
+            rows = connection.execute(query).fetchmany(_MOST_ROWS)
         except duckdb.CatalogException:
             return []
     try:

@@ -20,7 +20,7 @@ from loaders.config import secret
 from loaders.config.feeds import Feed, load_feeds
 from loaders.config.paths import Paths
 from loaders.config.permissions import make_private, private
-from loaders.disk import sync
+from loaders.disk import make_folder, sync
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import chain, times
 from loaders.landing.checks.ids import DEFINITION
@@ -318,6 +318,8 @@ def transaction(landing: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
         landing.execute("commit")
+        # Its log may be a new one, of which the disk has not the name yet.
+        sync(_folder(landing))
     except BaseException:
         # After a failed commit there is no transaction left to roll back.
         with suppress(duckdb.Error):
@@ -426,6 +428,9 @@ def _spill(path: Path) -> Path:
 
 def _sweep(path: Path) -> None:
     """Remove what killed processes have left; nobody else has the database open."""
+    own = Paths(path.parent, path.parent)
+    for folder in (own.spool, own.fetched):
+        shutil.rmtree(folder, ignore_errors=True)
     for left in path.parent.glob(f"{path.name}.*"):
         if left.suffixes[-2:-1] == [".new"]:
             left.unlink(missing_ok=True)
@@ -484,7 +489,7 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
 @contextmanager
 def _private_folder(folder: Path) -> Iterator[None]:
     """Make a data folder, of which nobody else reads what is there or will be written."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for path in Paths(folder, folder).private:
         make_private(path)
     with private():

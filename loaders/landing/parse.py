@@ -87,7 +87,8 @@ def parse(
     """
     notice = entry.detail
     if feed.format == "geojson":
-        return _parse(landing, feed, entry, notice, *read_geojson(plain, plain.parent))
+        found = read_geojson(plain, plain.parent, feed.limits.field_bytes)
+        return _parse(landing, feed, entry, notice, *found)
 
     def read(strict: bool) -> tuple[Head, str, Body]:
         try:
@@ -100,6 +101,7 @@ def parse(
                 lambda names: _fits(feed, names),
                 feed.max_preamble_lines,
                 feed.pad_short_rows,
+                feed.limits.field_bytes,
             )
         except HeaderError as error:
             raise _hint(feed, error.opening) or error from error

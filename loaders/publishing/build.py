@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from loaders.config.paths import Paths
-from loaders.disk import whole_file
+from loaders.disk import partial_name, whole_file
 from loaders.errors import UsageError
 from loaders.landing import chain
 from loaders.landing.database import has_tables, migrate, open_landing
@@ -84,6 +84,9 @@ def build(
             docs = ("docs", "generate", "--static", "--no-compile")
             run_dbt(paths, progress, *docs, lock=lock)
             page = paths.target / "static_index.html"
+            # Of a build that was killed while it wrote this; nobody else builds now.
+            for left in paths.published.glob(partial_name("*")):
+                left.unlink()
             with page.open("rb") as source, whole_file(paths.published / "docs.html") as to:
                 shutil.copyfileobj(source, to)
                 os.fchmod(to.fileno(), 0o666 & ~read_settings().mask)

@@ -100,10 +100,12 @@ def hide_cells(
     """
     cells = [(report, report.cell) for report in reports if report.cell]
     for report, cell in cells:
+        told = [*map(quoted, cell.counts)]
+        told += [f"({quoted(all_)} - {quoted(part)})" for all_, part in cell.part.items()]
         is_small = " or ".join(
             # Zero tells of nobody.
-            f"coalesce({quoted(count)} > 0 and {quoted(count)} < {least}, false)"
-            for count in cell.counts
+            f"coalesce({count} > 0 and {count} < {least}, false)"
+            for count in told
         )
         connection.execute(
             f"create or replace temp table {_cells(report)} as "  # noqa: S608

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from loaders.config.paths import PROJECT, Paths
+from loaders.disk import sync
 from loaders.landing import chain
 from loaders.landing.database import migrate, open_landing
 from loaders.publishing.privacy import read_settings
@@ -94,6 +95,12 @@ def note_inputs(paths: Paths, record: Record, last: LastRun, project: str | None
         is_same = changed < began.timestamp()
     if is_same:
         noted_inputs(paths).write_text(inputs.text())
+
+
+def forget_inputs(paths: Paths) -> None:
+    """Forget what was tested, also after a power cut, before anything else is served."""
+    noted_inputs(paths).unlink(missing_ok=True)
+    sync(paths.published)
 
 
 def noted_inputs(paths: Paths) -> Path:

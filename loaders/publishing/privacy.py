@@ -53,7 +53,8 @@ class Figure(BaseModel):
 class Cell(BaseModel):
     """The `meta.cell` of a report: what its rows count, and the columns that say where.
 
-    A row of which one of the counts is small loses all but the columns in `by`. Rows that
+    A row of which one of the counts is small loses all but the columns in `by`; so does one
+    of which a count less the `part` of it that is counted beside it is small. Rows that
     are alike in the columns of one of the `totals` add up to a figure that is published
     somewhere: where one alone is hidden, it could be had by subtraction.
     """
@@ -62,6 +63,7 @@ class Cell(BaseModel):
 
     counts: tuple[str, ...] = Field(min_length=1)
     by: tuple[str, ...] = Field(min_length=1)
+    part: dict[str, str] = {}
     totals: tuple[tuple[str, ...], ...] = ()
     figure: Figure | None = None
 
@@ -69,6 +71,8 @@ class Cell(BaseModel):
     def _totals_are_shown(self) -> Self:
         if hidden := {name for columns in self.totals for name in columns} - {*self.by}:
             raise ValueError(f"totals: not in by: {', '.join(sorted(hidden))}")
+        if hidden := {*self.part, *self.part.values()} - {*self.counts}:
+            raise ValueError(f"part: not in counts: {', '.join(sorted(hidden))}")
         if self.figure and self.figure.count not in self.counts:
             raise ValueError(f"figure: {self.figure.count} is none of the counts")
         if self.figure and (hidden := {*self.figure.at.values()} - {*self.by}):

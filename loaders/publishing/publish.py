@@ -19,11 +19,11 @@ import duckdb
 
 from loaders.config.paths import Paths
 from loaders.config.permissions import show
-from loaders.disk import sync
+from loaders.disk import make_folder, sync
 from loaders.errors import BusyError, UsageError
 from loaders.landing.database import full_disk_named, open_landing
 from loaders.publishing.exports import write_exports
-from loaders.publishing.inputs import note_inputs, noted_inputs
+from loaders.publishing.inputs import forget_inputs, note_inputs
 from loaders.publishing.privacy import Disclosure, disclose, read_disclosure, read_settings
 from loaders.publishing.retention import expire, keep_days
 from loaders.publishing.serving import DamagedError, alone, clean_up, repair, serve
@@ -99,7 +99,7 @@ def publish(
         disclosure = read_disclosure(record.manifest)
         with alone(paths):
             clean_up(paths)
-            noted_inputs(paths).unlink(missing_ok=True)
+            forget_inputs(paths)
             made = _made(paths, build, disclosure, last)
             version = current_version(paths)
             is_new = not (is_sound and version and version.content == made.content)
@@ -148,11 +148,10 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     folder = folder_of(paths, number)
     # Views store the name of their database, so the copy keeps the file's name.
     partial = folder.with_name(f".{number}.partial")
-    partial.parent.mkdir(exist_ok=True)
+    make_folder(partial.parent)
     # Nobody else reads what is not stripped yet.
     partial.mkdir(0o700)
     try:
-        sync(paths.published)
         version = _write_version(paths, partial, number, made, disclosure)
         partial.rename(folder)
     except BaseException:

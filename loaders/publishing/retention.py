@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from datetime import UTC, datetime, timedelta
 
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
@@ -16,13 +15,15 @@ KEEP_DAYS = 7
 
 
 def expire(paths: Paths, n_days: int) -> None:
-    """Remove the versions that are neither among the last nor the last of a recent day."""
+    """Remove the versions that are neither among the last nor the last of a recent day.
+
+    Days are those on which something was published: a clock that jumps takes none away.
+    """
     whole = [version for version in versions(paths) if _has_size(paths, version)]
     last = whole[-KEEP:]
     last_of_days = {version.day: version.number for version in whole}
-    since = datetime.now(UTC).date() - timedelta(days=n_days)
-    keep = {number for day, number in last_of_days.items() if day and day > since}
-    keep.update(version.number for version in last)
+    days = sorted((day for day in last_of_days if day), reverse=True)[:n_days]
+    keep = {last_of_days[day] for day in days} | {version.number for version in last}
     for number in set(numbers(paths)) - keep - {served_number(paths)}:
         # What is damaged goes when it would have gone if it were not.
         if last and number < last[0].number:

@@ -7,11 +7,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from loaders.config.paths import Paths
-from loaders.disk import sync
+from loaders.disk import make_folder, sync
 from loaders.errors import BusyError, EventmartError, UsageError
-from loaders.publishing.inputs import noted_inputs
+from loaders.publishing.inputs import forget_inputs
 from loaders.publishing.privacy import read_settings
 from loaders.publishing.versions import (
     EXPORTS,
@@ -69,7 +70,7 @@ def repair(paths: Paths) -> Version | None:
         if damage is None:
             return None
         # What it was made of is to be published again.
-        noted_inputs(paths).unlink(missing_ok=True)
+        forget_inputs(paths)
         older, newer = _around(paths, served_number(paths))
         # One after it was rolled back from, but is better than none.
         if version := _serve_first_sound(paths, older + newer):
@@ -83,9 +84,7 @@ def repair(paths: Paths) -> Version | None:
 @contextmanager
 def alone(paths: Paths) -> Iterator[None]:
     """Be the only one that publishes; a lock on the folder, which dies with its process."""
-    if not paths.published.exists():
-        paths.published.mkdir(parents=True)
-        sync(paths.data)
+    make_folder(paths.published)
     handle = os.open(paths.published, os.O_RDONLY)
     try:
         try:
@@ -107,13 +106,18 @@ def alone(paths: Paths) -> Iterator[None]:
 def serve(paths: Paths, number: int) -> None:
     """Let readers see a version from now on."""
     served = paths.published / paths.build.name
-    fresh = paths.published / f".{paths.build.name}.fresh"
+    fresh = _fresh(paths)
     fresh.unlink(missing_ok=True)
     os.link(folder_of(paths, number) / paths.build.name, fresh)
     fresh.replace(served)
     _serve_exports(paths)
     sync(paths.published)
     _note_serving(paths)
+
+
+def _fresh(paths: Paths) -> Path:
+    """The name of what is about to be served."""
+    return paths.published / f".{paths.build.name}.fresh"
 
 
 def _serve_exports(paths: Paths) -> None:
@@ -153,8 +157,7 @@ def clean_up(paths: Paths) -> None:
     for pattern in (".*.partial", ".*.expired"):
         for left in (paths.published / "versions").glob(pattern):
             shutil.rmtree(left)
-    for left in paths.published.glob(".eventmart*"):
-        left.unlink()
+    _fresh(paths).unlink(missing_ok=True)
     _serve_exports(paths)
     _note_serving(paths)
 
@@ -172,3 +175,4 @@ def _note_serving(paths: Paths) -> None:
         file.write(b"\n" * is_cut + f"{line}\n".encode())
         file.flush()
         os.fsync(file.fileno())
+    sync(paths.published)

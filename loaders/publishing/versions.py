@@ -7,14 +7,17 @@ writes all that is read here.
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Event, Thread
 
 import duckdb
 
 from loaders.config.paths import Paths
-from loaders.errors import UsageError
+from loaders.errors import EventmartError, UsageError
 
 EXPORTS = "exports"
 # What lies where a published file should be may be anybody's: what its views and macros
@@ -24,7 +27,10 @@ _BY_ITSELF: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "lock_configuration": True,
+    "max_temp_directory_size": "10GB",
 }
+# Seconds that all of a command's questions to one published file may take.
+PATIENCE = 300.0
 
 
 @dataclass(frozen=True)
@@ -68,15 +74,51 @@ class Serving:
     until: datetime | None
 
 
-def open_published(file: Path) -> duckdb.DuckDBPyConnection:
-    """Open a published file to read it, and nothing else.
+@contextmanager
+def open_published(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published file to read it, and nothing else, for a limited time.
 
     Raises:
+        EventmartError: if it is not as a build writes it, or its views do not end.
         UsageError: if there is none.
     """
     if not file.exists():
         raise UsageError(f"{file}: nothing is published yet; run: make build")
-    return duckdb.connect(str(file), read_only=True, config=_BY_ITSELF)
+    try:
+        with (
+            duckdb.connect(str(file), read_only=True, config=_BY_ITSELF) as connection,
+            _in_time(connection),
+        ):
+            yield connection
+    except duckdb.Error as error:
+        why = str(error)
+        if isinstance(error, duckdb.InterruptException):
+            why = f"takes more than {PATIENCE:g} seconds to read"
+        raise EventmartError(
+            f"{file}: {why}; is this a file that eventmart published? Put the last sound "
+            "version back with: eventmart published --repair, or run: make build"
+        ) from error
+
+
+@contextmanager
+def _in_time(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Interrupt whatever a connection still does after a while."""
+    is_over = Event()
+
+    def watch() -> None:
+        pause = PATIENCE
+        # Between two statements an interrupt is not heard.
+        while not is_over.wait(pause):
+            connection.interrupt()
+            pause = 0.1
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def numbers(paths: Paths) -> list[int]:

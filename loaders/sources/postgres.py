@@ -27,6 +27,8 @@ CONNECT_TIMEOUT = 20
 DEADLINE = 3600
 # Values that nothing is newer than: no later row would ever be read.
 _ENDLESS = ("infinity", "Infinity", "NaN")
+# Letters of the cursor's newest value, which is kept in landing and asked for again.
+_MAX_CURSOR = 1_000
 
 
 def offer(query: Query) -> Offer:
@@ -75,6 +77,12 @@ def _copy(
     )
     if newest is None:
         return None
+    if len(newest) > _MAX_CURSOR:
+        raise DeliveryError(
+            "cursor_too_long",
+            f"{uri}: finds a {query.cursor} of {len(newest):,} letters; {_MAX_CURSOR:,} "
+            "are allowed; take a number or a time for the cursor",
+        )
     is_time = kind.startswith(("date", "timestamp"))
     tomorrow = "select max({column}) > now() + interval '1 day' from {found}"
     if newest in _ENDLESS or (is_time and ask(tomorrow)[0]):
@@ -154,9 +162,12 @@ def _connection(query: Query, uri: str) -> "Iterator[Connection]":
             connection.execute("set local datestyle to 'ISO, YMD'")
             connection.execute("set local timezone to 'UTC'")
             connection.execute("set local extra_float_digits to 1")
+            # The server is to stop as well, when nobody waits for it any more.
+            limit = f"{DEADLINE * 1000:.0f}ms"
+            connection.execute("select set_config('statement_timeout', %s, true)", [limit])
             yield connection
     except psycopg.Error as error:
-        if dog.has_bitten:
+        if dog.has_bitten or isinstance(error, psycopg.errors.QueryCanceled):
             raise DeliveryError(
                 "postgres_too_slow", f"{uri}: takes more than {DEADLINE} seconds"
             ) from error

@@ -33,7 +33,8 @@ class DirtyLab(Lab):
         super().__init__(warehouse, self.feed_of({}), files)
 
     def feed_of(self, settings: dict[str, Any]) -> Feed:
-        return make_feed(columns=COLUMNS, layouts=LAYOUTS, **settings)
+        own = {"columns": COLUMNS, "layouts": LAYOUTS, "limits": {"field_bytes": 1 << 20}}
+        return make_feed(**own | settings)
 
     def sent(self, entry: Entry) -> bytes:
         """The plain bytes that an entry is about, as they were kept."""

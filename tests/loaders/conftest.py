@@ -9,7 +9,9 @@ from typing import Any
 
 import duckdb
 import pytest
+from click.testing import CliRunner, Result
 
+from loaders.cli.main import main
 from loaders.config.feeds import RESERVED, Feed
 from loaders.config.paths import Paths
 from loaders.landing.chain import check
@@ -17,6 +19,7 @@ from loaders.landing.database import Warehouse, create_tables, open_landing
 from loaders.landing.land import land_file
 from loaders.landing.ledger import STANDS, Entry
 
+Run = Callable[..., Result]
 REPOSITORY = Path(__file__).parents[2]
 AUDIT_COLUMNS = {"_row_hash", "_copy", "_extra", "_delivery_seq", "_change_seq", "_line"}
 
@@ -177,3 +180,18 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}; set REAL_DATA_DIR")
     return folder
+
+
+@pytest.fixture
+def run(paths: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run a command; its output is what a person sees, both streams."""
+    monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
+    monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return invoke

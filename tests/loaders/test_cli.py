@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,8 +18,7 @@ import click
 import duckdb
 import pytest
 import yaml
-from click.testing import CliRunner, Result
-from conftest import REPOSITORY
+from conftest import REPOSITORY, Run
 
 from loaders.cli.main import main
 from loaders.config.feeds import FEEDS_FILE
@@ -32,23 +31,6 @@ from loaders.terminal import printable
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
 GOOD = HEADER + "1,2,c,2017-12-06 22:06:36-08,20\n3,4,d,2017-12-07 00:00:00-08,21\n"
 PRODUCTS = "product_id,product_name\n1,Mints\n2,Nuts\n3,Chips\n4,Gum\n"
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(paths: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Run a command; its output is what a person sees, both streams."""
-    monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
-    monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: object, code: int = 0) -> Result:
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == code, (result.output, result.exception)
-        return result
-
-    return invoke
 
 
 def write(path: Path, text: str | bytes) -> Path:
@@ -165,6 +147,21 @@ def test_what_a_disk_refuses_is_said_with_what_to_do(number: int, step: str) -> 
 
 
 # ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["as-of", "x"], "Invalid value for 'DAY': 'x' does not match the format"),
+        (["withdraw", "9" * 19, "--by", "a", "--why", "b"], "is larger than any number"),
+        (["demo", "--seed", "9" * 19], "is larger than any number here"),
+        (["rejects", "--delivery", "0"], "0 is not in the range x>=1."),
+    ],
+)
+def test_what_no_argument_can_be_is_said_in_its_own_words(
+    run: Run, arguments: list[str], message: str
+) -> None:
+    assert message in run(*arguments, code=2).output
 
 
 @pytest.mark.parametrize(
@@ -328,7 +325,7 @@ def test_folders_may_be_called_anything(
     write(strange.inbox / "purchases" / "x.csv", GOOD + "1,2\n")
     assert run("land").output.startswith("landed ")
     assert run("land").output.startswith("unchanged   1 ")
-    assert "1 rejected records" in run("rejects").output
+    assert "1 rejected record, " in run("rejects").output
 
 
 @pytest.mark.fault("hostile.terminal")
@@ -556,9 +553,7 @@ def test_rejects_that_pass_after_a_fix_are_replayed(run: Run, tmp_path: Path) ->
     assert "2 records = 1 new + 0 known + 1 rejected + 0 blank (of delivery 1)" in output
     assert " 3 " in run("status").output
     assert run("rejects").output.startswith("purchases x.csv (delivery 1) line 5, byte")
-    assert run("rejects", "--delivery", "1").output.endswith(
-        "1 rejected records, 1 shown\n"
-    )
+    assert run("rejects", "--delivery", "1").output.endswith("1 rejected record, 1 shown\n")
     assert "goes with the FEED" in run("replay", "--delivery", "1", code=2).output
     assert "no open rejects" in run("replay", "products", "--delivery", "1", code=2).output
 

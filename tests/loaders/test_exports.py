@@ -230,12 +230,13 @@ def test_a_row_is_small_if_one_of_its_counts_is() -> None:
         "",
         ("area", "n_last", "n_before"),
         (),
-        Cell(counts=("n_last", "n_before"), by=("area",)),
+        Cell(counts=("n_last", "n_before"), by=("area",), part={"n_last": "n_before"}),
     )
     with duckdb.connect() as connection:
         connection.execute(
             "create schema reports; create table reports.rpt_trends as from (values "
-            "('a', 9, 4), ('b', 4, 9), ('c', 9, 9), ('d', null, 9)"
+            "('a', 9, 4), ('b', 4, 9), ('c', 9, 9), ('d', null, 9), ('e', 12, 8), "
+            "('f', 13, 8), ('g', 8, 0)"
             ") as areas (area, n_last, n_before)"
         )
         hide_cells(connection, [relation], 5)
@@ -246,7 +247,15 @@ def test_a_row_is_small_if_one_of_its_counts_is() -> None:
         ("b", None, None, True),
         ("c", 9, 9, False),
         ("d", None, 9, False),
+        ("e", None, None, True),
+        ("f", 13, 8, False),
+        ("g", 8, 0, False),
     ]
+
+
+def test_a_part_is_of_what_is_counted() -> None:
+    with pytest.raises(ValueError, match="part: not in counts: n_known"):
+        Cell(counts=("n",), by=("area",), part={"n": "n_known"})
 
 
 def exported_cells(

@@ -237,6 +237,37 @@ def test_what_is_no_database_is_said(
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1, result.output
     assert "error: " in result.output
+    assert "eventmart published --repair, or run: make build" in result.output
+    served.check_nothing_happened(result)
+
+
+ENDLESS = "range(1000000000000000) as endless(n)"
+
+
+@pytest.mark.fault("operator.hostile_file")
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROW.replace(
+            "1 as n_silent_days", f"(select count(n % 7) from {ENDLESS}) as n_silent_days"
+        ),
+        f"{ROW} from {ENDLESS}",
+        f"{ROW} from {ENDLESS} where n < 0",
+    ],
+    ids=["counts", "rows", "no rows"],
+)
+@pytest.mark.parametrize("command", ["status", "answers"])
+def test_a_view_that_does_not_end_is_given_up(
+    served: Served, monkeypatch: pytest.MonkeyPatch, command: str, row: str
+) -> None:
+    monkeypatch.setattr("loaders.published.PATIENCE", 0.2)
+    served.write(
+        f"create view reports.rpt_trust as select *, 1 as n_landed_deliveries from ({row})"
+    )
+    result = CliRunner().invoke(main, [command])
+    assert result.exit_code == 1, result.output
+    assert "takes more than 0.2 seconds to read" in result.output
+    assert "eventmart published --repair" in result.output
     served.check_nothing_happened(result)
 
 

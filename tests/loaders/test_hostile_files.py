@@ -331,10 +331,12 @@ DEEP = "[" * 100_000 + "]" * 100_000
         (collection({"properties": {"a": "\udfff"}}), "geojson_unreadable"),
         (collection({"properties": {"a": 1}}).replace("1", "9" * 5_000), "geojson_unre"),
         ("[" + "[]," * 1_000 + "[]]", "geojson_too_large"),
+        (collection({"properties": {"a": "x" * 8_193}}), "geojson_too_large"),
+        (collection({"properties": {"a": ["\u20ac" * 90] * 40}}), "geojson_too_large"),
     ],
     ids=[
         *("deep", "deep value", "deep and cut", "names", "spread", "surrogate name"),
-        *("surrogate value", "digits", "many values"),
+        *("surrogate value", "digits", "many values", "long", "long list"),
     ],
 )
 def test_geojson_that_grows_is_one_failure(

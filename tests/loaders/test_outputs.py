@@ -7,12 +7,12 @@ import shutil
 import socket
 import stat
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from conftest import Run
 
 import demo
 from demo.truth import Delivery, Truth
@@ -23,7 +23,6 @@ from loaders.errors import UsageError
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
 BAD = "1,2\n3,4\n"
-Run = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +40,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(base: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(run: Run, base: Path, paths: Paths, tmp_path: Path) -> Run:
     """Run a command beside a data folder with two rejects and a published version."""
     shutil.copytree(base, tmp_path, dirs_exist_ok=True)
     version = paths.published / "versions" / "000001"
     version.mkdir(parents=True)
     (version / "eventmart.duckdb").write_bytes(b"a version")
     (paths.published / "eventmart.duckdb").hardlink_to(version / "eventmart.duckdb")
-    monkeypatch.setenv("EVENTMART_DATA", str(paths.data))
-    monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments: object, code: int = 0) -> Result:
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == code, (result.output, result.exception)
-        return result
-
-    return invoke
+    return run
 
 
 def hashes(folder: Path) -> dict[str, str]:

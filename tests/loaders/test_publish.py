@@ -21,6 +21,7 @@ from conftest import make_feed
 
 from loaders.cli.main import main
 from loaders.config.paths import Paths
+from loaders.disk import whole_file
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import ledger
 from loaders.landing.database import Warehouse, create_tables, open_landing
@@ -300,6 +301,19 @@ def test_a_rollback_serves_the_version_before(
     build(paths, "four")
     assert publish(paths, results())[0].number == 4
     assert rollback(paths).number == 3
+
+
+@pytest.mark.fault("process.reader_during_publish")
+def test_a_rollback_leaves_what_a_build_writes_beside_it(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    for content in ("one", "two"):
+        build(paths, content)
+        publish(paths, results())
+    with whole_file(paths.published / "docs.html") as page:
+        rollback(paths)
+        page.write(b"docs")
+    assert (paths.published / "docs.html").read_bytes() == b"docs"
 
 
 @pytest.mark.fault("process.damaged")
@@ -1230,6 +1244,36 @@ def test_the_last_three_and_the_last_of_each_recent_day_are_kept(
         build(paths, str(number))
         publish(paths, results())
     assert versions.numbers(paths) == expected
+
+
+@pytest.mark.fault("process.clock")
+def test_a_clock_that_jumps_lets_no_version_expire(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EVENTMART_KEEP_DAYS", raising=False)
+    for number, days in enumerate([5, 2, 2, 1], 1):
+        build(paths, str(number))
+        publish(paths, results())
+        age(paths, number, days)
+    shift = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + shift
+
+    monkeypatch.setattr(publishing, "datetime", Clock)
+    for hours in (366 * 24, 366 * 24 - 1, -1, -1):
+        shift = timedelta(hours=hours)
+        build(paths, f"after {hours}")
+        publish(paths, results())
+        assert content(served(paths)) == f"after {hours}"
+    kept = versions.numbers(paths)
+    assert {1, 3, 4} <= set(kept), "the last of each day that was"
+    noted = versions.servings(paths)
+    assert [one.number for one in noted] == sorted(one.number for one in noted)
+    assert [one.since for one in noted] == sorted(one.since for one in noted)
+    assert rollback(paths).number < kept[-1]
 
 
 def test_what_is_served_and_what_is_sound_does_not_expire_for_what_is_damaged(

@@ -282,9 +282,58 @@ def test_a_record_too_large_is_rejected_whole_and_alone(lab: Callable[..., Lab])
 
 @pytest.mark.fault("text.huge")
 def test_a_long_record_below_the_limit_is_good(lab: Callable[..., Lab]) -> None:
-    things = lab()
+    things = lab(limits={"field_bytes": 10 << 20})
     things.land(b"a,b,c\nx," + b"y" * (10 << 20) + b",z\n")
     assert things.all("select length(b) from raw.things") == [(10 << 20,)]
+
+
+@pytest.mark.fault("text.huge")
+@pytest.mark.parametrize(
+    ("before", "field", "after"),
+    [
+        (b"x,", b"y" * 101, b",z\n"),
+        (b"", b"y" * 101, b",,\n"),
+        (b"x,y,", b"z" * 101, b"\n"),
+        (b"x,y,", b"z" * 101, b""),
+        (b"x,", b'"' + b"a,b\n" * 30 + b'"', b",z\n"),
+        (b"x,", b'"' + b'""' * 50 + b'"', b",z\n"),
+        (b"x,", "\u20ac".encode() * 34, b",z\r\n"),
+    ],
+    ids=["middle", "first", "last", "no end", "breaks", "quotes", "wide letters"],
+)
+def test_a_field_too_long_is_rejected_with_its_record_alone(
+    lab: Callable[..., Lab], before: bytes, field: bytes, after: bytes
+) -> None:
+    things = lab(limits={"field_bytes": 100})
+    record = before + field + after
+    entry = things.land(b"a,b,c\n1,2,3\n" + b"long" * 25 + b",5,6\n" + record)
+    assert (entry.status, entry.n_new, entry.n_rejected) == ("landed", 2, 1)
+    ((reason, raw, detail),) = things.all(
+        "select reason, raw_bytes, detail from raw.rejects"
+    )
+    assert (reason, raw) == ("field_too_long", record)
+    assert detail.startswith(f"a field of {len(field)} bytes, 100 allowed")
+
+
+@pytest.mark.fault("text.huge")
+def test_many_short_fields_are_no_long_one(tmp_path: Path) -> None:
+    assert plain_count(tmp_path / "x.csv", b"12345678,12345678,12345678\n" * 2, 8) == 2
+    assert plain_count(tmp_path / "x.csv", b"12345678,12345678,123456789\n", 8) is None
+    assert plain_count(tmp_path / "x.csv", b"123456789,2,3\n1,2,3\n", 8) is None
+
+
+@pytest.mark.fault("text.huge")
+def test_short_records_under_a_wide_header_cost_what_they_are(
+    lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loaders.records._SMALL", 10_000)
+    things = lab(pad_short_rows=True)
+    header = ",".join(["a", "b", "c", *(f"n{n}" for n in range(997))])
+    entry = things.land(f"{header}\n" + "x\n" * 10)
+    assert (entry.status, entry.n_new) == ("landed", 10)
+    entry = things.land(f"{header}\n" + "x\n" * 200)
+    assert (entry.status, entry.reason) == ("failed", "padded_too_much")
+    assert "ask for a file" in (entry.detail or "")
 
 
 @pytest.mark.fault("text.line_ends")
@@ -396,14 +445,15 @@ def test_record_at_gives_the_record_of_a_line(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- the independent count
 
 
-def plain_count(path: Path, body: bytes) -> int | None:
+def plain_count(path: Path, body: bytes, field_bytes: int = 100) -> int | None:
     path.write_bytes(b"a,b,c\n" + body)
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
     ):
         grammar = grammar_of(data, ",")
-        return count_plain_lines(data, read_head(data, grammar, "utf-8"), grammar)
+        head = read_head(data, grammar, "utf-8")
+        return count_plain_lines(data, head, grammar, field_bytes)
 
 
 @pytest.mark.parametrize(
@@ -807,7 +857,7 @@ def test_names_are_kept_so_that_they_can_be_told_apart(lab: Callable[..., Lab]) 
 def test_a_record_that_grows_too_large_in_utf_8_is_rejected_alone(
     lab: Callable[..., Lab],
 ) -> None:
-    things = lab(encodings=["cp1252"])
+    things = lab(encodings=["cp1252"], limits={"field_bytes": 16 << 20})
     record = b"1," + "€".encode("cp1252") * (9 << 20) + b",z\n"
     entry = things.land(b"a,b,c\n" + record + b"1,2,3\n")
     assert (entry.n_new, entry.n_rejected) == (1, 1)

@@ -6,6 +6,7 @@ import random
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -382,6 +383,37 @@ def test_a_database_that_is_not_there_is_said_without_its_password(
 def test_a_query_that_is_wrong_is_said(sales: Lab) -> None:
     reason, detail = refusal(sales, sql="select * from nowhere")
     assert (reason, 'relation "nowhere" does not' in detail) == ("postgres_failed", True)
+
+
+@pytest.mark.fault("operator.query")
+def test_a_query_without_end_is_stopped_on_the_server_too(
+    sales: Lab, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "DEADLINE", 0.5)
+    endless = "select max(n) as a from generate_series(1, 1e15) as endless(n)"
+    reason, detail = refusal(sales, sql=endless)
+    assert (reason, "more than 0.5 seconds" in detail) == ("postgres_too_slow", True)
+    running = (
+        "select count(*) from pg_stat_activity "
+        "where query ~ 'endless' and state = %s and pid <> pg_backend_pid()"
+    )
+    for _ in range(50):
+        if database.execute(running, ["active"]).fetchone() == (0,):
+            return
+        time.sleep(0.1)
+    pytest.fail("it still runs")
+
+
+@pytest.mark.fault("operator.query")
+def test_a_cursor_too_long_to_be_kept_is_refused(
+    lab: Labs, database: psycopg.Connection
+) -> None:
+    things = lab(feed_of(cursor="b"))
+    insert(database, (1, "x" * 1_001, None))
+    reason, detail = refusal(things)
+    assert reason == "cursor_too_long"
+    assert "1,001 letters" in detail
+    assert len(detail) < 500
 
 
 def test_land_takes_queries_too(

@@ -19,10 +19,10 @@ from moto.server import ThreadedMotoServer
 from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
+from loaders.events import handle_event
 from loaders.landing import ingest, ledger
 from loaders.landing.database import open_landing
 from loaders.landing.ingest import Taken
-from loaders.landing.s3_events import handle_event
 from loaders.sources import s3
 
 # They share what takes long to set up.

@@ -106,3 +106,21 @@ def test_no_export_shows_a_small_count_of_what_others_hide(
                 if isinstance(row.get(count), int) and 0 < row[count] < 5
             ]
             assert not small, (file.stem, small[:3])
+
+
+@pytest.mark.fault("hostile.differencing")
+@pytest.mark.parametrize(
+    ("whole", "part"), [("n_purchases", "n_purchases_known"), ("n_cards", "n_active")]
+)
+def test_no_export_shows_two_counts_that_tell_a_small_one(
+    built: Project, whole: str, part: str
+) -> None:
+    folder = Path(built.paths.published) / "exports"
+    n_rows = 0
+    with built.published() as connection:
+        for file in sorted(folder.glob("*.parquet")):
+            for row in rows_of(connection, f"'{file}'"):
+                if row.get(whole) is not None and row.get(part) is not None:
+                    n_rows += 1
+                    assert not 0 < row[whole] - row[part] < 5, (file.stem, row)
+    assert n_rows

@@ -74,7 +74,7 @@ STEPS = {
     "lock": r"serving\.alone > (open|flock|close)",
     "clear away": r"serving\.clean_up",
     "examine what is served": r"versions\.sha256_of > (open|readinto)",
-    "forget what was tested": r"publish\.publish > unlink",
+    "forget what was tested": r"inputs\.forget_inputs > unlink",
     "prove what was tested": r"tested\.unchanging > connect|tested\.\w+ > execute",
     "make the folder": r"publish\._copy > mkdir",
     "copy": r"publish\._write_version > (open|sendfile|fstat)",
