@@ -69,7 +69,7 @@ lint: setup ## Check SQL, Python, YAML and types.
 	$(BIN)/ruff format --quiet --check
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
-	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models macros tests analyses
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models tests analyses
 
 format: setup ## Format SQL and Python.
 	@$(BIN)/ruff check --quiet --fix

@@ -58,7 +58,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse a fault that nobody knows; begin with what takes longest."""
     # So that all processes end at about the same time.
-    items.sort(key=lambda item: item.path.parent.name != "path")
+    items.sort(key=lambda item: item.path.parent.name not in ("path", "storm"))
     for item in items:
         for mark in item.iter_markers("fault"):
             if unknown := set(mark.args) - set(IDS):

@@ -285,9 +285,10 @@ def _count_rows(connection: duckdb.DuckDBPyConnection) -> None:
     feeds there are, not the settings.
     """
     feeds = connection.execute(
-        "select table_name from duckdb_columns() "
+        # `duckdb_columns()` would take ten times as long, over views of the system's.
+        "select table_name from duckdb_tables() "
         "where database_name = current_database() and schema_name = 'raw' "
-        "and column_name = '_extra' order by table_name"
+        "and contains(sql, ', _extra VARCHAR, ') order by table_name"
     ).fetchall()
     counts = [
         f"select '{feed}' as feed, _delivery_seq as delivery_seq, count(*) as n_rows "  # noqa: S608
@@ -302,13 +303,11 @@ def _count_rows(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    rows = connection.execute(
-        "select column_name from duckdb_columns() "
-        "where database_name = current_database() and schema_name = 'raw' "
-        "and table_name = ?",
-        [table],
-    ).fetchall()
-    return {str(name) for (name,) in rows}
+    try:
+        described = connection.execute(f"describe raw.{table}").fetchall()
+    except duckdb.CatalogException:
+        return set()
+    return {str(name) for name, *_ in described}
 
 
 @contextmanager

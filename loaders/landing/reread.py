@@ -42,7 +42,10 @@ def reread(landing: duckdb.DuckDBPyConnection, feed: Feed) -> int:
     is_hashed_anew = held and json.loads(held[0])["volatile"] != sorted(feed.volatile)
     names = _names(landing, feed)
     condition = "true" if is_hashed_anew else _is_concerned(names, feed)
-    n_rows = _read(landing, feed, names, condition)
+    n_rows = 0
+    # Of a feed that is new there are none, and the query for them takes time.
+    if landing.execute(f"from raw.{feed.name} limit 1").fetchone():
+        n_rows = _read(landing, feed, names, condition)
     if n_rows:
         _write(landing, feed)
         _count_again(landing, feed)

@@ -1,6 +1,7 @@
 """What the loader's tests share: a warehouse of their own, small feeds, small files."""
 
 import os
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -155,8 +156,19 @@ def paths(tmp_path: Path) -> Paths:
     return Paths(tmp_path / "data", tmp_path / "inbox")
 
 
+@pytest.fixture(scope="session")
+def empty_landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A landing database without feeds, of which each test gets a copy."""
+    path = tmp_path_factory.mktemp("empty") / "landing.duckdb"
+    with open_landing(path) as landing:
+        create_tables(landing, {})
+    return path
+
+
 @pytest.fixture
-def warehouse(paths: Paths) -> Iterator[Warehouse]:
+def warehouse(paths: Paths, empty_landing: Path) -> Iterator[Warehouse]:
+    paths.data.mkdir(parents=True)
+    shutil.copyfile(empty_landing, paths.landing)
     with open_landing(paths.landing) as landing:
         # Small work is done sooner by one.
         landing.execute("set threads = 1")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from dbt.contracts.graph.manifest import Manifest
 
 from loaders.cli.main import main
 from loaders.config.paths import Paths
+from loaders.publishing.lock import locked
 
 if TYPE_CHECKING:
     from tests.path.compiled import Compiled
@@ -132,10 +134,17 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> "Compiled":
-    """The project's SQL. Tests that use it are in the group of that name."""
+    """The project's SQL, compiled by the first process of tests that needs it."""
     from tests.path.compiled import compile_project
 
-    return compile_project(tmp_path_factory.mktemp("compiled"))
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    file = folder / "compiled.pickle"
+    with locked(folder / "compiled.lock", "compiles", patience=600):
+        if not file.exists():
+            file.write_bytes(pickle.dumps(compile_project(folder / "compiled")))
+    return pickle.loads(file.read_bytes())
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ lacks it, withdraws it; what nothing covers any more has aged out.
 
 import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -133,10 +134,10 @@ def states(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.fault("delivery.part_of_a_window")
 @pytest.mark.parametrize(
-    "seeds", [range(6), pytest.param(range(6, 120), marks=pytest.mark.full)]
+    "seeds", [(0, 2, 5), pytest.param(range(120), marks=pytest.mark.full)]
 )
 def test_wholes_and_parts_say_together_what_the_sentence_says(
-    compiled: Compiled, feeds: Path, tmp_path: Path, seeds: range
+    compiled: Compiled, feeds: Path, tmp_path: Path, seeds: Sequence[int]
 ) -> None:
     n_states: dict[str, int] = {}
     for seed in seeds:

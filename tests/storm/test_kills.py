@@ -197,7 +197,7 @@ def kill_all_over(storm: Storm, cases: list[Case], n: int, seed: int) -> Counter
 
 @pytest.mark.fault("process.kill", "process.kept_until_committed")
 def test_a_killed_landing_is_made_up_for(storm: Storm, cases: list[Case]) -> None:
-    hits = kill_all_over(storm, cases, 40, seed=1)
+    hits = kill_all_over(storm, cases, 24, seed=1)
     assert set(+hits) >= set(STEPS)
 
 
