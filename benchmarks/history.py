@@ -211,8 +211,9 @@ def measure(
                 f"{by_command()};",
                 f"{n_delivered:,} {feed.delivered};",
                 f"medians of {rounds} deliveries, into each size in turn, forward and",
-                f"back, with a memory limit of {MEMORY_LIMIT}, the ratios within a turn, and the",
-                f'highest peak. "All models" are the fact, {", ".join(feed.others)},',
+                f"back, with a memory limit of {MEMORY_LIMIT}, the ratios within a turn,",
+                f'and the highest peak. "All models" are the fact, '
+                f"{', '.join(feed.others)},",
                 "and the models that they are built from; two run at once. The first build",
                 "includes dbt's start and tests that read all rows, and has a limit of",
                 f"{BUILD_MEMORY_LIMIT}.",
