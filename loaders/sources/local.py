@@ -117,9 +117,7 @@ def fault_of(path: Path, folder: Path) -> str | None:
         parts = path.relative_to(folder).parents
         inner = [path, *(folder / part for part in parts if part.parts)]
         if any(stat.S_ISLNK(one.lstat().st_mode) for one in inner):
-            return (
-                f"a link, or in a folder that is one; links are not followed; {_AS_A_FILE}"
-            )
+            return f"a link, or in a linked folder; links are not followed; {_AS_A_FILE}"
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
             return f"not a regular file; {_AS_A_FILE}"
