@@ -132,9 +132,10 @@ def main() -> None:
         [
             f"{by_command()};",
             f"a CSV of {n_rows:,} purchases, {N_BYTES * n_rows / 1e6:,.0f} MB;",
-            f"{options.rounds} alternating rounds, each run in processes of its own with",
-            f"their start-up. Ours and bare DuckDB have a memory limit of {MEMORY_LIMIT};",
-            "others have none, land text as it comes, and keep neither bytes nor a ledger.",
+            f"{options.rounds} alternating rounds, each run in its own processes, with",
+            "their start-up. eventmart and bare DuckDB have a memory limit of",
+            f"{MEMORY_LIMIT}; the others have none, land text unchanged, and keep neither",
+            "bytes nor a ledger.",
             "",
             *table(found, peers[0].title),
             "",

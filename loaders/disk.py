@@ -124,7 +124,7 @@ def regular(name: str, flags: int) -> int:
         if stat.S_ISREG(os.fstat(handle).st_mode):
             return handle
         os.close(handle)
-    raise DeliveryError("not_a_file", f"{name}: is no regular file; put one in its place")
+    raise DeliveryError("not_a_file", f"{name}: is not a regular file; replace it with one")
 
 
 def partial_name(token: str) -> str:

@@ -54,7 +54,7 @@ class Finite(click.FloatRange):
         """Read it as `click.FloatRange` does."""
         found: float = super().convert(value, param, ctx)
         if not math.isfinite(found):
-            self.fail(f"{value} is no number", param, ctx)
+            self.fail(f"{value} is not a number", param, ctx)
         return found
 
 
@@ -67,7 +67,7 @@ class Text(click.types.StringParamType):
         """Take it as it is."""
         found: str = super().convert(value, param, ctx)
         if any("\ud800" <= char <= "\udfff" for char in found):
-            self.fail("is no text in UTF-8", param, ctx)
+            self.fail("is not text in UTF-8", param, ctx)
         if not found.strip():
-            self.fail("says nothing", param, ctx)
+            self.fail("is blank", param, ctx)
         return found

@@ -60,7 +60,7 @@ class Commands(click.Group):
             click.echo(f"error: {printable(str(error))}", err=True)
             context.exit(error.exit_code)
         except duckdb.Error as error:
-            click.echo(f"error: the database refused: {printable(str(error))}", err=True)
+            click.echo(f"error: the database reports: {printable(str(error))}", err=True)
             is_busy = "could not set lock" in str(error).lower()
             context.exit(BusyError.exit_code if is_busy else EventmartError.exit_code)
         except BrokenPipeError:
@@ -77,7 +77,9 @@ def _interrupt(number: int, _: FrameType | None) -> None:
 
 
 def _leave_interrupted(context: click.Context, interrupt: KeyboardInterrupt) -> NoReturn:
-    click.echo("interrupted: what was not finished has left no trace", err=True)
+    click.echo(
+        "interrupted: finished work is kept, unfinished work was rolled back", err=True
+    )
     context.exit(128 + (interrupt.args[0] if interrupt.args else signal.SIGINT))
 
 
@@ -87,13 +89,13 @@ waits = click.option(
     type=Finite(min=0),
     default=0,
     metavar="SECONDS",
-    help="Wait so long for another process to let go of the data.",
+    help="How long to wait for another process that uses the data.",
     expose_value=False,
     callback=lambda context, _, seconds: context.meta.update(wait=seconds),
 )
 
 
-forcing = click.option("--force", is_flag=True, help="Replace a file that is there.")
+forcing = click.option("--force", is_flag=True, help="Replace an existing file.")
 
 
 @contextmanager

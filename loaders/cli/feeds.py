@@ -32,7 +32,7 @@ MAX_NAME = 30
 
 @click.group()
 def feed() -> None:
-    """Make a feed of files that nobody has described, or check a file against one."""
+    """Make a new feed from files, or check a file against a feed."""
 
 
 @feed.command()
@@ -45,19 +45,19 @@ def feed() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option("--mode", type=click.Choice(["increment", "window", "snapshot"]))
-@click.option("--zone", help="Of the clocks behind times without offset: America/Denver.")
-@click.option("--time", metavar="COLUMN", help="The column that says when an event was.")
+@click.option("--zone", help="Time zone of times without an offset: America/Denver.")
+@click.option("--time", metavar="COLUMN", help="The column with the time of an event.")
 @click.option(
     "--identity", metavar="COLUMN,COLUMN", help="The columns that identify a row."
 )
 @click.option("--days", type=click.IntRange(min=1), help="How far back a window reaches.")
 @click.option("--day-first", is_flag=True, help="Dates are day/month/year.")
 @click.option(
-    "--source", metavar="NAME", help="The dbt source; the feed's name if not given."
+    "--source", metavar="NAME", help="The dbt source; by default the feed's name."
 )
-@click.option("--description", help="What its files are, in a sentence.")
-@click.option("--fact/--no-fact", default=True, help="Write its fact, or dimension, too.")
-@click.option("--dry-run", is_flag=True, help="Say what was found; write nothing.")
+@click.option("--description", help="What its files contain, in one sentence.")
+@click.option("--fact/--no-fact", default=True, help="Also write its fact or dimension.")
+@click.option("--dry-run", is_flag=True, help="Print what was found; write nothing.")
 @click.pass_context
 def new(
     context: click.Context,
@@ -74,11 +74,11 @@ def new(
     fact: bool,
     dry_run: bool,
 ) -> None:
-    """Look at FILEs of a feed, and write its settings and models.
+    """Read FILEs of a new feed, and write its settings and models.
 
-    Says what it found, and by what. Then there are: its entry in feeds.yml, the dbt
-    source, a staging model, and the fact of its events, or the dimension of its lists,
-    with tests; `make build` lands what is in the inbox under its name, and publishes.
+    It prints what it found, and how. It writes the feed's entry in feeds.yml, the dbt
+    source, a staging model, and the fact of its events or the dimension of its lists, with
+    tests. Then `make build` lands the files in the feed's inbox folder, and publishes.
     """
     paths, feeds_file = context.obj
     keys = tuple(part.strip() for part in (identity or "").split(",") if part.strip())
@@ -112,8 +112,8 @@ def new(
     with _landing(paths, feeds_file):
         pass
     click.echo(
-        f"now: put its files into {paths.inbox / name} or land them "
-        f"(eventmart land {name} FILE...), and run: eventmart build"
+        f"next: put its files into {paths.inbox / name} or land them (eventmart land "
+        f"{name} FILE...), and run: eventmart build"
     )
 
 
@@ -125,11 +125,11 @@ def new(
 def check(
     context: click.Context, name: str, files: tuple[str, ...], as_of: datetime | None
 ) -> None:
-    """Say what FILEs would meet if they came as deliveries of a feed; nothing lands.
+    """Check FILEs as if they were deliveries of a feed; nothing lands.
 
-    How each header is understood, in what encoding and layout they are, which lines
-    would be rejected, whether their dates can be read, and what would change. Exit codes
-    are those of a landing.
+    It shows how each header is understood, the encoding and layout, which records would be
+    rejected, whether the dates can be read, and what would change. The exit codes are those
+    of a landing.
     """
     paths, feeds_file = context.obj
     feeds = load_feeds(feeds_file)
@@ -155,14 +155,16 @@ def _check_names(name: str, source: str | None, feeds_file: Path) -> None:
                 f"with a letter, and is no longer than {MAX_NAME}"
             )
     if name in RESERVED:
-        raise UsageError(f"{name}: raw.{name} is a table of the loader's own")
+        raise UsageError(
+            f"{name}: raw.{name} is a table of the loader itself; choose another name"
+        )
     if not (PROJECT / "dbt_project.yml").exists():
         raise UsageError(
-            f"{PROJECT}: holds no dbt project to write models into; run it in a checkout: "
+            f"{PROJECT}: has no dbt project to write models into; run it in a checkout: "
             ".venv/bin/eventmart feed new ..."
         )
     if not feeds_file.exists():
-        raise UsageError(f"{feeds_file}: is not there (default: {FEEDS_FILE})")
+        raise UsageError(f"{feeds_file}: does not exist (default: {FEEDS_FILE})")
 
 
 @contextmanager

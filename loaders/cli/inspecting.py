@@ -25,10 +25,10 @@ from loaders.terminal import printable, table
 @waits
 @click.pass_obj
 def status(settings: Settings) -> None:
-    """Say what has landed, what was refused, and what is published.
+    """Show what has landed, what was refused, and what is published.
 
-    Of what is published: whether it is sound, made of this landing, and how far it can be
-    trusted, by its own reports.rpt_trust.
+    For the published version: whether it is damaged, whether it was made from this landing,
+    and how far it can be trusted (from its own reports.rpt_trust).
     """
     paths, _ = settings
     with reading(paths) as landing:
@@ -65,7 +65,7 @@ def status(settings: Settings) -> None:
     header = ("feed", "landed", "seen again", "rows", "rejected", "newest as-of")
     click.echo(table(header, counts, ("left", *["right"] * 4, "left")))
     if not feeds:
-        click.echo(f"nothing has come to {paths.data} yet; run: eventmart land")
+        click.echo(f"nothing has landed in {paths.data} yet; run: eventmart land")
     for entry in refused:
         label = f"{entry.uri}:{entry.member}" if entry.member else entry.uri
         start = f"{entry.status} {entry.delivery_seq}: {entry.feed} {label}"
@@ -76,7 +76,7 @@ def status(settings: Settings) -> None:
     if damage:
         raise EventmartError(damage)
     if fork:
-        raise EventmartError(f"{fork}; to build from it: eventmart build")
+        raise EventmartError(f"{fork}; to build from this one: eventmart build")
 
 
 @click.command()
@@ -87,7 +87,7 @@ def trace(settings: Settings, key: str) -> None:
     paths, feeds_file = settings
     origin = trace_key(paths, load_feeds(feeds_file), key)
     click.echo(f"fact      {origin.fact}")
-    state = ", which is withdrawn now" if origin.is_withdrawn else ""
+    state = ", which was withdrawn later" if origin.is_withdrawn else ""
     click.echo(f"delivery  {origin.delivery_seq} of {origin.feed}{state}")
     click.echo(printable(f"file      {origin.uri}"))
     if origin.member:
@@ -110,7 +110,7 @@ def trace(settings: Settings, key: str) -> None:
     type=Whole(0),
     default=1,
     show_default=True,
-    help="The same seed, the same data.",
+    help="The same seed gives the same data.",
 )
 @click.option(
     "--out",
@@ -118,7 +118,9 @@ def trace(settings: Settings, key: str) -> None:
     help="Where to write it; the inbox by default.",
 )
 @click.option("--if-missing", is_flag=True, help="Do nothing if the inbox has files.")
-@click.option("--force", is_flag=True, help="Remove also files that are not of the demo.")
+@click.option(
+    "--force", is_flag=True, help="Also remove files that are not part of the demo."
+)
 @click.pass_obj
 def demo(
     settings: Settings,
@@ -152,13 +154,15 @@ def demo(
     type=click.Path(path_type=Path),
     help="The file to write; by default answers.md in the data folder.",
 )
-@click.option("--about", type=Text(), help="What data it is, unless it is the demo.")
+@click.option(
+    "--about", type=Text(), help="A description of the data, if it is not the demo."
+)
 @forcing
 @click.pass_obj
 def write_all_answers(
     settings: Settings, out: Path | None, about: str | None, force: bool
 ) -> None:
-    """Answer the questions of loaders/insights/answers.yml from what is published."""
+    """Answer the questions of loaders/insights/answers.yml from the published file."""
     require_checkout("answering")
     paths, _ = settings
     if out:

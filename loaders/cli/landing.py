@@ -60,8 +60,8 @@ covering = click.option(
     "--covers",
     type=(Moment(["%Y-%m-%d"]), Moment(["%Y-%m-%d"])),
     metavar="FROM TO",
-    help="The first and the last date that the delivery speaks for, if it is a part of "
-    "the window: outside of them its absences mean nothing.",
+    help="The first and the last date that the delivery covers, if it is only a part of "
+    "the window. Events outside these dates stay unchanged.",
     callback=lambda _context, _option, dates: _dates_covered(dates),
 )
 
@@ -84,7 +84,7 @@ def init(settings: Settings) -> None:
 @click.option(
     "--as-of",
     type=Moment(),
-    help="The date that the delivery speaks for, if neither it nor its name says so.",
+    help="The date that the delivery describes, if neither the file nor its name gives it.",
 )
 @covering
 @waits
@@ -96,7 +96,7 @@ def land(
     as_of: datetime | None,
     covers: Dates | None,
 ) -> None:
-    """Land deliveries: all that is new, or of one FEED, or the SOURCEs named.
+    """Land new deliveries of all feeds or of one FEED, or the SOURCEs that you name.
 
     A SOURCE is a file, a zip or gzip, a glob, a folder, https://..., s3://bucket/key,
     s3://bucket/prefix/, or - for standard input.
@@ -104,11 +104,11 @@ def land(
     with writing(settings) as (warehouse, feeds):
         chosen = choose(feeds, feed_name)
         if as_of and not sources:
-            raise UsageError("--as-of goes with the SOURCEs that it is about")
+            raise UsageError("--as-of needs the SOURCEs that it applies to")
         if covers and not sources:
-            raise UsageError("--covers goes with the SOURCEs that it is about")
+            raise UsageError("--covers needs the SOURCEs that it applies to")
         if "-" in sources and not as_of and not chosen[0].as_of.newest:
-            raise UsageError("standard input has no name to date it by; give --as-of")
+            raise UsageError("standard input has no file name with a date; give --as-of")
         if not sources:
             _tell_untaken(untaken(warehouse.paths, feeds.values(), chosen))
         taken = []
@@ -116,14 +116,14 @@ def land(
         if not sources:
             check_kind(warehouse.paths, warehouse.landing, (of for _, of in offers))
         for feed, offer in _progress(offers):
-            # Who names a file wants it read; what is far away only if it is news.
+            # A named file is always read; a remote source only if it has changed.
             anew = bool(sources) and (offer.is_local or bool(as_of or covers))
             taken.append(
                 ingest.take(warehouse, feed, offer, as_of, covers=covers, anew=anew)
             )
             _tell(taken[-1])
     if n_unchanged := sum(not one.entries for one in taken):
-        click.echo(f"unchanged   {n_unchanged} files that were dealt with before")
+        click.echo(f"unchanged   {n_unchanged} files that were already processed")
     _exit_by([entry.status for one in taken for entry in one.entries])
 
 
@@ -146,16 +146,16 @@ def watch(
     every: float,
     builds: bool,
 ) -> None:
-    """Land what is new, again and again, until SIGTERM or Ctrl-C.
+    """Look for new deliveries at intervals and land them, until SIGTERM or Ctrl-C.
 
-    FEED and SOURCEs are as for `land`. A file is taken when it is as it was at the poll
-    before. Between the polls the landing database is free.
+    FEED and SOURCEs are as for `land`. A file lands when it has not changed since the
+    poll before. Between polls other processes can use the landing database.
     """
     paths, feeds_file = settings
     feeds = load_feeds(feeds_file)
     _offers(paths, choose(feeds, feed_name), sources, may_be_missing=True)
     if "-" in sources:
-        raise UsageError("standard input comes once; use: eventmart land FEED -")
+        raise UsageError("standard input can be read only once; use: eventmart land FEED -")
     if builds:
         require_checkout("a build")
     command = click.get_current_context().command_path
@@ -174,7 +174,7 @@ def watch(
             offers = _offers(paths, chosen, sources, may_be_missing=True)
             if not sources:
                 check_kind(paths, warehouse.landing, (of for _, of in offers))
-            # A file that was another at the poll before may still be written to.
+            # A file that changed since the poll before may still be written to.
             taken = [
                 ingest.take(warehouse, feed, offer)
                 for feed, offer in offers
@@ -206,7 +206,7 @@ def watch(
 @waits
 @click.pass_obj
 def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
-    """Land a held DELIVERY (its number in the ledger) by your word."""
+    """Accept a held DELIVERY (its number in the ledger) and land it."""
     with writing(settings) as (warehouse, feeds):
         entry = accept_delivery(warehouse, feeds, delivery, by, why)
     click.echo(result_line(entry))
@@ -215,15 +215,16 @@ def accept(settings: Settings, delivery: int, by: str, why: str) -> None:
 
 @click.command()
 @click.argument("delivery", type=SEQUENCE)
-@click.option("--by", type=Text(), required=True, help="Who takes it out, or in again.")
+@click.option("--by", type=Text(), required=True, help="Who decides this.")
 @click.option("--why", type=Text(), required=True, help="On what grounds.")
-@click.option("--undo", is_flag=True, help="Take it in again.")
+@click.option("--undo", is_flag=True, help="Put the delivery back.")
 @waits
 @click.pass_obj
 def withdraw(settings: Settings, delivery: int, by: str, why: str, undo: bool) -> None:
-    """Take a landed DELIVERY (its number in the ledger) out again, by your word.
+    """Take a landed DELIVERY (its number in the ledger) out again.
 
-    Everything is as if it had not landed, once it is built; its rows and bytes are kept.
+    After the next build, all tables are as if it had not landed. Its rows and bytes are
+    kept.
     """
     with writing(settings) as (warehouse, _):
         take = undo_withdrawal if undo else withdraw_delivery
@@ -232,13 +233,13 @@ def withdraw(settings: Settings, delivery: int, by: str, why: str, undo: bool) -
 
 @click.command()
 @click.argument("feed_name", metavar="[FEED]", required=False)
-@click.option("--delivery", type=SEQUENCE, help="Only of this delivery of FEED.")
+@click.option("--delivery", type=SEQUENCE, help="Only records of this delivery of FEED.")
 @waits
 @click.pass_obj
 def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> None:
-    """Land rejected records that pass now, after a fix of the feed, from kept bytes."""
+    """After a fix of a feed's settings, land rejected records that can be read now."""
     if delivery and not feed_name:
-        raise UsageError("--delivery goes with the FEED that it is of")
+        raise UsageError("--delivery needs the FEED that it belongs to")
     entries = []
     with writing(settings) as (warehouse, feeds):
         for feed in choose(feeds, feed_name):
@@ -246,17 +247,17 @@ def replay(settings: Settings, feed_name: str | None, delivery: int | None) -> N
                 click.echo(result_line(entry))
                 entries.append(entry)
     if not entries:
-        click.echo("no rejected record passes now")
+        click.echo("no rejected record can be read with the present settings")
 
 
 @click.command()
 @waits
 @click.pass_obj
 def recover(settings: Settings) -> None:
-    """Land again, from kept bytes, what was published and landing lacks.
+    """Land published deliveries that are missing in landing, from their kept bytes.
 
-    After landing.duckdb was put back from a backup, or made anew: deliveries that a kept
-    version was made of, each for the day that it spoke for, as it was accepted then.
+    Use it after landing.duckdb was restored from a backup, or created again. It lands the
+    deliveries that a kept version was made from, each with its old as-of and acceptance.
     """
     statuses = []
     with writing(settings) as (warehouse, feeds):
@@ -265,7 +266,7 @@ def recover(settings: Settings) -> None:
             click.echo(result_line(entry), err=not is_settled)
             statuses.append(entry.status)
     if not statuses:
-        click.echo("nothing that was published is missing here")
+        click.echo("no published delivery is missing here")
     _exit_by(statuses)
 
 
@@ -283,7 +284,7 @@ def diff(
     as_of: datetime | None,
     covers: Dates | None,
 ) -> None:
-    """Say what the SOURCEs would change if they landed; nothing lands."""
+    """Show what the SOURCEs would change if they landed; nothing lands."""
     statuses = []
     with writing(settings) as (warehouse, feeds):
         (feed,) = choose(feeds, feed_name)
@@ -295,25 +296,25 @@ def diff(
 
 
 @click.command()
-@click.option("--feed", "feed_name", type=Text(), help="Only of this feed.")
-@click.option("--delivery", type=SEQUENCE, help="Only of this delivery.")
+@click.option("--feed", "feed_name", type=Text(), help="Only records of this feed.")
+@click.option("--delivery", type=SEQUENCE, help="Only records of this delivery.")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
     default=20,
     show_default=True,
-    help="How many to list.",
+    help="How many records to list.",
 )
 @click.option(
     "--export",
     type=click.Path(path_type=Path),
-    help="Write the raw bytes of all of them to a file, in order.",
+    help="Write the raw bytes of all records to a file, in order.",
 )
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),
-    help="Write all of them with place and reason to a CSV for a spreadsheet; what it "
-    "would take for a formula gets a ' in front.",
+    help="Write all records, with place and reason, to a CSV for a spreadsheet; a text "
+    "that begins like a formula gets a ' in front.",
 )
 @forcing
 @waits
@@ -327,15 +328,15 @@ def rejects(
     sheet: Path | None,
     force: bool,
 ) -> None:
-    """List rejected records, but for those replayed: where they stand, why, raw text."""
+    """List rejected records, without replayed ones: place, reason and raw text."""
     paths, _ = settings
     if export and sheet and export.resolve() == sheet.resolve():
-        raise UsageError(f"{export}: --export and --sheet need a file each")
+        raise UsageError(f"{export}: --export and --sheet need two different files")
     n_found = 0
     with reading(paths) as landing, ExitStack() as files:
 
         def opened(file: Path) -> IO[bytes]:
-            # What was refused may be personal.
+            # Rejected records may be personal.
             new = new_file(paths, file, force=force, mode=0o600)
             return files.enter_context(new)
 
@@ -384,7 +385,7 @@ def _dates_covered(given: tuple[datetime, datetime] | None) -> Dates | None:
         return None
     first, last = (moment.date() for moment in given)
     if first > last:
-        raise click.BadParameter(f"{first} comes after {last}; the first date comes first")
+        raise click.BadParameter(f"{first} is after {last}; give the earlier date first")
     return first, last
 
 
@@ -394,7 +395,7 @@ def _tell_untaken(found: Iterable[Untaken]) -> None:
 
 
 def _exit_by(statuses: list[str]) -> None:
-    """Leave with the exit code of the worst that became of deliveries, if any is bad."""
+    """Exit with the code of the worst status, if a delivery failed or is held."""
     if "failed" in statuses:
         sys.exit(EXIT_FAILED)
     if "held" in statuses:
@@ -408,14 +409,14 @@ def _offers(
     *,
     may_be_missing: bool = False,
 ) -> Offers:
-    """What there is to take: of the sources named, or of those that the feeds name."""
+    """What can be taken from the named sources, or from those in the feeds' settings."""
     if sources:
         feed = chosen[0]
         found = [
             (feed, offer)
             for offer in ingest.named(feed, sources, may_be_missing=may_be_missing)
         ]
-        missing = f"{', '.join(sources)}: nothing is there"
+        missing = f"{', '.join(sources)}: nothing was found there"
     else:
         found = [
             (feed, offer)
@@ -423,7 +424,7 @@ def _offers(
             for offer in ingest.configured(feed, paths.inbox)
         ]
         names = ", ".join(feed.name for feed in chosen)
-        lacking = f"holds no file of {names}" if paths.inbox.is_dir() else "is no folder"
+        lacking = f"has no file of {names}" if paths.inbox.is_dir() else "is no folder"
         missing = f"{paths.inbox}: {lacking}; name files, or set EVENTMART_INBOX"
     is_remote = not sources and any(feed.remote_sources or feed.query for feed in chosen)
     if not found and not is_remote and not may_be_missing:

@@ -29,7 +29,7 @@ from loaders.config.paths import Paths
 )
 @click.pass_context
 def main(context: click.Context, feeds_file: Path) -> None:
-    """From raw CSV drops to event facts you can trust.
+    """Turn raw CSV files into event facts that you can trust.
 
     Reads $EVENTMART_DATA (the data folder, default data/) and $EVENTMART_INBOX (where
     deliveries arrive, default the demo data in it).

@@ -33,17 +33,17 @@ def check_place(paths: Paths, place: Path, *, force: bool = False) -> None:
     is_own = data in around or any((at / paths.landing.name).exists() for at in around)
     if data.is_relative_to(real) or (is_own and not is_inbox):
         raise UsageError(
-            f"{place}: is in a data folder of eventmart, or holds one, where nothing else "
-            "is written; nothing was changed; name another place"
+            f"{place}: is in a data folder of eventmart, or contains one; no other files "
+            "are written there; nothing was changed; name another place"
         )
     if place.is_dir():
         return  # Who writes folders knows what may lie in them.
     if os.path.lexists(place) and not _is_stream(place):
         if not place.is_file():
-            raise UsageError(f"{place}: is no regular file; name another one")
+            raise UsageError(f"{place}: is not a regular file; name another one")
         if not force:
             raise UsageError(
-                f"{place}: is there already, and was left as it is; name another file, or "
+                f"{place}: already exists and was not changed; name another file, or "
                 "replace it with --force"
             )
 
@@ -59,7 +59,7 @@ def new_file(
     """
     check_place(paths, file, force=force)
     if file.is_dir() or not file.parent.is_dir():
-        is_folder = "is a folder" if file.is_dir() else "its folder is not there"
+        is_folder = "is a folder" if file.is_dir() else "its folder does not exist"
         raise UsageError(f"{file}: {is_folder}; name another file")
     if _is_stream(file):
         with file.open("wb") as stream:

@@ -30,15 +30,17 @@ from loaders.terminal import printable
 @click.option(
     "--if-redefined",
     is_flag=True,
-    help="Only if models, seeds or macros changed, and no delivery came, since what is "
-    "published: so that what they move stands apart in reports.rpt_metric_changes.",
+    help="Build only if models, seeds or macros changed since the published version, "
+    "and no delivery landed: reports.rpt_metric_changes then shows their effect "
+    "separately.",
 )
 @waits
 @click.pass_obj
 def build(settings: Settings, if_redefined: bool) -> None:
     """Build, test and publish what has landed, with its docs.
 
-    If most rows of a feed, or of a delivery, are in no fact, it says why and exits with 3.
+    If most rows of a feed, or of a delivery, are in no fact, it prints the reason and exits
+    with 3.
     """
     require_checkout("a build")
     paths, _ = settings
@@ -55,7 +57,9 @@ def build(settings: Settings, if_redefined: bool) -> None:
             for line in impact_lines(read_impact(served)):
                 click.echo(printable(line))
     elif not if_redefined:
-        click.echo("nothing new: what is published is of this very landing and project")
+        click.echo(
+            "nothing new: the published version is up to date with landing and project"
+        )
     if not if_redefined and tell_set_aside(paths):
         sys.exit(EXIT_HELD)
 
@@ -65,10 +69,10 @@ def build(settings: Settings, if_redefined: bool) -> None:
 @waits
 @click.pass_obj
 def as_of(settings: Settings, day: datetime) -> None:
-    """Build, in a file of its own, what was true at the end of a DAY.
+    """Build, in a separate file, all tables as they were at the end of a DAY.
 
-    Every table, from the deliveries that speak for that day or an earlier one, whenever
-    they came. What was published on a day is another question: eventmart published DAY.
+    It uses all deliveries whose as-of is that day or earlier, no matter when they arrived.
+    For the version that was published on a day, use: eventmart published DAY.
     """
     require_checkout("a build")
     paths, _ = settings
@@ -82,13 +86,13 @@ def as_of(settings: Settings, day: datetime) -> None:
 @click.option(
     "--run-results",
     type=click.Path(path_type=Path),
-    help="dbt's record of the build; by default where dbt writes it: build/target/ in the "
-    "data folder, $DBT_TARGET_PATH or target/.",
+    help="dbt's record of the build; by default the place where dbt writes it: "
+    "build/target/ in the data folder, $DBT_TARGET_PATH or target/.",
 )
 @waits
 @click.pass_obj
 def publish_build(settings: Settings, run_results: Path | None) -> None:
-    """Publish the last `dbt build`, if it was whole, passed, and nobody wrote it since."""
+    """Publish the last `dbt build`, if it was complete, passed, and is unchanged since."""
     require_checkout("publishing")
     paths, _ = settings
     published = publish_built(paths, run_results, patience=asked_patience())
@@ -107,11 +111,13 @@ def rollback(settings: Settings) -> None:
 @click.command()
 @click.argument("moment", metavar="[DATE]", required=False)
 @click.option(
-    "--repair", is_flag=True, help="If what is served is damaged, serve the last good one."
+    "--repair",
+    is_flag=True,
+    help="If the published file is damaged, serve the last undamaged version.",
 )
 @click.pass_obj
 def published(settings: Settings, moment: str | None, repair: bool) -> None:
-    """List the published versions that are kept, or say what readers saw on a DATE.
+    """List the published versions that are kept, or show what readers saw on a DATE.
 
     DATE is 2024-05-31, which means the end of that day, or "2024-05-31 14:30", in UTC.
     """
@@ -119,7 +125,7 @@ def published(settings: Settings, moment: str | None, repair: bool) -> None:
     if repair:
         version = serving.repair(paths)
         click.echo(
-            f"repaired: version {version.number} is served; make build publishes anew"
+            f"repaired: version {version.number} is served; to publish again: make build"
             if version
             else "nothing to repair"
         )

@@ -1,4 +1,4 @@
-"""What the command line says: of a delivery, a rehearsal, and of what is published."""
+"""What the command line prints about deliveries, dry runs and published versions."""
 
 from collections import Counter
 from datetime import datetime
@@ -25,7 +25,7 @@ def result_line(entry: Entry) -> str:
     """One line on what became of a delivery."""
     start = printable(f"{entry.status:<11} {entry.feed:<17} {entry.label}")
     if entry.status in ("held", "failed"):
-        # A rehearsal has no number.
+        # A dry run has no number.
         number = f"delivery {entry.delivery_seq}: " if entry.delivery_seq else ""
         return printable(f"{start}  {number}{entry.reason}: {entry.detail}")
     if entry.status in (WITHDRAWAL, WITHDRAWAL_UNDONE):
@@ -39,18 +39,18 @@ def result_line(entry: Entry) -> str:
         f"{entry.n_new:,} new + {entry.n_known:,} known + {entry.n_rejected:,} rejected + "
         f"{entry.n_blank:,} blank"
     )
-    # What cannot be read here may be among what it lacks.
+    # The missing rows may be among the records that cannot be read.
     is_clean = not (entry.n_rejected or entry.n_damaged)
     gone = [
         f"{count:,} {what}"
         for count, what in (
-            (entry.n_withdrawn, "withdrawn" if is_clean else "lacking, in doubt"),
+            (entry.n_withdrawn, "withdrawn" if is_clean else "missing, in doubt"),
             (entry.n_aged_out, "aged out"),
         )
         if count and entry.status == "landed"
     ]
     if gone:
-        line += f"; of those held before {', '.join(gone)}"
+        line += f"; of the rows landed before {', '.join(gone)}"
     if entry.status == "seen_again":
         line += f" (as delivery {entry.parent_seq})"
     if entry.status == "replayed":
@@ -70,10 +70,12 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
         )
     if rehearsal.before:
         seq, as_of, n_rows = rehearsal.before
-        lines.append(f"against delivery {seq}, as of {as_of:%Y-%m-%d}, of {n_rows:,} rows:")
+        lines.append(
+            f"compared with delivery {seq}, as of {as_of:%Y-%m-%d}, of {n_rows:,} rows:"
+        )
     for sign, text, (count, examples) in (
-        ("+", "come", rehearsal.come),
-        ("-", "go", rehearsal.gone),
+        ("+", "added", rehearsal.come),
+        ("-", "removed", rehearsal.gone),
     ):
         if count:
             lines.append(f"  {sign} {count:,} row versions {text}, such as")
@@ -103,7 +105,7 @@ def publication_line(paths: Paths, version: versions.Version, is_new: bool) -> s
 
 
 def tell_published(paths: Paths) -> None:
-    """Say what is published and how far it can be trusted; fail if it is damaged."""
+    """Print what is published and how far it can be trusted; fail if it is damaged."""
     version = versions.current_version(paths)
     served = paths.published / paths.build.name
     if damage := versions.served_damage(paths):
@@ -115,7 +117,7 @@ def tell_published(paths: Paths) -> None:
     if trusts := read_trust(served):
         click.echo("\n".join(printable(line) for line in trust_lines(trusts)))
     else:
-        click.echo("trust: the published version does not say; run: make build")
+        click.echo("trust: the published version has no report of it; run: make build")
 
 
 def tell_versions(paths: Paths) -> None:
@@ -144,12 +146,13 @@ def tell_versions(paths: Paths) -> None:
 
 def _damaged(damage: str) -> EventmartError:
     return EventmartError(
-        f"published: {damage}; put the last good version back: eventmart published --repair"
+        f"published: {damage}; to serve the last undamaged version: eventmart "
+        "published --repair"
     )
 
 
 def tell_served_at(paths: Paths, moment: datetime) -> None:
-    """Say what readers saw at a moment, and where it is kept; fail if it is not."""
+    """Print what readers saw at a moment, and the path; fail if it is not kept."""
     serving = versions.served_at(paths, moment)
     until = f"until {serving.until:%Y-%m-%d %H:%M:%S}" if serving.until else "until now"
     span = f"from {serving.since:%Y-%m-%d %H:%M:%S} {until} UTC"
@@ -157,8 +160,8 @@ def tell_served_at(paths: Paths, moment: datetime) -> None:
     kept = versions.examine(paths, serving.number)
     if serving.number not in versions.numbers(paths):
         raise UsageError(
-            f"{start}, has expired; kept are the last {KEEP} versions and the "
-            "last of each of some days (EVENTMART_KEEP_DAYS)"
+            f"{start}, has expired; only the last {KEEP} versions are kept, and the last "
+            "one of each recent day (EVENTMART_KEEP_DAYS)"
         )
     if kept.damage:
         raise EventmartError(f"{start}, is damaged: {kept.damage}: {kept.file}")
@@ -166,7 +169,7 @@ def tell_served_at(paths: Paths, moment: datetime) -> None:
 
 
 def tell_set_aside(paths: Paths) -> bool:
-    """Say of which feeds and deliveries most rows are in no fact; whether of any."""
+    """Print the feeds and deliveries of which most rows are in no fact; true if any."""
     found = mostly_set_aside(paths)
     for one in found:
         click.echo(printable(set_aside_line(one)), err=True)

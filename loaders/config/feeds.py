@@ -106,7 +106,7 @@ def _known_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
             duckdb.execute("select try_strptime('', ?)", [form])
             if "%" not in form:
                 names = ", ".join(NAMED_FORMATS)
-                raise ValueError(f"{form!r} is no pattern, and none of: {names}")
+                raise ValueError(f"{form!r} is not a pattern, and not one of: {names}")
     except duckdb.Error as error:
         raise ValueError(str(error)) from error
     return formats
@@ -225,7 +225,7 @@ class Query(Settings):
     @classmethod
     def _one_statement(cls, sql: str) -> str:
         if sql.rstrip().endswith(";"):
-            raise ValueError("is put into another query: leave out the ; at its end")
+            raise ValueError("is used inside another query: remove the ; at its end")
         return sql
 
 
@@ -299,15 +299,19 @@ class Feed(Settings):
         try:
             duckdb.execute("select timezone(?, timestamp '2000-01-01')", [zone])
         except duckdb.Error as error:
-            raise ValueError(f"is no time zone, such as America/Denver: {zone}") from error
+            raise ValueError(
+                f"is not a time zone such as America/Denver: {zone}"
+            ) from error
         return zone
 
     @model_validator(mode="after")
     def _consistent(self) -> "Feed":
         if self.name in RESERVED:
-            raise ValueError(f"raw.{self.name} is a table of the loader's own")
+            raise ValueError(f"raw.{self.name} is a table of the loader itself")
         if "rowid" in self.columns:
-            raise ValueError("rowid is how DuckDB numbers rows; no column can be called so")
+            raise ValueError(
+                "rowid is DuckDB's own row number; no column can have this name"
+            )
         mentioned = {*self.volatile, *self.identity, *self.as_of.newest, *self.times}
         mentioned |= {c for layout in self.layouts for c in layout.has + layout.lacks}
         if self.window:
@@ -317,13 +321,15 @@ class Feed(Settings):
         if unstable := sorted(set(self.identity) & set(self.volatile)):
             raise ValueError(f"identity: cannot be volatile: {', '.join(unstable)}")
         if own := sorted(set(self.foreign) & set(self.by_header)):
-            raise ValueError(f"foreign: are columns of its own: {', '.join(own)}")
+            raise ValueError(f"foreign: names columns of the feed itself: {', '.join(own)}")
         if (self.mode == "window") != (self.window is not None):
             raise ValueError("a feed has a window if, and only if, its mode is window")
         if self.mode != "window" and self.covers != Covers():
-            raise ValueError("covers: goes with the mode window, as only it has dates")
+            raise ValueError(
+                "covers: needs the mode window, because only a window has dates"
+            )
         if self.formats and self.as_of.formats:
-            raise ValueError("formats: stand twice; leave out those of as_of")
+            raise ValueError("formats: given twice; remove those of as_of")
         if self.time_columns and not self.time_formats:
             raise ValueError("as_of: newest, or a window, needs formats to read dates by")
         for source in self.remote_sources:
@@ -348,9 +354,9 @@ class Feed(Settings):
 
     def _check_query(self, query: Query) -> None:
         if self.mode != "increment":
-            raise ValueError("query: finds what is new, so the mode must be increment")
+            raise ValueError("query: returns new rows only, so the mode must be increment")
         if self.format != "csv" or self.delimiter != "," or self.encodings[0] != "utf-8":
-            raise ValueError("query: its rows come as csv, with commas, in utf-8")
+            raise ValueError("query: its rows are csv, with commas, in utf-8")
         if query.cursor in self.volatile:
             # Rows that differ only by it would count as one.
             raise ValueError(f"query: its cursor {query.cursor} cannot be volatile")
@@ -438,7 +444,7 @@ def load_feeds(path: Path = FEEDS_FILE) -> dict[str, Feed]:
         UsageError: naming the file, the entry, the key and what is wrong with it.
     """
     if path.exists() and not path.is_file():
-        raise UsageError(f"{path}: is no regular file")  # A device may have no end.
+        raise UsageError(f"{path}: is not a regular file")  # A device may have no end.
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     except OSError as error:

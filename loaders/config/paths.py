@@ -107,6 +107,6 @@ def require_checkout(what: str) -> None:
     if not (PROJECT / "dbt_project.yml").is_file():
         raise UsageError(
             f"{what} needs the project's models, seeds and queries, which the installed "
-            "package does not hold; run it in a checkout: git clone the project, `make "
-            "setup` there, and .venv/bin/eventmart with the same EVENTMART_DATA"
+            "package does not contain; run it in a checkout: git clone the project, "
+            "`make setup` there, and .venv/bin/eventmart with the same EVENTMART_DATA"
         )

@@ -29,7 +29,9 @@ def groups(pattern: str) -> tuple[str, ...]:
     except (re.error, RecursionError, OverflowError, duckdb.Error) as error:
         # The first line says what is wrong, the others where.
         why = str(error).splitlines()[0].removeprefix("Invalid Input Error: ")
-        message = f"is no regular expression that RE2 knows, which matches in time: {why}"
+        message = (
+            f"is not a regular expression of RE2, which never takes long to match: {why}"
+        )
         raise ValueError(message) from error
     names = {number: name for name, number in compiled.groupindex.items()}
     return tuple(names.get(n, str(n)) for n in range(1, compiled.groups + 1))
@@ -57,9 +59,9 @@ def check_glob(pattern: str) -> None:
     """
     parts = pattern.split("/")
     if pattern.startswith("/") or ".." in parts:
-        raise ValueError(f"{pattern}: leads out of the inbox; name what is below it")
+        raise ValueError(f"{pattern}: leads out of the inbox; name files below it")
     if not pattern.strip("./") or "\0" in pattern:
-        raise ValueError(f"{pattern!r}: names no file")
+        raise ValueError(f"{pattern!r}: does not name a file")
     if any("**" in part and part != "**" for part in parts) or parts[-1] == "**":
         raise ValueError(f"{pattern}: ** stands for folders: **/*.csv")
     if parts.count("**") > 1 or any(part.count("*") > _MAX_STARS for part in parts):

@@ -33,8 +33,8 @@ def read_secret(folder: Path) -> str:
         secret, where = file.read_text().strip(), str(file)
     if len(secret) < _MIN_LENGTH:
         raise UsageError(
-            f"{where}: has {len(secret)} characters, and {_MIN_LENGTH} are the fewest; it "
-            "must be as hard to guess as a password that no person made"
+            f"{where}: has {len(secret)} characters, and {_MIN_LENGTH} are needed; it "
+            "must be as hard to guess as a randomly generated password"
         )
     return secret
 

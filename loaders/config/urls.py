@@ -27,7 +27,7 @@ def check(source: str) -> None:
     kind = scheme(source)
     if kind not in SCHEMES:
         raise UsageError(
-            f"{masked(source)}: {kind}:// is not fetched; give a path, or one of "
+            f"{masked(source)}: {kind}:// is not supported; give a path, or one of "
             f"{', '.join(f'{name}://' for name in SCHEMES)}"
         )
     if kind == "s3":
@@ -39,14 +39,14 @@ def check(source: str) -> None:
         parts = urlsplit(source)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"{kind}://...: is no URL: {error}") from error
+        raise UsageError(f"{kind}://...: is not a URL: {error}") from error
     if "@" in parts.netloc:
         raise UsageError(
             f"{masked(source)}: holds credentials; put them into ~/.netrc, or into a "
             "file that $NETRC names"
         )
     if not host:
-        raise UsageError(f"{masked(source)}: names no host")
+        raise UsageError(f"{masked(source)}: has no host")
 
 
 def masked(url: str) -> str:

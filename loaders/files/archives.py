@@ -138,13 +138,14 @@ def members(
         found = _zip_members(path, pattern, limits)
     elif promised == ".gz" and magic[:2] != _GZIP:
         raise DeliveryError(
-            "archive_broken", f"{path.name}: is called .gz but is no gzip file"
+            "archive_broken",
+            f"{path.name}: its name ends in .gz, but it is not a gzip file",
         )
     elif magic[:2] != _GZIP and (size := path.stat().st_size) > limits.total_bytes:
         raise DeliveryError(
             "too_large",
-            f"{path.name}: has {size:,} bytes, {limits.total_bytes:,} are allowed; if it "
-            "is right, raise the feed's limits in feeds.yml",
+            f"{path.name}: has {size:,} bytes, {limits.total_bytes:,} are allowed; if the "
+            "file is right, raise the feed's limits in feeds.yml",
         )
     else:
         found = [Member(path, limits=limits)]
@@ -174,8 +175,8 @@ def _of_feed(
         names = listed([str(member.name) for member in found], 5)
         raise DeliveryError(
             "archive_without_member",
-            f"{path.name}: no member has a header of the feed: {names}; if one of them is "
-            "to be read, add its headers to the aliases in feeds.yml",
+            f"{path.name}: no member has a header of the feed: {names}; to read one of "
+            "them, add its headers to the aliases in feeds.yml",
         )
     ours, others = [], []
     for member, (_, width) in zip(found, headers, strict=True):
@@ -226,7 +227,8 @@ def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
             )
         if entry.flag_bits & 0x1:
             raise DeliveryError(
-                "archive_encrypted", f"{path.name}: is encrypted; ask for it without"
+                "archive_encrypted",
+                f"{path.name}: is encrypted; ask for it without encryption",
             )
         if entry.compress_type not in _METHODS:
             raise DeliveryError(
@@ -257,7 +259,7 @@ def _is_fork(name: str) -> bool:
 
 
 def _named(entry: zipfile.ZipInfo) -> str:
-    return entry.filename if _is_file(entry) else f"{entry.filename} (no regular file)"
+    return entry.filename if _is_file(entry) else f"{entry.filename} (not a regular file)"
 
 
 def _check_overlaps(path: Path, entries: list[zipfile.ZipInfo]) -> None:
@@ -379,7 +381,7 @@ def _check_is_text(opening: bytes, label: str) -> None:
 def _is_no_text(label: str, kind: str) -> DeliveryError:
     return DeliveryError(
         "unsupported_format",
-        f"{label}: is {kind}; ask for CSV, plain, in a zip or in a gzip",
+        f"{label}: is {kind}; ask for CSV, as a plain file, in a zip or in a gzip",
     )
 
 
@@ -406,7 +408,8 @@ class _Unpacked(io.RawIOBase):
             )
         if may_be_gzip and member.label.lower().endswith(".gz"):
             raise DeliveryError(
-                "archive_broken", f"{member.label}: is called .gz but is no gzip file"
+                "archive_broken",
+                f"{member.label}: its name ends in .gz, but it is not a gzip file",
             )
         _check_is_text(self._opening, member.label)
 

@@ -207,19 +207,19 @@ def _head_at(data: mmap.mmap, position: int, grammar: Grammar, encoding: str) ->
     """The header that a record is, or why it can be none."""
     found = grammar.record.match(data, position)
     if not found:
-        return "is no CSV header: a quote stands in it alone"
+        return "is not a CSV header: it has a single quote mark without a pair"
     if found.end() - position > MAX_RECORD_BYTES:
-        return f"is longer than the {MAX_RECORD_BYTES:,} bytes of any record"
+        return f"is longer than {MAX_RECORD_BYTES:,} bytes, the limit of a record"
     if b"\0" in found.group(1):
-        return "holds a NUL: is it text?"
+        return "contains a NUL byte: is the file text?"
     if found.group(1).count(grammar.delimiter) >= MAX_COLUMNS:
         return f"has more than {MAX_COLUMNS:,} columns; ask for a file of fewer"
     try:
         names = grammar.fields(found.group(1), encoding)
     except UnicodeDecodeError:
-        return f"is not in {encoding}, the encoding of the file as a whole"
+        return f"is not in {encoding}, the encoding of the rest of the file"
     except csv.Error:
-        return "is no CSV header: a name in it has more than 131,072 characters"
+        return "is not a CSV header: a name in it has more than 131,072 characters"
     return Head(names, found.end(), found.group().count(grammar.newline) or 1)
 
 
@@ -521,8 +521,8 @@ class _Judge:
             return Fault("repeated_header", f"the header of line {self.header_line} again")
         raise DeliveryHeldError(
             "second_header",
-            f"line {line} is a header of other columns, or in another order, than the "
-            "first: are these two files in one? Ask for them one by one",
+            f"line {line} is a second header, with other columns or another order than "
+            "the first: are these two files in one? Ask for separate files",
         )
 
 
@@ -563,7 +563,9 @@ def _malformed(body: bytes, well_formed: bool) -> Fault | None:
     if b"\0" in body:
         return Fault("nul_byte", f"a NUL at byte {body.index(0)} of the record")
     if body.startswith(b"\x1a"):
-        return Fault("end_mark", "begins with 1A, the end of a DOS file: joined with it?")
+        return Fault(
+            "end_mark", "begins with 1A, which ends a DOS file: were two files joined?"
+        )
     return None
 
 

@@ -119,15 +119,15 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> Text:
             return Text(wide)
         raise DeliveryHeldError(
             "unexpected_encoding",
-            f"the file is in {wide}, its feed has {expected}; ask for UTF-8, or, for "
-            "UTF-16, add utf-16 to the feed's encodings in feeds.yml and accept it",
+            f"the file is in {wide}, but its feed expects {expected}; ask for UTF-8, or, "
+            "for UTF-16, add utf-16 to the feed's encodings in feeds.yml and accept it",
         )
     narrow = [name for name in candidates if name != "utf-16"]
     if not narrow:
         raise DeliveryHeldError(
             "unexpected_encoding",
-            "the file has no sign of UTF-16, the only encoding of its feed; add its own "
-            "to the feed's encodings in feeds.yml and accept it",
+            "the file does not look like UTF-16, the only encoding of its feed; add the "
+            "file's encoding to the feed's encodings in feeds.yml and accept it",
         )
     survey = _survey(path)
     is_mixed = False

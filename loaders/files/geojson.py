@@ -55,7 +55,7 @@ def read_geojson(path: Path, spool: Path, field_bytes: int) -> tuple[Head, str, 
                 writer.writerow([number, *texts.values()])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DeliveryError(
-            "geojson_unreadable", f"is no GeoJSON FeatureCollection: {error}"
+            "geojson_unreadable", f"is not a GeoJSON FeatureCollection: {error}"
         ) from error
     return Head(names, 0, 0), "utf-8", Body(clean, len(rows), numbered=True)
 
@@ -66,9 +66,9 @@ def _check_shape(n_bytes: int, n_rows: int, n_names: int) -> None:
     if n_names > MAX_COLUMNS or n_rows * n_names > max(n_bytes, 1 << 20):
         raise DeliveryError(
             "geojson_too_large",
-            f"its {n_rows:,} features have {n_names:,} different properties, and most of "
-            f"them lack most; no more than {MAX_COLUMNS:,} are allowed; ask for features "
-            "of one kind",
+            f"its {n_rows:,} features have {n_names:,} different properties, and most "
+            f"features lack most of them; no more than {MAX_COLUMNS:,} are allowed; ask "
+            "for features of one kind",
         )
 
 
@@ -94,9 +94,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """An object, if none of its names would replace another."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError(f"a name comes twice in one object: {[*found][:10]}")
+        raise ValueError(f"a name appears twice in one object: {[*found][:10]}")
     return found
 
 
 def _no_number(name: str) -> object:
-    raise ValueError(f"{name} is no number in JSON")
+    raise ValueError(f"{name} is not a number in JSON")

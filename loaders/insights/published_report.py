@@ -30,6 +30,6 @@ def read_report(file: Path, report: str, row: type[Row], order: str) -> list[Row
         return TypeAdapter(list[row]).validate_python(rows)  # type: ignore[valid-type]
     except ValidationError as error:
         raise EventmartError(
-            f"{file}: reports.{report} holds something else than a build writes; "
-            "run: make build"
+            f"{file}: reports.{report} has columns or values that no build writes; run: "
+            "make build"
         ) from error

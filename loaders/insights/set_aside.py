@@ -132,5 +132,5 @@ def set_aside_line(found: SetAside) -> str:
     return (
         f"in no fact: {found.n_set_aside:,} of {found.n_rows:,} rows of {of} were set "
         f"aside: {found.reasons}; the rest is published; look at the feed's formats and "
-        "columns in feeds.yml, or at what its staging model asks for"
+        "columns in feeds.yml, or at the conditions in its staging model"
     )

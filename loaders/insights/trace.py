@@ -50,7 +50,7 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
         wanted = UUID(key)
     except ValueError as error:
         raise UsageError(
-            f"{key!r} is no key: keys are UUIDs, see any fct_ table"
+            f"{key!r} is not a key: keys are UUIDs, see any fct_ table"
         ) from error
     fact, delivery_seq, line = _find(paths.published / paths.build.name, wanted)
     migrate(paths.landing, patience=5)

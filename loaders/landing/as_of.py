@@ -45,13 +45,15 @@ def found_as_of(
     if feed.as_of.arrival:
         return ledger.arrival(landing, entry), "arrival"
     where = ", ".join(feed.as_of.newest) or "its columns"
-    start = f"no date to place it by: none given, none in the file's name, none in {where}"
+    start = (
+        f"no as-of: none was given, the file name has no date, and there is none in {where}"
+    )
     if unread := unread_times(landing, feed, entry, parsed):
         found = "; ".join(map(str, unread))
         raise DeliveryError(
             "no_as_of",
-            f"{start} that can be used: {found}; {known_formats(feed)}, as --as-of does "
-            "not make these readable",
+            f"{start} that can be used: {found}; {known_formats(feed)}, --as-of does not "
+            "make these dates readable",
         )
     raise DeliveryError("no_as_of", f"{start}; give one with --as-of")
 

@@ -78,9 +78,9 @@ def find_damage(landing: duckdb.DuckDBPyConnection) -> str | None:
     """What to say of the first entry that is not as it was entered; None if all are."""
     found = _first_damage(landing)
     return found and (
-        f"the ledger was changed by something else than eventmart: {found}; nothing can be "
-        "built from it; put landing.duckdb back from a backup, or move it away, and run: "
-        "eventmart recover"
+        f"the ledger was changed by another program than eventmart: {found}; nothing can "
+        "be built from it; restore landing.duckdb from a backup, or move it away, and "
+        "run: eventmart recover"
     )
 
 

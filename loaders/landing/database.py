@@ -190,9 +190,9 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
     is_new = not _columns(connection, "deliveries")
     if not is_new and "version" not in _columns(connection, "format"):
         raise UsageError(
-            "the landing database is of an earlier version, whose row hashes were others; "
-            "move the data folder away and land the deliveries anew: their bytes are kept "
-            "in its drops/"
+            "the landing database is of an earlier version with other row hashes; move "
+            "the data folder away and land the deliveries again: their bytes are kept in "
+            "its drops/"
         )
     connection.execute(_LEDGER)
     if "n_damaged" not in _columns(connection, "deliveries"):
@@ -345,7 +345,7 @@ def open_landing(
         EventmartError: if it cannot be opened at all, or the disk is full.
         UsageError: if $EVENTMART_MEMORY_LIMIT is no size.
     """
-    kept = "what had not landed has left no trace"
+    kept = "unfinished landings were rolled back"
     with full_disk_named(path.parent, kept), _private_folder(path.parent):
         if not read_only and not path.exists():
             _create(path)
@@ -477,11 +477,11 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
                 ) from error
             if time.monotonic() > deadline:
                 raise BusyError(
-                    f"{path} is held by {holder(path, str(error))}; try again when it is "
-                    "done, or let a landing wait with --wait SECONDS"
+                    f"{path} is in use by {holder(path, str(error))}; try again when it "
+                    "has finished, or wait for it with --wait SECONDS"
                 ) from error
         except duckdb.ParserException as error:
-            raise UsageError(f"EVENTMART_MEMORY_LIMIT: {limit!r} is no size") from error
+            raise UsageError(f"EVENTMART_MEMORY_LIMIT: {limit!r} is not a size") from error
         time.sleep(0.1)
 
 

@@ -51,16 +51,16 @@ def check_kind(
     holds_demo = is_demo(paths, first) if first else bool(of_demo)
     if holds_demo and of_others:
         raise UsageError(
-            f"{paths.data}: is a folder of the demo, whose rows are invented; "
-            f"{len(of_others)} files that are not of it, such as {of_others[0]}, would mix "
-            "with them; nothing was landed; give your own data a folder: "
-            f"EVENTMART_DATA=mine EVENTMART_INBOX={paths.inbox}; or, for a try, name "
-            "them: eventmart land FEED FILE..."
+            f"{paths.data}: is a folder of the demo, which has invented rows; "
+            f"{len(of_others)} files that are not part of the demo, such as "
+            f"{of_others[0]}, would mix with them; nothing was landed; use another folder "
+            f"for your own data: EVENTMART_DATA=mine EVENTMART_INBOX={paths.inbox}; or, "
+            "to try it, name the files: eventmart land FEED FILE..."
         )
     if of_demo and not holds_demo:
         raise UsageError(
-            f"{paths.data}: holds data of your own, first {first}; the demo's files in "
-            f"{paths.inbox}, whose rows are invented, would mix with it; nothing was "
+            f"{paths.data}: has your own data, first {first}; the demo's files in "
+            f"{paths.inbox} have invented rows, and would mix with it; nothing was "
             f"landed; {_INSTEAD}"
         )
 
@@ -74,7 +74,7 @@ def check_may_hold_demo(paths: Paths, landing: duckdb.DuckDBPyConnection) -> Non
     first = _first_landed(landing)
     if first and not is_demo(paths, first):
         raise UsageError(
-            f"{paths.data}: holds data of your own, first {first}; no demo was written; "
+            f"{paths.data}: has your own data, first {first}; no demo was written; "
             f"{_INSTEAD}"
         )
 

@@ -28,8 +28,8 @@ def map_header(
     if any(re.fullmatch(r'\s+".*"', name) for name in names):
         raise DeliveryHeldError(
             "blanks_before_quotes",
-            "line 1 has a blank between the delimiter and the quote, which makes quotes "
-            "part of the values; ask for a file without these blanks",
+            "line 1 has a space between the delimiter and the quote, so the quotes would "
+            "be part of the values; ask for a file without these spaces",
         )
     columns = _positions(feed, names)
     # A field that looks like a value may be one.
@@ -38,8 +38,8 @@ def map_header(
         raise DeliveryHeldError(
             "of_another_feed",
             f"the header has {', '.join(foreign)}, which files of {feed.name} never have: "
-            f"it is a file of something else; nothing landed, move it to its own feed, or "
-            f"take the name out of foreign in feeds.yml: {sent_names}",
+            "the file belongs to another feed; nothing landed; move it to its own feed, "
+            f"or remove the name from foreign in feeds.yml: {sent_names}",
         )
     missing = _missing(feed, columns)
     layout = feed.layout_of(list(columns))
@@ -51,8 +51,8 @@ def map_header(
         next_step = "ask for a file with its header"
         if _are_words(names):
             next_step = (
-                "it is a header of other names, or of another feed: if these are its "
-                "columns, add their names to `aliases` in feeds.yml"
+                "it is a header with other names, or of another feed: if these are the "
+                "feed's columns, add their names to `aliases` in feeds.yml"
             )
         # It may be a record, so nothing of it is shown.
         raise DeliveryHeldError(
@@ -68,7 +68,7 @@ def map_header(
         )
     raise DeliveryHeldError(
         "unknown_layout",
-        f"the header is of no known layout: {sent_names}; describe it in feeds.yml",
+        f"the header matches no known layout: {sent_names}; describe it in feeds.yml",
     )
 
 
@@ -151,8 +151,8 @@ def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
         if _fits(feed, _split(line, feed.delimiter)):
             return DeliveryHeldError(
                 "preamble",
-                f"line {number} looks like the header, behind {number - 1} other lines; if "
-                f"that is usual, set max_preamble_lines: {number - 1} for the feed in "
+                f"line {number} looks like the header, after {number - 1} other lines; if "
+                f"that is normal, set max_preamble_lines: {number - 1} for the feed in "
                 "feeds.yml and accept it",
             )
     for number, line in enumerate(lines, start=1):
@@ -160,9 +160,9 @@ def _hint(feed: Feed, opening: str) -> DeliveryHeldError | None:
             if _fits(feed, _split(line, delimiter)):
                 return DeliveryHeldError(
                     "other_delimiter",
-                    f"line {number} is a header divided by {delimiter!r}, and not by "
-                    f"{feed.delimiter!r}; ask for that, or set the feed's delimiter in "
-                    "feeds.yml and accept it",
+                    f"line {number} is a header with the delimiter {delimiter!r}, not "
+                    f"{feed.delimiter!r}; ask for the right one, or set the feed's "
+                    "delimiter in feeds.yml and accept it",
                 )
     return None
 

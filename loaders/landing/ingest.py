@@ -156,8 +156,8 @@ def _unexpected(error: Exception) -> DeliveryError:
     return DeliveryError(
         "unexpected_error",
         f"{type(error).__name__}: {text} ({Path(place.filename).name}, line "
-        f"{place.lineno}); nothing else is affected; look at the file, and report this "
-        "with it",
+        f"{place.lineno}); other deliveries are not affected; look at the file, and "
+        "report this message with it",
     )
 
 

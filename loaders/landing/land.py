@@ -115,7 +115,7 @@ def accept(
         [delivery_seq],
     ).fetchone()
     if held is None:
-        raise UsageError(f"delivery {delivery_seq} is not held (any more)")
+        raise UsageError(f"delivery {delivery_seq} is not held, or not any more")
     said = ledger.entry_of(warehouse.landing, delivery_seq)
     said.parent_seq, said.accepted_by, said.accepted_why = delivery_seq, by, why
     return land_kept(warehouse, feeds, said)
@@ -165,8 +165,8 @@ def _land(
             if stamp and not is_as_stamped(member.path, stamp):
                 raise DeliveryError(
                     "being_written",
-                    f"{member.label}: changed while it was read; it is taken when "
-                    "nobody writes to it any more",
+                    f"{member.label}: changed while it was read; nothing of it landed; it "
+                    "is tried again when it has stopped changing",
                 )
             with keeping(drop, warehouse.paths.drops) as settle:
                 parsed = prepare(warehouse, feed, entry, drop)

@@ -207,8 +207,8 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     entry.status = "seen_again"
     if is_withdrawn:
         entry.detail = (
-            f"delivery {entry.parent_seq} is withdrawn, and so is this; to have it again: "
-            f"eventmart withdraw {entry.parent_seq} --undo"
+            f"delivery {entry.parent_seq} is withdrawn, and so is this one; to put it "
+            f"back: eventmart withdraw {entry.parent_seq} --undo"
         )
     return True
 

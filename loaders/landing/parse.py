@@ -137,7 +137,10 @@ def _parse(
         _check_names(unknown, body)
         notes.append(f"unknown columns kept: {listed(unknown, 20)}")
     if body.n_padded:
-        notes.append(f"{body.n_padded:,} records that ended early are padded with nulls")
+        notes.append(
+            f"{body.n_padded:,} records with missing fields at their end are padded with "
+            "nulls"
+        )
     if head.preamble:
         n_before = len(re.findall(r"\r\n|\r|\n", head.preamble))
         notes.append(f"lines before the header: {n_before}")
@@ -147,7 +150,7 @@ def _parse(
     except duckdb.InvalidInputException as error:
         # What follows the first line is the record itself.
         why = str(error).partition("\n")[0]
-        raise ParseError("not_parsed", f"DuckDB refuses it: {why}") from error
+        raise ParseError("not_parsed", f"DuckDB cannot read it: {why}") from error
     if odd := odd_words(landing, feed):
         notes.append(odd)
     entry.detail = "; ".join(notes) or None
@@ -255,7 +258,9 @@ def _find_new(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) ->
         _load_picked(landing, feed, parsed, "again", "new_rows")
         if parsed.reading and landing.execute(missing).fetchone() == (True,):
             line_cache.forget_all(landing, parsed.reading)
-            raise ParseError("not_known", "lines are other rows than was remembered")
+            raise ParseError(
+                "not_known", "lines are not the rows that were stored for them"
+            )
 
 
 def csv_record(names: list[str]) -> str:

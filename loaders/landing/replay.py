@@ -67,9 +67,10 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
         n_passed = _count_passed(landing)
         if entry.series != parent.series or n_passed != n_open - parsed.body.n_rejected:
             raise EventmartError(
-                f"delivery {landed_seq} of {feed.name}: rows of it that have landed would "
-                "now be read as other ones, not only its rejects; nothing was replayed. "
-                "Was more changed in feeds.yml than the rejects need?"
+                f"delivery {landed_seq} of {feed.name}: with the present settings, rows "
+                "that have landed would be read differently too, not only rejected "
+                "records; nothing was replayed. Undo changes in feeds.yml that the "
+                "rejected records do not need"
             )
         if n_passed == 0:
             return entry

@@ -87,7 +87,7 @@ def objects_of(event: object, depth: int = 0) -> Iterator[str]:
             try:
                 inner = json.loads(text)
             except (ValueError, RecursionError) as error:
-                raise UsageError("not an event of S3: its message is no JSON") from error
+                raise UsageError("not an event of S3: its message is not JSON") from error
             yield from objects_of(inner, depth + 1)
         case {"Event": "s3:TestEvent"}:
             return

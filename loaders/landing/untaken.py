@@ -14,7 +14,7 @@ from loaders.sources import local
 N_SHOWN = 3
 # What the demo notes beside its deliveries.
 _NOT_DELIVERED = {"truth.json"}
-_CLOSED = "cannot be looked into; give eventmart the permission to list and open it"
+_CLOSED = "cannot be opened; give eventmart the permission to list and open it"
 # How names end of what people keep tables in, and is no text.
 _NO_CSV = (
     *(
@@ -116,21 +116,24 @@ def _folder_of(name: Path, folders: Iterable[_Folder]) -> _Folder | None:
 
 def _why(name: Path, owner: Feed | None, depth: int, folders: Iterable[_Folder]) -> str:
     if name.suffix.lower() in _NO_CSV and (owner is None or owner.format == "csv"):
-        return "no CSV, by its name; save it as CSV in UTF-8, in the folder of its feed"
+        return (
+            "its name is not that of a CSV file; save it as CSV in UTF-8, in the folder "
+            "of its feed"
+        )
     if owner is None:
         listed = ", ".join(sorted("/".join(folder) + "/" for folder in folders))
         return (
-            f"in no folder of a feed; move it into one of {listed}, or name it: "
+            f"not in the folder of a feed; move it into one of {listed}, or name it: "
             "eventmart land FEED FILE"
         )
     patterns = ", ".join(owner.inbox_globs)
     if len(name.parent.parts) > depth:
         return (
-            f"in a folder that feed {owner.name} does not look into ({patterns}); move it "
-            "up, or add a pattern to the feed's sources in feeds.yml"
+            f"in a folder that feed {owner.name} does not read ({patterns}); move it up, "
+            "or add a pattern to the feed's sources in feeds.yml"
         )
     return (
-        f"not called as feed {owner.name} expects ({patterns}); rename it, name it: "
-        f"eventmart land {owner.name} FILE, or add a pattern to the feed's sources in "
-        "feeds.yml"
+        f"its name is not one that feed {owner.name} expects ({patterns}); rename it, "
+        f"name it: eventmart land {owner.name} FILE, or add a pattern to the feed's "
+        "sources in feeds.yml"
     )

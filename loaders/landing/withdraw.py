@@ -94,11 +94,10 @@ def _entry(
     was, is_withdrawn = found
     if was != "landed":
         raise UsageError(
-            f"delivery {delivery_seq} is {was}, not landed: nothing of it is there to be "
-            "taken out"
+            f"delivery {delivery_seq} is {was}, not landed: there is nothing to withdraw"
         )
     if is_withdrawn == (status == WITHDRAWAL):
-        state = "withdrawn already" if is_withdrawn else "not withdrawn"
+        state = "already withdrawn" if is_withdrawn else "not withdrawn"
         raise UsageError(f"delivery {delivery_seq} is {state}; nothing was changed")
     parent = ledger.entry_of(warehouse.landing, delivery_seq)
     return Entry(

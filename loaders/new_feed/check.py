@@ -68,7 +68,7 @@ def _header_lines(feed: Feed, entry: Entry) -> Iterator[str]:
         ("understood", renamed),
         ("kept in _extra, unknown", unknown),
         ("not there", missing),
-        ("not there, and required", [n for n in missing if feed.columns[n].required]),
+        ("missing, but required", [n for n in missing if feed.columns[n].required]),
     ):
         if names:
             yield f"  {what}: {', '.join(names)}"
@@ -96,6 +96,6 @@ def _value_lines(warehouse: Warehouse, feed: Feed) -> Iterator[str]:
             yield f"{line}; not: {examples}" if examples else line
     if words := null_words(landing, feed):
         yield (
-            f"  {', '.join(map(repr, words))} seems to mean nothing; if so, add it to "
+            f"  {', '.join(map(repr, words))} seems to mean no value; if so, add it to "
             "null_markers in feeds.yml"
         )

@@ -110,8 +110,8 @@ def guess(look: Look, wishes: Wishes) -> Guess:
         is_identified = False
     if mode == "window" and time is None:
         raise UsageError(
-            "mode window: a window is about the dates of a column, and none holds times; "
-            "name one with --time, or say --mode snapshot"
+            "mode window: a window needs a column of dates, and no column has times; name "
+            "one with --time, or give --mode snapshot"
         )
     days = None
     if mode == "snapshot":
@@ -153,7 +153,7 @@ def _zone(look: Look, facts: dict[str, Facts], why: dict[str, str]) -> str:
             if row and row[0] and -125 < row[0] < meridian:
                 why["zone"] = f"a guess by the median of {name}, {row[0]:.1f}"
                 return zone
-    why["zone"] = "nothing in the files says it: give --zone"
+    why["zone"] = "nothing in the files shows it: give --zone"
     return "UTC"
 
 
@@ -273,7 +273,9 @@ def _mode(
 ) -> Mode:
     """What absence means: of several files by what they share, of one by its columns."""
     if time is None:
-        why["mode"] = "no time of an event: each file is taken for the whole list"
+        why["mode"] = (
+            "no column has the time of an event: each file is taken as the whole list"
+        )
         return "snapshot"
     if len(spans) > 1:
         ranges = ", ".join(
@@ -288,18 +290,18 @@ def _mode(
     if len(identity) == 1 and identity[0] != time and changing:
         why["mode"] = (
             f"a guess from one file: {identity[0]} identifies, {', '.join(changing)} may "
-            "change; if each file brings only new rows, say --mode increment"
+            "change; if each file brings only new rows, give --mode increment"
         )
         return "window"
     if len(identity) == 1 and not facts[time].has_clock:
         why["mode"] = (
             f"a guess from one file: {identity[0]} identifies, and no date has a time of "
-            "day: things, not events; else say --mode increment"
+            "day: these are things, not events; if they are events, give --mode increment"
         )
         return "snapshot"
     why["mode"] = (
-        "a guess from one file; if each file is the whole of its days again, say "
-        "--mode window"
+        "a guess from one file; if each file has all rows of its days again, give --mode "
+        "window"
     )
     return "increment"
 

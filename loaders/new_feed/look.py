@@ -105,7 +105,7 @@ def look_at(name: str, files: Sequence[Path], warehouse: Warehouse) -> Look:
                 raise UsageError(f"{entry.label}: {entry.reason}: {entry.detail}")
             look.entries.append(entry)
     if not sum(entry.n_new for entry in look.entries):
-        raise UsageError(f"{', '.join(map(str, files))}: there is no row to look at")
+        raise UsageError(f"{', '.join(map(str, files))}: there are no rows to read")
     return look
 
 
@@ -116,8 +116,9 @@ def _check_encoding(path: Path, plain: Path, text: Text) -> None:
     n_characters, n_loose = count_characters(plain)
     if n_loose > n_characters:
         raise UsageError(
-            f"{path}: is in no encoding that is known here ({', '.join(_ALL_ENCODINGS)}); "
-            "convert it to UTF-8, such as by: iconv -f SHIFT_JIS -t UTF-8"
+            f"{path}: its encoding is not one of those known here "
+            f"({', '.join(_ALL_ENCODINGS)}); convert it to UTF-8, such as by: iconv -f "
+            "SHIFT_JIS -t UTF-8"
         )
 
 
@@ -190,8 +191,8 @@ def _check_header(path: Path, n_preamble: int, names: list[str]) -> None:
     if values or not names:
         found = f"has values such as {values[0]!r}" if values else "is empty"
         raise UsageError(
-            f"{path}: line {n_preamble + 1} {found}, and so is no header; columns are "
-            "known by name: ask for a file with its header, or put one in front"
+            f"{path}: line {n_preamble + 1} {found}, so it is not a header; columns are "
+            "recognised by their names: ask for a file with its header, or add one"
         )
 
 
@@ -224,12 +225,12 @@ def _united(sketches: list[Sketch]) -> Sketch:
     if len({(one.delimiter, one.n_preamble) for one in sketches}) > 1:
         raise UsageError(
             "the files have different delimiters, or different lines before their "
-            "headers: they are of several feeds; make a feed of each"
+            "headers: they belong to several feeds; make one feed for each"
         )
     headers = {name: h for one in reversed(sketches) for name, h in one.headers.items()}
     always = frozenset.intersection(*(one.always for one in sketches))
     if not always:
-        raise UsageError("the files have no column in common; make a feed of each")
+        raise UsageError("the files have no column in common; make one feed for each")
     ordered = dict(first.headers) | headers
     encodings = tuple(
         name for name in _ALL_ENCODINGS if any(name in one.encodings for one in sketches)

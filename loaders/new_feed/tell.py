@@ -42,7 +42,7 @@ def _file_line(label: str, look: Look, guess: Guess) -> str:
     if entry.n_rejected:
         line += f", {entry.n_rejected:,} rejected"
     if entry.n_known:
-        line += f", {entry.n_known:,} that came before"
+        line += f", {entry.n_known:,} seen in earlier files"
     if span := guess.spans.get(label):
         line += f", {span[0]:%Y-%m-%d %H:%M} to {span[1]:%Y-%m-%d %H:%M}"
     return line
@@ -66,8 +66,8 @@ def _guess_lines(guess: Guess) -> list[str]:
         lines.append(f"zone       {guess.zone}: {guess.why.get('zone', 'as given')}")
         if unclear := [n for n, one in guess.facts.items() if one.is_ambiguous]:
             lines.append(
-                f"           {', '.join(unclear)}: no day is above 12, so month first is a "
-                "guess: else say --day-first"
+                f"           {', '.join(unclear)}: no day is above 12, so month first is "
+                "a guess: if it is wrong, give --day-first"
             )
     sure = "no two rows that differ share it: a second one is a duplicate"
     if not guess.is_identified:
@@ -75,5 +75,8 @@ def _guess_lines(guess: Guess) -> list[str]:
     lines.append(f"identity   {', '.join(guess.identity)}: {sure}")
     lines.append(f"mode       {guess.mode}: {guess.why.get('mode', 'as given')}")
     if guess.days:
-        lines.append(f"window     {guess.days} days: {guess.why['window']}; else --days N")
+        lines.append(
+            f"window     {guess.days} days: {guess.why['window']}; if it is wrong, give "
+            "--days N"
+        )
     return lines

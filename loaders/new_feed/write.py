@@ -133,8 +133,8 @@ def check_free(project: Path, files: Iterable[Path]) -> None:
         other = held.get(there.name)
         if there.exists() or other:
             raise UsageError(
-                f"{other or there}: is there already; choose another name for the feed, "
-                "or another --source"
+                f"{other or there}: already exists; choose another name for the feed, or "
+                "another --source"
             )
 
 

@@ -66,7 +66,7 @@ def build(
                 run_dbt(paths, progress, "run", lock=lock)
             return None
         if fork := find_fork(paths, landing):
-            _log.warning("%s; what this one has is built anew", fork)
+            _log.warning("%s; everything is built again from this landing", fork)
         project = inputs.project_digest()
         progress.seconds["landing"] = _seconds_of_landing(paths, landing)
         with progress.phase("dbt build"):
@@ -189,7 +189,7 @@ def _anew_if_touched(paths: Paths) -> tuple[str, ...]:
     if not last or last.ended_at is None or is_as_noted(paths, last):
         return ()
     _log.warning(
-        "%s was written to by something else than dbt: all is built anew",
+        "%s was written to by another program than dbt: everything is built from scratch",
         paths.build.parent,
     )
     return ("--full-refresh",)

@@ -60,7 +60,7 @@ def _take(handle: int, file: Path, doing: str, patience: float) -> None:
             ):
                 raise BusyError(
                     f"{file.parent}: {owner or 'another process'} {doing}; try again when "
-                    "it is done, or wait for it with --wait SECONDS"
+                    "it has finished, or wait for it with --wait SECONDS"
                 ) from error
         else:
             return

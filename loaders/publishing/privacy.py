@@ -151,7 +151,7 @@ def read_settings() -> Settings:
         raise UsageError(f"{_PERSONAL}: {personal!r} is neither drop nor keep")
     least = os.environ.get(_SMALL) or str(SMALL)
     if not least.isdecimal() or len(least) > 9:
-        raise UsageError(f"{_SMALL}: {least!r} is no count")
+        raise UsageError(f"{_SMALL}: {least!r} is not a number of people or events")
     readers = os.environ.get(_READERS) or None
     if readers and readers not in READERS:
         raise UsageError(f"{_READERS}: {readers!r} is none of {', '.join(READERS)}")
@@ -170,7 +170,7 @@ def read_nodes(manifest: Path) -> list[dict[str, Any]]:
     try:
         nodes: dict[str, dict[str, Any]] = json.loads(manifest.read_text())["nodes"]
     except (OSError, ValueError, KeyError) as error:
-        message = f"{manifest}: dbt has left no manifest of the build; run: make build"
+        message = f"{manifest}: there is no manifest of the build by dbt; run: make build"
         raise EventmartError(message) from error
     return list(nodes.values())
 
@@ -189,8 +189,9 @@ def read_disclosure(manifest: Path) -> Disclosure:
     ]
     if undescribed := sorted(label for node in shown for label in _undescribed(node)):
         raise EventmartError(
-            "nothing was published: readers could not know what these mean; describe them "
-            f"in the YAML beside their models and build again: {', '.join(undescribed)}"
+            "nothing was published: these tables or columns have no description; "
+            "describe them in the YAML beside their models and build again: "
+            f"{', '.join(undescribed)}"
         )
     relations = [_relation(node) for node in shown]
     relations.sort(key=lambda relation: (relation.schema, relation.name))
@@ -214,9 +215,9 @@ def disclose(file: Path, apart: Path, disclosure: Disclosure) -> None:
         for schema, name, kind in _relations(connection):
             if (schema, name) in held:
                 raise EventmartError(
-                    f"{schema}.{name}: has personal columns, and so must be built with "
-                    "database='intermediate'; if it is, remove the build folder and "
-                    "run: make build"
+                    f"{schema}.{name}: has personal columns, so it must be built with "
+                    "database='intermediate'; if it has that setting, remove the build "
+                    "folder and run: make build"
                 )
             if (schema, name) not in known:
                 # What dbt once built and no longer knows of.
@@ -328,6 +329,6 @@ def _check_columns(
     ).fetchall()
     if differing := {name for (name,) in found} ^ set(columns):
         raise EventmartError(
-            f"{relation.schema}.{relation.name}: what is built and what dbt's manifest "
-            f"describes differ in {', '.join(sorted(differing))}; run: make build"
+            f"{relation.schema}.{relation.name}: the build and dbt's manifest differ in "
+            f"{', '.join(sorted(differing))}; run: make build"
         )

@@ -105,7 +105,7 @@ def publish(
             is_new = not (is_sound and version and version.content == made.content)
             if version is None or is_new:
                 with full_disk_named(
-                    paths.published, "nothing was published, readers see what they saw"
+                    paths.published, "nothing was published, readers see the version before"
                 ):
                     version = _unserved(paths, made) or _copy(paths, made, disclosure)
             if is_new:

@@ -48,12 +48,12 @@ class Fork:
         """What there is to say of it."""
         text = (
             f"version {self.version.number}, which is published, was made from another "
-            "landing.duckdb than this one, or before this one was put back from a copy"
+            "landing.duckdb than this one, or before this one was restored from a copy"
         )
         if self.lost:
             text += (
-                f"; {len(self.lost)} of its deliveries are not here: {_named(self.lost)}; "
-                "to land them from kept bytes: eventmart recover"
+                f"; {len(self.lost)} of its deliveries are missing here: "
+                f"{_named(self.lost)}; to land them from kept bytes: eventmart recover"
             )
         if self.standing:
             text += (

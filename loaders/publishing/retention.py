@@ -46,5 +46,5 @@ def keep_days() -> int:
     """
     text = os.environ.get("EVENTMART_KEEP_DAYS") or str(KEEP_DAYS)
     if not text.isdecimal() or len(text) > 5:
-        raise UsageError(f"EVENTMART_KEEP_DAYS: {text!r} is no number of days")
+        raise UsageError(f"EVENTMART_KEEP_DAYS: {text!r} is not a number of days")
     return int(text)

@@ -66,7 +66,9 @@ def run_dbt(
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
     except FileNotFoundError as error:
-        raise UsageError(f"{dbt}: is not there; install dbt-core and dbt-duckdb") from error
+        raise UsageError(
+            f"{dbt}: does not exist; install dbt-core and dbt-duckdb"
+        ) from error
     with process:
         try:
             errors = list(_follow(process, progress))
@@ -137,4 +139,4 @@ def _fail(
         progress.say(line, err=True)
     how = f"was killed by signal {-code}" if code < 0 else "failed"
     log = paths.logs / "dbt.log"
-    raise EventmartError(f"dbt {command} {how}; what it said stands above and in {log}")
+    raise EventmartError(f"dbt {command} {how}; its output is above and in {log}")

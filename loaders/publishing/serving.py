@@ -77,7 +77,7 @@ def repair(paths: Paths) -> Version | None:
             _log.warning("published: %s; version %d is served", damage, version.number)
             return version
     raise DamagedError(
-        f"{paths.published}: {damage}, and no sound version is kept; run: make build"
+        f"{paths.published}: {damage}, and no undamaged version is kept; run: make build"
     )
 
 
@@ -91,7 +91,8 @@ def alone(paths: Paths) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BusyError(
-                f"{paths.published}: another process publishes; try again when it is done"
+                f"{paths.published}: another process publishes; try again when it has "
+                "finished"
             ) from error
         yield
         # Each version as it was published, whoever else is to see the next ones.

@@ -86,16 +86,16 @@ def check_unchanged(paths: Paths, last: LastRun | None) -> LastRun:
         EventmartError: saying what happened to it.
     """
     if last is None:
-        raise EventmartError(f"{paths.build}: does not say what was tested; {_NEXT}")
+        raise EventmartError(f"{paths.build}: has no record of what was tested; {_NEXT}")
     if last.ended_at is None:
         raise EventmartError(
-            f"{paths.build}: the dbt run that wrote it last was broken off, or goes on; "
+            f"{paths.build}: the last dbt run that wrote it was stopped, or still runs; "
             f"{_NEXT}"
         )
     if not is_as_noted(paths, last):
         raise EventmartError(
-            f"{paths.build.parent}: was written to after the last dbt run ended, so that "
-            f"what is there was not tested; {_NEXT}"
+            f"{paths.build.parent}: was changed after the last dbt run ended, so its "
+            f"contents were not tested; {_NEXT}"
         )
     return last
 
@@ -138,13 +138,13 @@ def check_tested(record: Record) -> None:
     if arguments["which"] != "build" or left_out:
         raise EventmartError(f"the last dbt run was not a whole `dbt build`; {_NEXT}")
     if (arguments.get("vars") or {}).get("as_of_date"):
-        raise EventmartError(f"the last dbt build was as of a day that is past; {_NEXT}")
+        raise EventmartError(f"the last dbt build was for a past day (as_of_date); {_NEXT}")
     statuses = {one["unique_id"]: one["status"] for one in record.results["results"]}
     bad = [name for name, status in statuses.items() if status not in _PASSED]
     if bad:
         raise EventmartError(
-            f"{len(bad)} of dbt's results did not pass; nothing was published, the last "
-            f"good version is still served: {', '.join(bad[:5])}"
+            f"{len(bad)} of dbt's results did not pass; nothing was published, the "
+            f"version before is still served: {', '.join(bad[:5])}"
         )
     if missing := sorted(_wanted(record.manifest) - set(statuses)):
         raise EventmartError(
@@ -163,7 +163,8 @@ def check_ledger(paths: Paths, last: LastRun, landing: duckdb.DuckDBPyConnection
     if not chain.has_come_from(landing, last.last_tip):
         raise EventmartError(
             f"{paths.build}: was built from another landing database than "
-            f"{paths.landing}, or from this one before it was put back from a copy; {_NEXT}"
+            f"{paths.landing}, or from this one before it was restored from a copy; "
+            f"{_NEXT}"
         )
 
 
@@ -204,8 +205,8 @@ def unchanging(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
     except duckdb.IOException as error:
         if "could not set lock" in str(error).lower():
             raise BusyError(
-                f"{build} is in use: it is held by {holder(build, str(error))}; nothing "
-                "was published; try again when it is done"
+                f"{build} is in use by {holder(build, str(error))}; nothing was "
+                "published; try again when it has finished"
             ) from error
         raise EventmartError(
             f"{build}: cannot be opened; remove it and run: make build: {error}"

@@ -167,7 +167,7 @@ def served_damage(paths: Paths) -> str | None:
         kept = examine(paths, number)
         return kept.damage and f"version {number} is damaged: {kept.damage}"
     if (paths.published / paths.build.name).exists():
-        return "it is none of the kept versions"
+        return "it is not one of the kept versions"
     return "it is missing" if numbers(paths) else None
 
 
@@ -192,7 +192,7 @@ def served_at(paths: Paths, moment: datetime) -> Serving:
         UsageError: if it is before the first that is known of, or yet to come.
     """
     if moment > datetime.now(UTC):
-        raise UsageError(f"{moment:%Y-%m-%d %H:%M} UTC is yet to come")
+        raise UsageError(f"{moment:%Y-%m-%d %H:%M} UTC is in the future")
     found = servings(paths)
     for serving in reversed(found):
         if serving.since <= moment:

@@ -181,7 +181,7 @@ class Resource:
                 url = requote_uri(urljoin(hop.url, target))
             except ValueError as error:
                 raise DeliveryError(
-                    "http_redirect", f"{self.uri}: redirects to what is no URL"
+                    "http_redirect", f"{self.uri}: redirects to something that is not a URL"
                 ) from error
             hop = self._hop(url, hop)
         raise DeliveryError(
@@ -215,8 +215,8 @@ class Resource:
         if before and hop.is_private and not at_home:
             raise DeliveryError(
                 "http_redirect",
-                f"{self.uri}: redirects to {shown}, inside a private network; if that "
-                "is right, name it yourself",
+                f"{self.uri}: redirects to {shown}, inside a private network; if that is "
+                "right, name that address yourself",
             )
         return hop
 
@@ -267,7 +267,9 @@ class Resource:
         """Raise DeliveryError for headers of which some would be passed over."""
         message = cast(Any, answer)._original_response.msg
         if message.defects or not all(map(_TOKEN.fullmatch, message.keys())):
-            raise DeliveryError("http_malformed", f"{self.uri}: sends what is no header")
+            raise DeliveryError(
+                "http_malformed", f"{self.uri}: sends a header that cannot be read"
+            )
 
     def _headers(self, partial: _Partial, known: dict[str, str]) -> dict[str, str]:
         # Any encoding on the way would make bytes of it that nobody has counted.
@@ -314,7 +316,7 @@ class Resource:
         # A gzip is landed as what it is; of others the file inside is not known.
         if encoding not in ("identity", "", "gzip", "x-gzip"):
             raise DeliveryError(
-                "http_encoding", f"{self.uri}: is sent as {encoding[:40]}, unasked"
+                "http_encoding", f"{self.uri}: is sent as {encoding[:40]}, not as asked"
             )
         self._check_size(partial.whole or 0)
         began = partial.n_bytes
@@ -322,7 +324,7 @@ class Resource:
         if length is None and not partial.n_bytes and "Transfer-Encoding" not in headers:
             # So looks an answer that breaks off in its headers, too.
             raise _TryAgainError(
-                "http_truncated", f"{self.uri}: sends nothing, and not how much that is"
+                "http_truncated", f"{self.uri}: sends an empty answer without a length"
             )
         # Each count that the server gives, for the part and for the whole.
         sent = began + length if length is not None else None
@@ -352,7 +354,8 @@ class Resource:
         coding = headers.get("Transfer-Encoding", "chunked").strip().lower()
         if coding != "chunked":
             raise DeliveryError(
-                "http_encoding", f"{self.uri}: is transferred as {coding[:40]!r}, unasked"
+                "http_encoding",
+                f"{self.uri}: is transferred as {coding[:40]!r}, not as asked",
             )
         text = headers.get("Content-Length")
         if text is None:
@@ -362,7 +365,7 @@ class Resource:
         if lengths or not _COUNT.fullmatch(length):
             raise DeliveryError(
                 "http_malformed",
-                f"{self.uri}: {text[:40]!r} is no length that can be checked",
+                f"{self.uri}: {text[:40]!r} is not a length that can be checked",
             )
         return int(length)
 
@@ -428,8 +431,8 @@ class Resource:
         ):
             raise DeliveryError(
                 "http_not_csv",
-                f"{self.uri}: answers with a page of HTML instead of a file; open it in "
-                "a browser to see what it says",
+                f"{self.uri}: answers with an HTML page instead of a file; open it in a "
+                "browser to read it",
             )
 
     # ------------------------------------------------------------ trying again

@@ -65,7 +65,7 @@ def named(source: str, feed: Feed) -> list[Offer]:
     path = Path(source).absolute()
     if path.is_dir():
         hits = sorted(p for p in path.iterdir() if _matches(p, feed))
-        missing = f"{source}: no file here looks like {_patterns(feed)}"
+        missing = f"{source}: no file here matches {_patterns(feed)}"
     elif path.exists():
         hits, missing = [path], ""
     elif has_magic(source):
@@ -103,8 +103,8 @@ def inbox_files(folder: Path, feed: Feed) -> Iterator[Path]:
                 yield path
 
 
-GONE = "gone by now"
-_AS_A_FILE = "put the file itself there, or name it: eventmart land FEED FILE"
+GONE = "no longer there"
+_AS_A_FILE = "put the file itself into the inbox, or name it: eventmart land FEED FILE"
 
 
 def fault_of(path: Path, folder: Path) -> str | None:
@@ -117,14 +117,14 @@ def fault_of(path: Path, folder: Path) -> str | None:
         parts = path.relative_to(folder).parents
         inner = [path, *(folder / part for part in parts if part.parts)]
         if any(stat.S_ISLNK(one.lstat().st_mode) for one in inner):
-            return f"a link, or behind one, which is not followed; {_AS_A_FILE}"
+            return f"a link, or in a linked folder; links are not followed; {_AS_A_FILE}"
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
-            return f"no regular file; {_AS_A_FILE}"
+            return f"not a regular file; {_AS_A_FILE}"
         if found.st_nlink > 1 and not _is_writers_own(found, path.parent.stat()):
             return (
-                "a file with a second name elsewhere, which somebody may have given it "
-                f"who cannot read it; {_AS_A_FILE}"
+                "a file with a second name (a hard link), perhaps made by a user who "
+                f"cannot read it; {_AS_A_FILE}"
             )
     except PermissionError:
         pass  # Only the landing can say more.

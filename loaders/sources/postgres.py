@@ -69,8 +69,8 @@ def _copy(
     if ask("select 'x' from {found} where {column} is null limit 1")[0]:
         raise DeliveryError(
             "cursor_null",
-            f"{uri}: finds rows without {query.cursor}, which no later run would see; "
-            "let the query give them one, or leave them out",
+            f"{uri}: the query returns rows without {query.cursor}, which no later run "
+            "would find; change the query to give them one, or to leave them out",
         )
     newest, kind = ask(
         "select max({column})::text, pg_typeof(max({column}))::text from {found}"
@@ -88,8 +88,8 @@ def _copy(
     if newest in _ENDLESS or (is_time and ask(tomorrow)[0]):
         raise DeliveryError(
             "cursor_in_the_future",
-            f"{uri}: finds a {query.cursor} of {newest}, and rows before it that come "
-            "later would never be seen; correct it, or leave it out",
+            f"{uri}: the query returns a {query.cursor} of {newest}, and later rows below "
+            "it would never be found; correct it, or leave it out",
         )
     # Rows may join those of the newest value without changing it.
     summary = ask(
@@ -147,7 +147,7 @@ def _connection(query: Query, uri: str) -> "Iterator[Connection]":
     except psycopg.ProgrammingError:
         # The error quotes the text, password and all: it goes no further.
         raise DeliveryError(
-            "postgres_not_set", f"{uri}: ${name} is no connection string"
+            "postgres_not_set", f"{uri}: ${name} is not a connection string"
         ) from None
     dog = Watchdog(DEADLINE)
     try:

@@ -122,15 +122,15 @@ def _listed(client: Any, bucket: str, key: str, dog: Watchdog) -> list[_Object]:
         dog.feed()
         # Any answer that is XML, or has no body at all, would be a list of nothing.
         if not isinstance(page.get("IsTruncated"), bool):
-            raise ValueError("the server's answer is no listing")
+            raise ValueError("the server's answer is not a listing")
         for item in page.get("Contents", []):
             one = _object(item, key)
             found[one.key] = one
         if len(found) > MAX_OBJECTS or number > MAX_PAGES:
             raise DeliveryError(
                 "s3_too_many",
-                f"s3://{bucket}/{key}: lists over {MAX_OBJECTS:,} objects or {MAX_PAGES:,} "
-                "pages; name prefixes with less below them",
+                f"s3://{bucket}/{key}: lists over {MAX_OBJECTS:,} objects or "
+                f"{MAX_PAGES:,} pages; name longer prefixes, with fewer objects",
             )
     # Consoles make folders of objects without bytes.
     return [found[name] for name in sorted(found) if not name.endswith("/")]
@@ -143,7 +143,7 @@ def _object(item: dict[str, Any], prefix: str) -> _Object:
             is_short = len(key.encode()) <= 1024 and len(etag) <= 200
             if key.startswith(prefix) and is_short and size >= 0:
                 return _Object(key, etag, size, when.isoformat())
-    raise ValueError("the server lists what can be no object here")
+    raise ValueError("the server lists something that cannot be an object here")
 
 
 def _offer(client: Any, bucket: str, item: _Object, dog: Watchdog) -> Offer:
@@ -200,7 +200,7 @@ def _failures_named(uri: str, dog: Watchdog) -> Iterator[None]:
     # What was cut short may look like anything, even like the end.
     late = DeliveryError(
         "s3_too_slow",
-        f"{uri}: brings nothing for {PATIENCE} seconds, or takes more than {DEADLINE}",
+        f"{uri}: sent nothing for {PATIENCE} seconds, or takes more than {DEADLINE}",
     )
     try:
         with dog.watching(time.monotonic() + DEADLINE):

@@ -92,7 +92,7 @@ def test_who_comes_while_another_builds_is_told_in_one_line(
         said = run(*command, code=5).output
         assert said.startswith(f"error: {paths.data}: `a build` (pid {process.pid}, ")
         assert said.endswith(
-            "try again when it is done, or wait for it with --wait SECONDS\n"
+            "try again when it has finished, or wait for it with --wait SECONDS\n"
         )
         assert said.count("\n") == 1
         started = time.monotonic()
@@ -107,7 +107,7 @@ def test_a_build_while_something_lands_is_told_in_one_line(
 ) -> None:
     with another(has_open(paths.landing)) as process:
         said = run(*command, code=5).output
-        assert f"{paths.landing} is held by `python" in said
+        assert f"{paths.landing} is in use by `python" in said
         assert f"(pid {process.pid})" in said
         assert said.count("\n") == 1
 
@@ -120,7 +120,7 @@ def test_a_build_file_that_somebody_has_open_is_told_in_one_line(
     build(paths)
     with another(has_open(paths.build)) as process:
         said = run(*command, code=5).output
-        assert f"{paths.build} is in use: it is held by `python" in said
+        assert f"{paths.build} is in use by `python" in said
         assert f"(pid {process.pid})" in said
         assert said.count("\n") == 1
 
@@ -147,7 +147,7 @@ def test_nothing_lands_while_dbt_works(paths: Paths, dbt: Calls, tmp_path: Path)
     (tmp_path / "do").write_text(tries)
     build(paths)
     said, code = (tmp_path / "refusal").read_text().splitlines()[:2]
-    assert f"landing.duckdb is held by `eventmart build` (pid {os.getpid()}" in said
+    assert f"landing.duckdb is in use by `eventmart build` (pid {os.getpid()}" in said
     assert code == "5"
 
 
@@ -206,8 +206,8 @@ def test_a_build_says_that_what_is_published_is_of_another_landing(
     assert build(paths)
     said = "version 1, which is published, was made from another landing.duckdb than this"
     assert said in caplog.text
-    assert "1 of its deliveries are not here: 7 (things things.csv)" in caplog.text
-    assert "what this one has is built anew" in caplog.text
+    assert "1 of its deliveries are missing here: 7 (things things.csv)" in caplog.text
+    assert "everything is built again from this landing" in caplog.text
     assert build(paths) is None
 
 
@@ -327,8 +327,7 @@ def test_a_failing_dbt_says_what_failed_and_no_stack(
         "  Got 3 results\\x1b[31m",
         "a line that is no event",
         "dbt build: 1 of 3 done, 1 failed, 0 s",
-        "error: dbt build failed; what it said stands above and in "
-        f"{paths.logs / 'dbt.log'}",
+        f"error: dbt build failed; its output is above and in {paths.logs / 'dbt.log'}",
     ]
     assert not paths.published.exists()
 
@@ -343,7 +342,7 @@ def test_a_dbt_that_is_killed_is_said_to_be(
 
 def test_a_dbt_that_is_not_there_is_said(paths: Paths, dbt: Calls, tmp_path: Path) -> None:
     (tmp_path / "bin" / "dbt").unlink()
-    with pytest.raises(UsageError, match="bin/dbt: is not there; install dbt-core"):
+    with pytest.raises(UsageError, match="bin/dbt: does not exist; install dbt-core"):
         build(paths)
 
 
@@ -356,10 +355,10 @@ def test_what_something_else_wrote_to_is_built_anew(
     with duckdb.connect(str(paths.build)) as connection:
         connection.execute("insert into marts.fct_things from marts.fct_things")
     # This dbt does not build, so nothing is proven by it.
-    with pytest.raises(EventmartError, match="was written to after the last dbt run"):
+    with pytest.raises(EventmartError, match="was changed after the last dbt run"):
         build(paths)
     assert dbt() == [[*test_watch.WHOLE[0], "--full-refresh"]]
-    assert "was written to by something else than dbt: all is built anew" in caplog.text
+    assert "another program than dbt: everything is built from scratch" in caplog.text
 
 
 def test_dbt_finds_an_empty_landing_where_there_is_none(tmp_path: Path) -> None:

@@ -278,7 +278,7 @@ def readable(landing: duckdb.DuckDBPyConnection) -> set[str]:
     [
         (["status"], 0, "published: nothing"),
         (["rejects"], 0, "0 rejected records"),
-        (["recover"], 0, "nothing that was published is missing here"),
+        (["recover"], 0, "no published delivery is missing here"),
         (["withdraw", "1", "--by", "ann", "--why", "slip"], 0, "of delivery 1, by ann"),
         (["diff", "purchases", "FILE"], 0, "would be seen_again"),
     ],
@@ -385,7 +385,7 @@ def test_it_is_said_which_published_deliveries_a_landing_lacks(paths: Paths) -> 
     said = str(fork_of(paths))
     assert said.startswith("version 1, which is published, was made from another landing")
     assert (
-        "7 of its deliveries are not here: 2 (things second.csv), 3 (things 3.csv), "
+        "7 of its deliveries are missing here: 2 (things second.csv), 3 (things 3.csv), "
         "4 (things 4.csv), 5 (things 5.csv), 6 (things 6.csv) and 2 more; to land them "
         "from kept bytes: eventmart recover"
     ) in said
@@ -519,13 +519,13 @@ def test_the_commands_say_it_and_what_to_do(
     nothing = run_in(paths, monkeypatch, "recover")
     assert (nothing.exit_code, nothing.output) == (
         0,
-        "nothing that was published is missing here\n",
+        "no published delivery is missing here\n",
     )
     put_back(paths)
     said = run_in(paths, monkeypatch, "status")
     assert said.exit_code == 1
-    assert "1 of its deliveries are not here: 1 (purchases purchases.csv)" in said.output
-    assert said.output.endswith("to build from it: eventmart build\n")
+    assert "deliveries are missing here: 1 (purchases purchases.csv)" in said.output
+    assert said.output.endswith("to build from this one: eventmart build\n")
     file.unlink()
     again = run_in(paths, monkeypatch, "recover")
     assert again.exit_code == 0

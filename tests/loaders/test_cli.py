@@ -169,11 +169,11 @@ def test_what_no_argument_can_be_is_said_in_its_own_words(
     [
         (["land", "purchases", "gone.csv"], "error: gone.csv: no such file"),
         (["land", "purchases", "gone*.csv"], "error: gone*.csv: matches no file"),
-        (["land", "purchases", "folder"], "error: folder: no file here looks like *.csv"),
+        (["land", "purchases", "folder"], "error: folder: no file here matches *.csv"),
         (["land", "purchases", "/dev/null"], "error: /dev/null: is not a regular file"),
         (["land", "purchase", "x.csv"], "error: no feed 'purchase'; there are: purchases,"),
         (["land", "purchases"], "inbox: is no folder; name files, or set EVENTMART_INBOX"),
-        (["land", "--as-of", "2024-01-01"], "error: --as-of goes with the SOURCEs"),
+        (["land", "--as-of", "2024-01-01"], "error: --as-of needs the SOURCEs"),
         (["--feeds", "gone.yml", "land"], "error: gone.yml: cannot be read: No such file"),
         (["--feeds", "bad.yml", "land"], "error: bad.yml: feed 'x' is not valid: "),
         (["accept", "1", "--by", "a", "--why", "b"], "error: delivery 1 is not held"),
@@ -227,8 +227,8 @@ def test_reading_before_the_first_landing_says_so(run: Run, command: list[str]) 
         ("x.csv", GOOD + "1,2", 3, "held", "cut_mid_record: the last of its 3 records"),
         ("x.zip", b"PK\x03\x04 junk", 4, "failed", "archive_broken: x.zip: "),
         ("x.zip", "no zip", 4, "failed", "archive_broken: x.zip: "),
-        ("x.csv", '"', 4, "failed", "header_unreadable: line 1 is no CSV header"),
-        ("x.csv", HEADER + "1,2,c,never,\n", 4, "failed", "no_as_of: no date to place"),
+        ("x.csv", '"', 4, "failed", "header_unreadable: line 1 is not a CSV header"),
+        ("x.csv", HEADER + "1,2,c,never,\n", 4, "failed", "no_as_of: no as-of: none was"),
     ],
 )
 def test_a_bad_delivery_is_one_message_and_one_ledger_row(
@@ -403,7 +403,7 @@ def test_an_inbox_is_read_once_and_again_where_touched(run: Run, paths: Paths) -
     assert before == [("landed",), ("seen_again",), ("landed",)]
     said = run("land").output.splitlines()
     assert said[0].startswith("not taken   1 file: purchases/notes.txt: ")
-    assert said[1:] == ["unchanged   3 files that were dealt with before"]
+    assert said[1:] == ["unchanged   3 files that were already processed"]
     assert ledger(paths) == before
     os.utime(files[0])
     output = run("land").output
@@ -465,7 +465,7 @@ def test_a_warehouse_of_an_earlier_version_is_not_written_to(
         landing.execute("drop table raw.format")
     output = run("land", "purchases", "x.csv", code=2).output
     assert "is of an earlier version" in output
-    assert "land the deliveries anew" in output
+    assert "land the deliveries again" in output
     assert ledger(paths) == [("landed",)]
 
 
@@ -545,7 +545,8 @@ def test_a_sheet_of_rejects_runs_nothing_and_the_raw_export_changes_nothing(
 def test_rejects_that_pass_after_a_fix_are_replayed(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "x.csv", GOOD.encode() + b"1,caf\xe9,c,2017-12-06 22:06:36-08,20\n1\n")
     assert "1 rejected" not in run("land", "purchases", "x.csv").output
-    assert run("replay").output == "no rejected record passes now\n"
+    nothing = "no rejected record can be read with the present settings\n"
+    assert run("replay").output == nothing
     text = FEEDS_FILE.read_text()
     fixed = write(tmp_path / "fixed.yml", text.replace("[utf-8]", "[utf-8, cp1252]"))
     output = run("--feeds", fixed, "replay", "purchases").output
@@ -554,7 +555,7 @@ def test_rejects_that_pass_after_a_fix_are_replayed(run: Run, tmp_path: Path) ->
     assert " 3 " in run("status").output
     assert run("rejects").output.startswith("purchases x.csv (delivery 1) line 5, byte")
     assert run("rejects", "--delivery", "1").output.endswith("1 rejected record, 1 shown\n")
-    assert "goes with the FEED" in run("replay", "--delivery", "1", code=2).output
+    assert "needs the FEED" in run("replay", "--delivery", "1", code=2).output
     assert "no open rejects" in run("replay", "products", "--delivery", "1", code=2).output
 
 
@@ -629,7 +630,7 @@ def test_a_status_before_anything_has_come_says_so(run: Run, paths: Paths) -> No
     assert "nothing has landed yet" in run("status", code=2).output
     run("init")
     assert run("status").output.splitlines()[1:] == [
-        f"nothing has come to {paths.data} yet; run: eventmart land",
+        f"nothing has landed in {paths.data} yet; run: eventmart land",
         "published: nothing",
     ]
 
@@ -671,7 +672,7 @@ def test_the_demo_does_not_land_among_ones_own_when_the_inbox_is_forgotten(
     demo_set.rename(paths.data / "demo")
     monkeypatch.delenv("EVENTMART_INBOX")
     said = run(*command, code=2).output
-    assert f"{paths.data}: holds data of your own, first {file}; " in said
+    assert f"{paths.data}: has your own data, first {file}; " in said
     assert "EVENTMART_INBOX=inbox" in said
     assert "EVENTMART_DATA=data_of_the_demo" in said
     assert said.count("\n") == 1
@@ -688,7 +689,7 @@ def test_ones_own_inbox_does_not_land_among_the_demo(
     monkeypatch.setenv("EVENTMART_INBOX", str(paths.inbox))
     said = run("land", code=2).output
     assert (
-        f"{paths.data}: is a folder of the demo, whose rows are invented; 1 files" in said
+        f"{paths.data}: is a folder of the demo, which has invented rows; 1 files" in said
     )
     assert f"such as {own}, would mix with them; nothing was landed" in said
     assert f"EVENTMART_DATA=mine EVENTMART_INBOX={paths.inbox}" in said
@@ -830,9 +831,9 @@ def test_a_busy_warehouse_is_said_with_its_holder(
 ) -> None:
     write(tmp_path / "x.csv", GOOD)
     output = run("land", "purchases", "x.csv", code=5).output
-    assert f"{paths.landing} is held by `python" in output
+    assert f"{paths.landing} is in use by `python" in output
     assert f"(pid {holder.pid})" in output
-    assert "try again when it is done, or let a landing wait with --wait" in output
+    assert "try again when it has finished, or wait for it with --wait" in output
 
 
 @pytest.mark.fault("process.two_loaders", "process.reader_during_landing")
@@ -841,7 +842,7 @@ def test_a_reader_waits_for_a_landing_to_end(
 ) -> None:
     monkeypatch.setattr("loaders.cli.context.PATIENCE", 0.2)
     start = time.monotonic()
-    assert "is held by" in run("status", code=5).output
+    assert "is in use by" in run("status", code=5).output
     assert time.monotonic() - start >= 0.2
     monkeypatch.setattr("loaders.cli.context.PATIENCE", 60)
     assert holder.stdin

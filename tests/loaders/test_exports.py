@@ -615,7 +615,7 @@ def test_what_is_built_apart_alone_is_news_too(
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("EVENTMART_SMALL_CELLS", "-1", "EVENTMART_SMALL_CELLS: '-1' is no count"),
+        ("EVENTMART_SMALL_CELLS", "-1", "SMALL_CELLS: '-1' is not a number of people"),
         ("EVENTMART_PERSONAL_COLUMNS", "yes", "'yes' is neither drop nor keep"),
         ("EVENTMART_CSV_FORMULAS", "no", "'no' is neither keep nor neutral"),
     ],

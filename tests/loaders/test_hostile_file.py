@@ -211,7 +211,7 @@ def test_a_report_of_other_values_is_said(served: Served, change: str) -> None:
     )
     result = CliRunner().invoke(main, ["status"])
     assert result.exit_code == 1, result.output
-    assert "holds something else than a build writes; run: make build" in result.output
+    assert "has columns or values that no build writes; run: make build" in result.output
     served.check_nothing_happened(result)
 
 

@@ -137,7 +137,7 @@ def test_settings_that_are_no_file_are_said(
     tmp_path: Path, kind: Callable[[Path], None]
 ) -> None:
     kind(tmp_path / "x")
-    with pytest.raises(UsageError, match="is no regular file"):
+    with pytest.raises(UsageError, match="is not a regular file"):
         load_feeds(tmp_path / "x")
 
 

@@ -256,5 +256,7 @@ def test_a_few_ids_with_other_zeros_are_named(lab: Labs) -> None:
     more = "a,b,c\n" + "".join(f"{n},,\n" for n in range(100, 160)) + "010,,\n0,,\nA07,,\n"
     entry = things.land(more)
     assert entry.status == "landed"
-    assert "1 of 63 rows have a a that came before with other zeros" in str(entry.detail)
-    assert "'010' (line 62), before '10': another id" in str(entry.detail)
+    assert "1 of 63 rows have a a that arrived before with other leading" in str(
+        entry.detail
+    )
+    assert "'010' (line 62), before '10': a different id" in str(entry.detail)

@@ -113,10 +113,10 @@ def test_what_is_wrong_with_an_odd_name_is_said_and_kept(
     run: Callable[..., Result], paths: Paths
 ) -> None:
     drop(paths, b"things/\xe9.csv", '"')
-    drop(paths, b"things/\xe8.csv.gz", "no gzip")
+    drop(paths, b"things/\xe8.csv.gz", "not a gzip")
     drop(paths, "others/good.csv")
     output = run("land", code=4).output
-    assert "archive_broken: \\udce8.csv.gz: is called .gz" in output
+    assert "archive_broken: \\udce8.csv.gz: its name ends in .gz" in output
     assert sorted(status for status, _ in uris(paths)) == ["failed", "failed", "landed"]
     assert "still failed" in run("land", code=4).output
     assert "%E9.csv" in run("status").output
@@ -231,24 +231,23 @@ def test_what_is_not_taken_is_said_by_kind_with_what_to_do(
             line for line in run("land").output.splitlines() if line.startswith("not taken")
         ]
         assert [line.partition(";")[0] for line in lines] == [
-            "not taken   2 files: root.link, things/old.csv: a link, or behind one, which "
-            "is not followed",
+            "not taken   2 files: root.link, things/old.csv: a link, or in a linked folder",
             "not taken   2 files: things/2024/x.csv, things/x.csv/x.csv: in a folder that "
-            "feed things does not look into (things/*.csv, things/*.csv.gz)",
-            "not taken   4 files: root.csv, thing/x.csv, unknown/deep/x.CSV and 1 more: in "
-            "no folder of a feed",
+            "feed things does not read (things/*.csv, things/*.csv.gz)",
+            "not taken   1 file: others/z.csv: its name is not one that feed others "
+            "expects (others/[a-m]*.csv, others/deep/*.csv)",
+            "not taken   3 files: things/no_extension, things/x.csv.bz2, things/x.txt: its "
+            "name is not one that feed things expects (things/*.csv, things/*.csv.gz)",
             "not taken   5 files: others/deep/z.ods, things/x.xlsx, things/y.XLS and 2 "
-            "more: no CSV, by its name",
-            "not taken   1 file: others/z.csv: not called as feed others expects "
-            "(others/[a-m]*.csv, others/deep/*.csv)",
-            "not taken   3 files: things/no_extension, things/x.csv.bz2, things/x.txt: not "
-            "called as feed things expects (things/*.csv, things/*.csv.gz)",
+            "more: its name is not that of a CSV file",
+            "not taken   4 files: root.csv, thing/x.csv, unknown/deep/x.CSV and 1 more: "
+            "not in the folder of a feed",
         ]
     assert len(uris(paths)) == len(taken)
     of_one = run("land", "others").output.splitlines()
     assert [line.split(": ")[1] for line in of_one if "not taken" in line] == [
-        "others/deep/z.ods",
         "others/z.csv",
+        "others/deep/z.ods",
     ]
 
 
@@ -258,8 +257,8 @@ def test_an_inbox_of_nothing_but_other_files_says_so(
 ) -> None:
     drop(paths, b"new\n\xe9.csv")
     output = run("land", code=2).output
-    assert output.startswith("not taken   1 file: new\\n\\udce9.csv: in no folder")
-    assert "holds no file of others, things" in output.splitlines()[1]
+    assert output.startswith("not taken   1 file: new\\n\\udce9.csv: not in the folder")
+    assert "has no file of others, things" in output.splitlines()[1]
 
 
 @pytest.mark.fault("delivery.not_taken", "delivery.being_written")
@@ -302,7 +301,7 @@ def test_a_folder_that_cannot_be_listed_is_said(
         return honest(path)
 
     monkeypatch.setattr("os.scandir", scandir)
-    assert "not taken   1 file: closed: cannot be looked into" in run("land").output
+    assert "not taken   1 file: closed: cannot be opened" in run("land").output
 
 
 @pytest.mark.fault("delivery.unforeseen", "process.unwritable")

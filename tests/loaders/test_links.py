@@ -192,7 +192,7 @@ def test_a_file_is_opened_as_any_other(tmp_path: Path) -> None:
         assert stream.read() == b"abc"
     with pytest.raises(FileNotFoundError, match="gone"):
         opened(tmp_path / "gone.csv")
-    with pytest.raises(DeliveryError, match="no regular file"):
+    with pytest.raises(DeliveryError, match="not a regular file"):
         opened(tmp_path)
     n_open = len([*Path("/dev/fd").iterdir()])
     for name in ("gone", "déjà", "x/y"):

@@ -102,7 +102,7 @@ def test_a_column_of_hardly_anything_but_a_null_word_is_pointed_at(
 ) -> None:
     detail = lab().land(rows_of(*words)).detail
     assert detail == (
-        f"{said}; if that means nothing, add it to the feed's null_markers in feeds.yml"
+        f"{said}; if that means no value, add it to the feed's null_markers in feeds.yml"
     )
 
 

@@ -125,7 +125,7 @@ def test_a_file_that_is_there_is_replaced_by_force_alone(
     (tmp_path / "link").symlink_to(mine)
     for place in ("mine.csv", "link"):
         said = run("rejects", option, place, code=2).output
-        assert "is there already, and was left as it is" in said
+        assert "already exists and was not changed" in said
         assert "--force" in said
     assert mine.read_text() == "my work of a week"
     assert "2 rejected" in run("rejects", option, mine, "--force").output
@@ -145,9 +145,9 @@ def test_a_file_that_is_there_is_replaced_by_force_alone(
     ("place", "why"),
     [
         ("folder", "is a folder"),
-        ("none/out.csv", "its folder is not there"),
-        ("dangling", "is no regular file"),
-        ("socket", "is no regular file"),
+        ("none/out.csv", "its folder does not exist"),
+        ("dangling", "is not a regular file"),
+        ("socket", "is not a regular file"),
     ],
 )
 def test_what_is_no_place_for_a_file_is_said(
@@ -175,7 +175,7 @@ def test_a_pipe_is_written_to(run: Run, tmp_path: Path) -> None:
 
 def test_both_outputs_need_a_file_each(run: Run) -> None:
     said = run("rejects", "--export", "a", "--sheet", "./a", code=2).output
-    assert "--export and --sheet need a file each" in said
+    assert "--export and --sheet need two different files" in said
     run("rejects", "--export", "a", "--sheet", "b")
 
 

@@ -645,8 +645,8 @@ TOUCHES = {
     "who writes is killed": change_and_die,
     "what is built apart is changed": change_what_is_apart,
     "the file is of another folder": put_another_in_its_place,
-    "the run was broken off": break_off,
-    "the file does not say": say_nothing,
+    "the run was stopped": break_off,
+    "the file has no record": say_nothing,
     "the count is unknown": stop_the_count,
 }
 
@@ -725,7 +725,7 @@ def test_a_build_as_of_a_past_day_is_not_published(
     paths: Paths, results: Callable[..., Path]
 ) -> None:
     build(paths, "one")
-    with pytest.raises(EventmartError, match="as of a day that is past"):
+    with pytest.raises(EventmartError, match="for a past day"):
         publish(paths, results(vars={"as_of_date": "2016-01-01"}))
 
 
@@ -913,7 +913,7 @@ def test_a_refused_build_does_not_leave_a_damaged_version_in_service(
     three(paths, results())
     flip(served(paths))
     bad = [{"unique_id": "test.eventmart.bad", "status": "fail"}]
-    with pytest.raises(EventmartError, match="last good version is still served"):
+    with pytest.raises(EventmartError, match="version before is still served"):
         publish(paths, results(bad))
     assert content(served(paths)) == "two"
 
@@ -1138,7 +1138,7 @@ def test_what_readers_saw_on_a_day_is_found(
             "version 1, served from 2024-05-01 10:00:00 until 2024-05-02 10:00:00 "
             "UTC, has expired",
         ),
-        ("2199-01-01", "is yet to come"),
+        ("2199-01-01", "is in the future"),
         ("yesterday", "'yesterday': expected a date such as 2024-05-31"),
     ],
 )

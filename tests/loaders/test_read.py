@@ -661,7 +661,7 @@ def test_plain_utf_16_needs_no_judge(lab: Callable[..., Lab], tmp_path: Path) ->
     [
         ("a,b,c\n".encode("utf-16"), ["utf-8", "latin-1"], "is in utf-16-le"),
         ("a,b,c\n".encode("utf-32"), ["utf-8", "utf-16"], "is in utf-32"),
-        (b"a,b,c\n1,2,3\n", ["utf-16"], "no sign of UTF-16"),
+        (b"a,b,c\n1,2,3\n", ["utf-16"], "does not look like UTF-16"),
     ],
 )
 def test_an_encoding_that_is_not_the_feeds_is_held(
@@ -811,9 +811,9 @@ def test_unknown_columns_tell_a_header_too(lab: Callable[..., Lab], odd: str) ->
         ("Report\n\na,b,c\n1,2,3\n", "preamble", "line 3 looks like the header"),
         ("\na,b,c\n1,2,3\n", "preamble", "max_preamble_lines: 1 "),
         ('"R" of\na,b,c\n', "preamble", "line 2 looks like the header"),
-        ("a;b;c\n1;2;3\n", "other_delimiter", "line 1 is a header divided by ';'"),
-        ('"a"\t"b"\n1\t2\n', "other_delimiter", "divided by '\\t'"),
-        ("sep=;\na;b\n1;2\n", "other_delimiter", "line 2 is a header divided by ';'"),
+        ("a;b;c\n1;2;3\n", "other_delimiter", "line 1 is a header with the delimiter ';'"),
+        ('"a"\t"b"\n1\t2\n', "other_delimiter", "delimiter '\\t'"),
+        ("sep=;\na;b\n1;2\n", "other_delimiter", "line 2 is a header with the delimiter"),
         ("1,2,3\n4,5,6\n", "no_header", "none of the 3 fields of line 1 is a column"),
     ],
 )

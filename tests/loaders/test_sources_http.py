@@ -594,7 +594,7 @@ def test_five_redirects_are_enough(take: Take, server: Server, n_redirects: int)
         ("http://169.254.169.254/latest/meta-data", "inside a private network"),
         ("http://10.0.0.1/", "inside a private network"),
         ("//127.0.0.1:{port}/secret", "inside a private network"),
-        ("file:///etc/passwd", "file:// is not fetched"),
+        ("file:///etc/passwd", "file:// is not supported"),
         ("ftp://example.org/x", "ftp:// is not fetched"),
         ("s3://bucket/key", "redirects to s3://bucket/key"),
         ("http://ann:hunter2@127.0.0.1/", "holds credentials"),
@@ -707,15 +707,15 @@ def test_a_redirect_never_leaves_encryption(
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("file:///etc/passwd", "file:///etc/passwd: file:// is not fetched; give a path"),
+        ("file:///etc/passwd", "file:///etc/passwd: file:// is not supported; give a path"),
         ("ftp://example.org/x", "ftp:// is not fetched"),
         ("gopher://x/", "gopher:// is not fetched"),
         ("https://ann:hunter2@example.org/x.csv", "https://example.org/x.csv: holds cred"),
         ("https://hunter2@example.org/x.csv", "put them into ~/.netrc"),
         ("ftp://ann:hunter2@example.org/x", "ftp://example.org/x: ftp:// is not"),
         ("https:///x.csv", "names no host"),
-        ("http://example.org:port/", "is no URL"),
-        ("http://[::1/", "is no URL"),
+        ("http://example.org:port/", "is not a URL"),
+        ("http://[::1/", "is not a URL"),
         ("s3://bucket", "expected s3://bucket/key"),
     ],
 )

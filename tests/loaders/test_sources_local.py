@@ -248,7 +248,7 @@ def test_standard_input_lands(settings: Path, paths: Paths) -> None:
 def test_standard_input_needs_a_date(settings: Path, paths: Paths) -> None:
     result = run(settings, "land", "things", "-", input=csv(1))
     assert result.exit_code == 2
-    assert "standard input has no name to date it by; give --as-of" in result.output
+    assert "standard input has no file name with a date; give --as-of" in result.output
     assert run(settings, "watch", "things", "-").exit_code == 2
 
 
@@ -287,7 +287,7 @@ def test_a_watch_lands_what_comes_and_stops_when_told(
         assert watch.stderr
         assert watch.stdout.read() == ""
         # All that may have happened: we looked just when it wanted to.
-        assert all("is held by" in line for line in watch.stderr)
+        assert all("is in use by" in line for line in watch.stderr)
 
 
 @pytest.mark.fault("process.sigterm")
@@ -351,7 +351,7 @@ def test_a_watch_waits_for_the_next_poll_while_another_lands(
         with start(settings, "watch", "--every", "1s") as watch:
             assert watch.stderr
             assert watch.stdout
-            assert "is held by `python" in watch.stderr.readline()
+            assert "is in use by `python" in watch.stderr.readline()
             holder.stdin.close()
             assert watch.stdout.readline().endswith("  1 landed; 1 new rows\n")
             watch.terminate()

@@ -303,7 +303,7 @@ def test_rows_without_a_cursor_are_refused(
 ) -> None:
     insert(database, (1, "x", None), (None, "y", None))
     reason, detail = refusal(sales)
-    assert (reason, "finds rows without a" in detail) == ("cursor_null", True)
+    assert (reason, "returns rows without a" in detail) == ("cursor_null", True)
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,8 @@ def test_records_that_end_early_are_padded_where_a_feed_says_so(
     entry = things.land(data)
     assert (entry.n_records, entry.n_blank, entry.n_padded) == (7, 1, 4)
     assert (entry.n_new, entry.n_rejected) == (5, 1)
-    assert entry.detail == "4 records that ended early are padded with nulls"
+    padded = "4 records with missing fields at their end are padded with nulls"
+    assert entry.detail == padded
     assert things.rows("_line") == [
         ("1", "2", "3"),
         ("4", None, None),

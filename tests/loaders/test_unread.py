@@ -124,7 +124,7 @@ def test_days_and_months_that_may_be_swapped_are_said(
     things = lab(**EVENTS | {"formats": formats})
     entry = things.land(csv_of(*values), as_of="2026-03-01")
     assert entry.status == "landed"
-    assert ("is first cannot be told" in str(entry.detail)) == is_unclear
+    assert ("month or the day is first" in str(entry.detail)) == is_unclear
 
 
 def test_a_feed_without_slashes_has_no_order_of_day_and_month(lab: Labs) -> None:
@@ -332,5 +332,5 @@ def test_dates_that_cannot_be_read_are_no_case_for_giving_one(lab: Labs) -> None
     entry = things.land("a,b,c\n1,soon,\n")
     assert (entry.status, entry.reason) == ("failed", "no_as_of")
     assert "'soon' (line 2)" in str(entry.detail)
-    assert "--as-of does not make these readable" in str(entry.detail)
+    assert "--as-of does not make these dates readable" in str(entry.detail)
     assert "give one with --as-of" in str(things.land("a,b,c\n1,,\n").detail)

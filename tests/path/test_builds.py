@@ -92,11 +92,9 @@ def test_a_fact_that_is_doubled_by_hand_is_not_published(
     with duckdb.connect(str(project.paths.build)) as build:
         build.execute("insert into marts.fct_purchases from marts.fct_purchases limit 1")
     # Neither by its own record nor by that of another folder, made of the same files.
-    assert "was written to after the last dbt run" in refused(
-        project, "--run-results", record
-    )
+    assert "was changed after the last dbt run" in refused(project, "--run-results", record)
     other = built.paths.data / "target" / "run_results.json"
-    assert "was written to after" in refused(project, "--run-results", other)
+    assert "was changed after" in refused(project, "--run-results", other)
 
 
 def started(project: Project) -> "subprocess.Popen[bytes]":
@@ -133,10 +131,10 @@ def test_a_build_that_is_killed_is_not_published(project: Project, tmp_path: Pat
     is_time = has_logged(project, "START sql incremental model marts.fct_purchases")
     kill_when(started(project), is_time)
     said = refused(project)
-    assert "the dbt run that wrote it last was broken off" in said
+    assert "the dbt run that wrote it was stopped" in said
     # The record of the build before, which passed, is still there.
     record = project.paths.data / "target" / "run_results.json"
-    assert "was broken off" in refused(project, "--run-results", record)
+    assert "was stopped" in refused(project, "--run-results", record)
     assert n_published(project) == 0
 
 

@@ -85,10 +85,10 @@ def test_a_second_loader_says_who_holds_the_warehouse_or_waits(
         busy = storm(home, "land")
         assert busy["code"] == 5
         said = busy["err"]
-        assert f"error: {home}/data/landing.duckdb is held by `eventmart land` " in said
+        assert f"error: {home}/data/landing.duckdb is in use by `eventmart land` " in said
         assert f"(pid {first.pid}, " in said
         assert time.strftime("since %Y-%m-%d %H:", time.gmtime()) in said
-        assert "wait with --wait SECONDS" in said
+        assert "wait for it with --wait SECONDS" in said
         assert "Traceback" not in said
         reader = storm(home, "status")
         assert reader["code"] == 5
@@ -113,7 +113,7 @@ def test_a_second_loader_says_who_holds_the_warehouse_or_waits(
         assert first.wait(timeout=60) == 0
         out, _ = waiting.communicate(timeout=60)
     assert waiting.returncode == 0
-    assert out == "unchanged   2 files that were dealt with before\n"
+    assert out == "unchanged   2 files that were already processed\n"
     check_clean(home / "data")
 
 
@@ -178,7 +178,7 @@ def test_a_landing_during_a_build_says_who_reads(storm: Storm, home: Path) -> No
         assert build.stdout.readline() == "held\n"
         busy = storm(home, "land")
         assert busy["code"] == 5
-        assert f"is held by `dbt` (pid {build.pid})" in busy["err"]
+        assert f"is in use by `dbt` (pid {build.pid})" in busy["err"]
         assert storm(home, "status")["code"] == 0
         build.communicate("\n")
     assert storm(home, "land")["code"] == 0
@@ -208,12 +208,12 @@ def test_landings_during_a_build_wait_or_say_busy(
             )
             codes[landed.returncode] += 1
             if landed.returncode == 5:
-                assert "is held by `" in landed.stderr
+                assert "is in use by `" in landed.stderr
             time.sleep(0.3)
         told = building.stdout.read().decode()
     # It has what it needs, or says that it has not and leaves what is published alone.
     if building.returncode:
-        assert "lock" in told or "held by" in told, told
+        assert "lock" in told or "in use by" in told, told
         assert not list((tmp_path / "data/published").glob("*"))
     assert set(codes) == {0, 5}, codes
     subprocess.run(build, cwd=ROOT, env=surroundings, check=True, capture_output=True)
@@ -244,7 +244,7 @@ def test_an_interrupted_landing_leaves_nothing_and_says_so(
         first.send_signal(number)
         _, err = first.communicate(timeout=30)
         assert first.returncode == 128 + number
-    assert err == "interrupted: what was not finished has left no trace\n"
+    assert err == "interrupted: finished work is kept, unfinished work was rolled back\n"
     check_clean(home / "data")
     with open_landing(home / "data/landing.duckdb", read_only=True) as landing:
         assert landing.execute("select * from raw.deliveries").fetchall() == []

@@ -282,7 +282,7 @@ def publish_all_sorts(
             publisher.make(status="fail")
             refused = publisher.publish()
             assert refused["code"] == 1
-            assert "the last good version is still served" in refused["err"]
+            assert "the version before is still served" in refused["err"]
             assert publisher.served == before
             # What follows is a build of the same number, but a good one.
             publisher.build = before

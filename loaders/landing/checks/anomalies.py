@@ -31,7 +31,7 @@ MAX_EARLIER_SHARE = 0.01
 MAX_ELSEWHERE_SHARE = 0.05
 # Fewer withdrawn rows than these hold nothing, whatever their share.
 MIN_WITHDRAWN = 5
-ACCEPT_IT = "if that is right, accept it (eventmart accept)"
+ACCEPT_IT = "if the delivery is right, accept it (eventmart accept)"
 
 
 def judge(
@@ -72,7 +72,7 @@ def _hold_if_cut_or_early(entry: Entry, parsed: Parsed) -> None:
     if parsed.body.is_cut:
         raise DeliveryHeldError(
             "cut_mid_record",
-            f"the last of its {parsed.body.n_records} records breaks off: the file was "
+            f"the last of its {parsed.body.n_records} records is incomplete: the file was "
             "cut; ask for it again",
         )
     # What arrived is not before what did, though the clock goes back.
@@ -80,8 +80,8 @@ def _hold_if_cut_or_early(entry: Entry, parsed: Parsed) -> None:
     if is_stated and entry.as_of and entry.as_of > entry.started_at + timedelta(days=1):
         raise DeliveryHeldError(
             "as_of_in_the_future",
-            f"its as-of {entry.as_of} is later than now: look at the newest dates in it; "
-            f"give the right one with --as-of, or {ACCEPT_IT}",
+            f"its as-of {entry.as_of} is in the future: look at the newest dates in it; "
+            f"give the right as-of with --as-of, or {ACCEPT_IT}",
         )
 
 
@@ -127,14 +127,14 @@ def _hold_if_elsewhere(
         return
     evidence = (
         f"{n_elsewhere:,} of its {n_rows:,} rows are not of "
-        f"{_days(entry.covers_from, entry.covers_to)}, which it is said to cover: its "
-        f"dates are {_days(first, last)}"
+        f"{_days(entry.covers_from, entry.covers_to)}, the dates that it should cover: "
+        f"its dates are {_days(first, last)}"
     )
     if n_elsewhere > MAX_ELSEWHERE_SHARE * n_rows:
         raise DeliveryHeldError(
             "covers_other_dates",
-            f"{evidence}; give the right dates with --covers (or mend `covers` of the feed "
-            f"in feeds.yml); or {ACCEPT_IT}",
+            f"{evidence}; give the right dates with --covers (or correct `covers` of the "
+            f"feed in feeds.yml); or {ACCEPT_IT}",
         )
     _note(entry, evidence)
 
@@ -184,9 +184,10 @@ def _hold_if_window_goes_back(
     if n_before_window > MAX_EARLIER_SHARE * n_rows:
         _note(
             entry,
-            f"the feed's window is {feed.window.length}, from {entry.window_start} on, but "
-            f"its files reach back to {reached}: what they lack of the time before is aged "
-            "out, not withdrawn; if they are whole, set the window in feeds.yml",
+            f"the feed's window is {feed.window.length}, from {entry.window_start} on, "
+            f"but its files reach back to {reached}: rows that they lack from before the "
+            "window count as aged out, not withdrawn; if the files are complete, set the "
+            "window in feeds.yml",
         )
 
 
@@ -210,9 +211,10 @@ def _note_replaced(entry: Entry, loss: Loss) -> None:
     if loss.n_replaced:
         _note(
             entry,
-            f"{loss.n_replaced:,} rows held before, which have no id, are not in it word "
-            "for word, and as many others of the same days are: changed or others, nobody "
-            "can tell, so the old ones count as withdrawn and the others as new",
+            f"{loss.n_replaced:,} rows landed before, which have no id, are not in it "
+            "word for word, and it has as many other rows of the same days: whether "
+            "these are corrections cannot be known, so the old rows count as withdrawn "
+            "and the others as new",
         )
 
 
@@ -222,7 +224,7 @@ def _note_overruled(entry: Entry, overruled: list[tuple[Neighbor, Loss]]) -> Non
         # Without its number, which depends on what else was tried before.
         _note(
             entry,
-            f"{loss.n_withdrawn:,} of its rows are withdrawn by what was delivered as of "
+            f"{loss.n_withdrawn:,} of its rows are withdrawn by the delivery as of "
             f"{later.as_of:%Y-%m-%d}, which lacks them",
         )
 
@@ -239,8 +241,8 @@ def _hold_if_withdrawing(
         return
     share, allowed = _percents(loss.share, feed.withdrawn_share_allowed)
     evidence = [
-        f"would withdraw {loss.n_withdrawn:,} of the {loss.n_covered:,} rows "
-        f"({share}) held for {_covered(entry)}"
+        f"would withdraw {loss.n_withdrawn:,} of the {loss.n_covered:,} rows ({share}) "
+        f"landed before for {_covered(entry)}"
     ]
     if loss.first_date and loss.last_date:
         evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
@@ -260,21 +262,19 @@ def _hold_if_withdrawing(
             within = loss_within(landing, feed, *months)
             if not _is_too_much(feed, entry, within):
                 covers = " ".join(map(str, months))
-                step = (
-                    f"If it is an archive or a part, say so: land it with --covers {covers}"
-                )
+                step = f"If it is an archive or a part, land it with --covers {covers}"
                 break
             step = (
-                f"Of {_days(*months)} alone it lacks {within.n_withdrawn:,} of "
+                f"Of {_days(*months)} only, it lacks {within.n_withdrawn:,} of "
                 f"{within.n_covered:,} rows: ask for all of them, without a filter"
             )
     else:
         step = "Ask for the whole list"
     raise DeliveryHeldError(
         "withdraws_too_much",
-        f"{'; '.join(evidence)}; {allowed} are allowed "
-        f"(max_withdrawn_share in feeds.yml). {step}; if all these are really gone, accept "
-        "it (eventmart accept)",
+        f"{'; '.join(evidence)}; {allowed} are allowed (max_withdrawn_share in "
+        f"feeds.yml). {step}; if all these rows should really go, accept it (eventmart "
+        "accept)",
     )
 
 
@@ -284,11 +284,11 @@ def _hold_if_withdrawn_by(feed: Feed, entry: Entry, later: Neighbor, loss: Loss)
         return
     raise DeliveryHeldError(
         "withdrawn_at_once",
-        f"delivery {later.delivery_seq}, as of {later.as_of:%Y-%m-%d} and so newer than "
+        f"delivery {later.delivery_seq}, as of {later.as_of:%Y-%m-%d} which is newer than "
         f"this one ({entry.as_of:%Y-%m-%d}), lacks {loss.n_withdrawn:,} of the "
         f"{loss.n_covered:,} rows ({loss.share:.0%}) that both cover, and would withdraw "
-        "them at once: is one of the two a part? Land a part with --covers FROM TO; or "
-        f"{ACCEPT_IT}",
+        "them at once: is one of the two only a part? Land a part with --covers FROM TO; "
+        f"or {ACCEPT_IT}",
     )
 
 

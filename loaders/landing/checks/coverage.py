@@ -24,8 +24,8 @@ def state_coverage(feed: Feed, entry: Entry, given: Dates | None) -> None:
     """
     if given and feed.mode != "window":
         raise UsageError(
-            f"--covers: deliveries of {feed.name} are no windows of time, so that they "
-            "cannot cover a part of one"
+            f"--covers: deliveries of {feed.name} are not windows of time, so they cannot "
+            "cover a part of one"
         )
     source = "given"
     if not given and feed.covers.file_name:

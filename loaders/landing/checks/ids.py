@@ -159,12 +159,12 @@ def _judge_zeros(
     if not n:
         return
     said = (
-        f"{n:,} of {n_rows:,} rows have a {column} that came before with other zeros in "
-        f"front, such as {sent!r} (line {line}), before {before!r}"
+        f"{n:,} of {n_rows:,} rows have a {column} that arrived before with other leading "
+        f"zeros, such as {sent!r} (line {line}), before {before!r}"
     )
     if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
-        raise _damaged(f"{said}: a spreadsheet drops them", "they are other ids")
-    entry.detail = "; ".join(filter(None, (entry.detail, f"{said}: another id")))
+        raise _damaged(f"{said}: a spreadsheet drops them", "they count as different ids")
+    entry.detail = "; ".join(filter(None, (entry.detail, f"{said}: a different id")))
 
 
 def _hold_if_rounded(
@@ -183,9 +183,9 @@ def _hold_if_rounded(
     if n_long * share >= MIN_EXPECTED:
         values = _examples(landing, feed, rows, column)
         raise _damaged(
-            f"none of {n_long:,} {column}s of more than 15 digits has another digit than 0 "
-            f"after them, such as {values}: they were rounded",
-            "they land as they are",
+            f"none of {n_long:,} {column}s of more than 15 digits has a digit other than "
+            f"0 after the 15th, such as {values}: they were rounded",
+            "they land unchanged",
         )
 
 
@@ -260,6 +260,7 @@ def _examples(
 def _damaged(found: str, if_accepted: str) -> DeliveryHeldError:
     return DeliveryHeldError(
         "ids_damaged",
-        f"{found}; nothing has landed; export it again from its source, ids as text and "
-        f"not through a spreadsheet; or accept it (eventmart accept): {if_accepted}",
+        f"{found}; nothing of it has landed; export it again from its source, with ids as "
+        "text and not through a spreadsheet; or accept it (eventmart accept): "
+        f"{if_accepted}",
     )

@@ -33,7 +33,7 @@ def odd_words(landing: duckdb.DuckDBPyConnection, feed: Feed) -> str | None:
         n_times = _count(landing, f'hashed where "{name}" = $word', word)
         if n_times > n_rows / 2 and _is_odd(landing, feed, name, word):
             found.append(f"column {name} is {word!r} in {n_times:,} of {n_rows:,} rows")
-    advice = "if that means nothing, add it to the feed's null_markers in feeds.yml"
+    advice = "if that means no value, add it to the feed's null_markers in feeds.yml"
     return f"{', '.join(found)}; {advice}" if found else None
 
 

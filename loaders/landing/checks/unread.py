@@ -92,8 +92,8 @@ def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) 
     )
     raise DeliveryHeldError(
         "mostly_rejected",
-        f"{n:,} of {n_rows:,} records rejected: {found}; ask for a file "
-        f"whose records are as its header says; {ACCEPT_IT}",
+        f"{n:,} of {n_rows:,} records rejected: {found}; ask for a file whose records "
+        f"have the fields of its header; {ACCEPT_IT}",
     )
 
 
@@ -159,8 +159,9 @@ def _note_unclear_order(
     ).fetchone()
     if row == (True,):
         note = (
-            "no date such as 3/4/2024 has a day above 12, so whether the month or the day "
-            f"is first cannot be told: read by {', '.join(feed.time_formats)}; if that is "
+            "no date such as 3/4/2024 has a day above 12, so it is unknown whether the "
+            f"month or the day is first: read by {', '.join(feed.time_formats)}; if "
+            "that is "
             'wrong, put a pattern such as "%d/%m/%Y %H:%M:%S" first in the formats of the '
             "feed in feeds.yml"
         )
@@ -228,7 +229,7 @@ def unread_times(
 def known_formats(feed: Feed) -> str:
     """The formats that a feed knows, and what to do about others."""
     known = ", ".join(feed.time_formats)
-    return f"the feed reads the formats {known}: add that of its files in feeds.yml"
+    return f"the feed reads the formats {known}: add the format of its files in feeds.yml"
 
 
 def _look(
@@ -330,7 +331,7 @@ def _hold_if_untyped(feed: Feed, unread: Unread) -> None:
     if unread.n_implausible > n_most:
         raise DeliveryHeldError(
             "implausible_dates",
-            f"{unread}; if such times are right, mend `plausible` of the feed in "
+            f"{unread}; if such times are right, change `plausible` of the feed in "
             f"feeds.yml; {ACCEPT_IT}, and rows with such a time are set aside",
         )
     if unread.n > n_most:
