@@ -445,6 +445,10 @@ def test_an_as_of_is_found_otherwise_where_no_time_tells_it(
     assert entry(guess)["as_of"] == as_of
 
 
+def test_all_times_of_a_list_are_checked_at_landing() -> None:
+    assert entry(found("snapshot"))["times"] == ["opened", "closed_on", "updated", "due"]
+
+
 def test_headers_that_are_no_names_are_aliases() -> None:
     guess = found("increment", text("column_1"), time("opened"))
     made = entry(guess, headers={"column_1": "Größe: [x", "opened": "Opened"})

@@ -116,8 +116,8 @@ def land(
         *("--feeds", feeds, "land", "service_requests", path),
         *("--as-of", f"{one.as_of:%Y-%m-%dT%H:%M:%S}", *more),
     )
-    of_other_dates = r"delivery (\d+): (?:earlier_window|covers_other_dates)"
-    for seq in re.findall(of_other_dates, result.output):
+    at_random = r"delivery (\d+): (?:earlier_window|covers_other_dates|shrunk|exploded)"
+    for seq in re.findall(at_random, result.output):
         result = project.eventmart(
             *("--feeds", feeds, "accept", seq, "--by", "test", "--why", "known")
         )
