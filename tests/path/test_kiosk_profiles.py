@@ -156,5 +156,5 @@ def test_what_is_expected_is_reckoned_from_look_alikes(
         shape = mean / (1 + variance * mean)
         ends = gamma(shape, scale=mean / shape).ppf([0.0005, 0.9995])
         found = (row.n_expected_purchases_low, row.n_expected_purchases_high)
-        np.testing.assert_allclose(found, ends, rtol=0.06, atol=0.5)
+        np.testing.assert_allclose(found, ends, atol=1e-6)
         assert row.n_selling_look_alikes == (others["n_purchases"] > 0).sum()

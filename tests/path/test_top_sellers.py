@@ -132,8 +132,5 @@ def test_kiosks_are_drawn_together_as_the_moments_say(
         posterior = gamma(units + 1 / variance, scale=1 / (expected + 1 / variance))
         np.testing.assert_allclose(rows["shrunken_index"], posterior.mean(), atol=1e-5)
         for column, level in (("low", 0.025), ("high", 0.975)):
-            # Wilson and Hilferty's cube root is good to a few percent, but not for what
-            # hardly a unit tells of.
-            differs = abs(rows[f"shrunken_index_{column}"] - posterior.ppf(level))
-            is_known = units + 1 / variance >= 2
-            assert (differs <= 0.03 + 0.05 * posterior.ppf(level))[is_known].all()
+            found_ends = rows[f"shrunken_index_{column}"]
+            np.testing.assert_allclose(found_ends, posterior.ppf(level), atol=1e-6)

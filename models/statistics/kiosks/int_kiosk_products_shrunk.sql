@@ -1,5 +1,3 @@
-{% set z = '1.959963984540054e0' %}
-
 with purchases as (
     select * from {{ ref('fct_purchases') }}
 ),
@@ -96,7 +94,7 @@ spreads as (
 ),
 
 -- The gamma distribution of the index, known from the other kiosks, and then this one.
-shrunken as (
+shrunken as {{ materialized() }} (
     select
         compared.*,
         spreads.index_variance,
@@ -106,24 +104,32 @@ shrunken as (
     inner join spreads on compared.product_id = spreads.product_id
 ),
 
+lows as (
+    {{ gamma_quantiles('shrunken', '0.025e0') }}
+),
+
+highs as (
+    {{ gamma_quantiles('shrunken', '0.975e0') }}
+),
+
 measured as (
     select
-        kiosk_key,
-        product_key,
-        kiosk_id,
-        product_id,
-        n_purchases,
-        cast(n_all_purchases as bigint) as n_all_purchases,
-        cast(n_active_days as integer) as n_active_days,
-        round(n_expected_purchases, 6) as n_expected_purchases,
-        round(gamma_shape / gamma_rate, 6) as shrunken_index,
-        round({{ gamma_quantile('gamma_shape', 'gamma_rate', '-' ~ z) }}, 6)
-            as shrunken_index_low,
-        round({{ gamma_quantile('gamma_shape', 'gamma_rate', z) }}, 6)
-            as shrunken_index_high,
-        first_purchase_date,
-        last_purchase_date
+        shrunken.kiosk_key,
+        shrunken.product_key,
+        shrunken.kiosk_id,
+        shrunken.product_id,
+        shrunken.n_purchases,
+        cast(shrunken.n_all_purchases as bigint) as n_all_purchases,
+        cast(shrunken.n_active_days as integer) as n_active_days,
+        round(shrunken.n_expected_purchases, 6) as n_expected_purchases,
+        round(shrunken.gamma_shape / shrunken.gamma_rate, 6) as shrunken_index,
+        round(lows.quantile / shrunken.gamma_rate, 6) as shrunken_index_low,
+        round(highs.quantile / shrunken.gamma_rate, 6) as shrunken_index_high,
+        shrunken.first_purchase_date,
+        shrunken.last_purchase_date
     from shrunken
+    inner join lows on shrunken.gamma_shape = lows.gamma_shape
+    inner join highs on shrunken.gamma_shape = highs.gamma_shape
 )
 
 select * from measured

@@ -1,5 +1,3 @@
-{% set z = '3.290526731491894e0' %}
-
 with profiles as (
     select * from {{ ref('int_kiosks_profiled') }}
     where part = 'all_weeks'
@@ -77,7 +75,7 @@ expected as (
 ),
 
 -- Sold by most of five look-alikes or more, and enough to miss.
-candidates as (
+candidates as {{ materialized() }} (
     select
         *,
         n_expected / (1 + index_variance * n_expected) as gamma_shape,
@@ -94,14 +92,24 @@ candidates as (
         >= n_group_kiosks - 1
 ),
 
+lows as (
+    {{ gamma_quantiles('candidates', '0.0005e0') }}
+),
+
+highs as (
+    {{ gamma_quantiles('candidates', '0.9995e0') }}
+),
+
 bounded as (
     select
-        *,
-        {{ gamma_quantile('gamma_shape', 'gamma_shape / n_expected', '-' ~ z) }}
+        candidates.*,
+        lows.quantile / candidates.gamma_shape * candidates.n_expected
             as n_expected_low,
-        {{ gamma_quantile('gamma_shape', 'gamma_shape / n_expected', z) }}
+        highs.quantile / candidates.gamma_shape * candidates.n_expected
             as n_expected_high
     from candidates
+    inner join lows on candidates.gamma_shape = lows.gamma_shape
+    inner join highs on candidates.gamma_shape = highs.gamma_shape
 ),
 
 gaps as (
