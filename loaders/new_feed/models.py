@@ -233,10 +233,20 @@ def _events(plan: Plan) -> list[Model]:
     fates = [*staged, fate]
     if is_window:
         fates += [
+            Said(name, "bigint", block(name))
+            for name in ("row_rank", "n_rows_at_once", "n_rows_alike", "n_events_at_once")
+        ]
+        fates += [
             Said("record_state", "varchar", block("record_state")),
             Said("was_reinstated", "boolean", block("was_reinstated")),
             Said("last_held_at", "timestamp", block("last_held_at")),
         ]
+    else:
+        fates += [
+            Said(name, "boolean", block(name))
+            for name in ("has_different_rows", "is_latest")
+        ]
+        fates += [Said("row_rank", "bigint", block("row_rank"))] * plan.guess.is_identified
     accounted = (
         "accounts_for_every_row:\n          arguments:\n"
         f"            rows: ref('{plan.staging}')\n"
@@ -336,7 +346,11 @@ def _listed(plan: Plan) -> list[Model]:
     """The models of a feed of whole lists, up to its dimension."""
     feed = plan.feed
     listed = Said("is_listed", "boolean", block("is_listed"))
-    staged = [one for one in _staging(plan).columns if one.out != "set_aside_reason"]
+    staged = _staging(plan).columns
+    helpers = [
+        Said(name, "bigint", block(name))
+        for name in ("last_held_place", "last_clean_place", "version_rank")
+    ]
     key = _key(plan, f"{feed}_key", "Surrogate key of what is listed.")
     said = [*_columns(plan, "keys", "text", "numbers"), replace(listed, is_required=True)]
     said += [Said("has_untyped_values", "boolean", block("has_untyped_values"), True)]
@@ -344,7 +358,7 @@ def _listed(plan: Plan) -> list[Model]:
         Model(
             *(f"int_{feed}_listed", f"intermediate/{feed}", "listed"),
             "One row per thing that was ever listed, as the last list that holds it says.",
-            [*staged, listed],
+            [*staged, *helpers, listed],
             [f"unique_combination: {{arguments: {{columns: [{', '.join(plan.keys)}]}}}}"],
         ),
         Model(

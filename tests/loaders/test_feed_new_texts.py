@@ -176,8 +176,9 @@ COLUMNS = {
     "int_jobs_touched": "identity_key! _change_seq",
     "int_jobs_days_touched": "opened_date _change_seq",
     "int_jobs_row_fates": (
-        f"{STAGED} identity_key! is_identified window_date event_date fate record_state "
-        "was_reinstated last_held_at"
+        f"{STAGED} identity_key! is_identified window_date event_date fate "
+        "has_different_rows is_latest row_rank n_rows_at_once n_rows_alike "
+        "n_events_at_once record_state was_reinstated last_held_at"
     ),
     "fct_jobs": (
         "jobs_key! identity_key! ticket! site status order_value time_quality! "
@@ -194,7 +195,9 @@ COLUMNS = {
 ONLY_OF_WINDOWS = {
     *("is_identified", "window_date", "record_state!", "record_state"),
     *("was_reinstated!", "was_reinstated", "last_held_at"),
+    *("n_rows_at_once", "n_rows_alike", "n_events_at_once"),
 }
+ONLY_OF_INCREMENTS = {"has_different_rows", "is_latest"}
 LISTED = (
     "jobs_key! ticket! site status order_value qty is_listed! has_untyped_values! "
     "closed_on opened_at updated_at due_at"
@@ -222,15 +225,16 @@ STAGED_OF_LISTS = (
 
 def expected(mode: Mode) -> dict[str, str]:
     if mode == "snapshot":
-        listed = STAGED_OF_LISTS.replace("set_aside_reason ", "") + " is_listed"
+        ranked = "last_held_place last_clean_place version_rank is_listed"
+        listed = f"{STAGED_OF_LISTS} {ranked}"
         return {
             "stg_shop__jobs": STAGED_OF_LISTS,
             "int_jobs_listed": listed,
             "dim_jobs": LISTED,
         }
-    kept = set() if mode == "window" else ONLY_OF_WINDOWS
+    others = ONLY_OF_INCREMENTS if mode == "window" else ONLY_OF_WINDOWS
     return {
-        name: " ".join(column for column in columns.split() if column not in kept)
+        name: " ".join(column for column in columns.split() if column not in others)
         for name, columns in COLUMNS.items()
         if mode == "window" or name != "fct_jobs_versions"
     }
@@ -513,9 +517,9 @@ def test_nothing_that_is_there_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "models/a/fct_jobs.sql").write_text("select 1")
     (tmp_path / "models/a/x.yml").write_text("x")
     check_free(tmp_path, [tmp_path / "models/b/fct_others.sql"])
-    with pytest.raises(UsageError, match=r"a/fct_jobs.sql: is there already"):
+    with pytest.raises(UsageError, match=r"a/fct_jobs.sql: already exists"):
         check_free(tmp_path, [tmp_path / "models/b/fct_jobs.sql"])
-    with pytest.raises(UsageError, match=r"a/x.yml: is there already"):
+    with pytest.raises(UsageError, match=r"a/x.yml: already exists"):
         check_free(tmp_path, [tmp_path / "models/a/x.yml"])
 
 
