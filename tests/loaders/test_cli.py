@@ -87,7 +87,7 @@ def n_rows(paths: Paths, table: str) -> int:
         (["--feeds", "bad.yml", "land"], "error: bad.yml: feed 'x' is not valid: "),
         (["accept", "1", "--by", "a", "--why", "b"], "error: delivery 1 is not held"),
         (["withdraw", "1", "--by", "a", "--why", "b"], "error: there is no delivery 1"),
-        (["trace", "nonsense"], "error: 'nonsense' is no key"),
+        (["trace", "nonsense"], "error: 'nonsense' is not a key"),
         (["trace", str(UUID(int=1))], "nothing is published yet"),
         (["rollback"], "there is no earlier version"),
     ],
