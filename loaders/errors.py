@@ -25,7 +25,7 @@ class BusyError(EventmartError):
 
 
 class DeliveryError(EventmartError):
-    """A delivery cannot be read at all; the ledger says `failed`.
+    """A delivery cannot be read at all; its status in the ledger is `failed`.
 
     Names of files may hold bytes that are no text: the detail has them escaped.
     """
@@ -39,7 +39,7 @@ class DeliveryError(EventmartError):
 
 
 class DeliveryHeldError(DeliveryError):
-    """A delivery looks wrong as a whole; nothing of it lands, the ledger says `held`."""
+    """A delivery looks wrong as a whole; nothing of it lands, its status is `held`."""
 
 
 def listed(names: Sequence[str], most: int) -> str:

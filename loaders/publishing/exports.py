@@ -1,4 +1,4 @@
-"""Each report as CSV and Parquet, for who has no DuckDB, with small cells left out."""
+"""Each report as CSV and Parquet, for readers without DuckDB, without small cells."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ class Export:
 
 
 def write_exports(file: Path, folder: Path, disclosure: Disclosure, number: int) -> None:
-    """Write the reports of a version into a new folder, with a list of what they are.
+    """Write the reports of a version into a new folder, with a list of their contents.
 
     Args:
         file: the version's file.
@@ -101,7 +101,7 @@ def hide_cells(
     cells = [(report, report.cell) for report in reports if report.cell]
     for report, cell in cells:
         is_small = " or ".join(
-            # Zero tells of nobody.
+            # Zero reveals nobody.
             f"coalesce({quoted(count)} > 0 and {quoted(count)} < {least}, false)"
             for count in cell.counts
         )
