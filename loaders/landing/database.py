@@ -161,8 +161,8 @@ create table if not exists raw.feed_times (
 );
 
 -- Places that were processed, with the stamp that shows a later change without reading:
--- settled, or refused on grounds that are still the same. A cache: without it, more is read,
--- and recognised.
+-- settled, or refused on grounds that are still the same. A cache: without it, more is
+-- read, and recognised.
 create table if not exists raw.file_stamps (
     feed varchar not null,
     uri varchar not null,
