@@ -36,7 +36,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-build: setup ## Land what is new, build and test it, publish it with its docs.
+build: setup ## Land new files, build, test and publish, with docs.
 ifndef EVENTMART_INBOX
 	@$(EVENTMART) demo --if-missing --scale $(SCALE)
 endif
@@ -61,7 +61,7 @@ tests: setup ## Run tests without lint, all or some: make tests TESTS=tests/load
 check: setup ## Within a minute: lint and quick tests of what changed since main.
 	@.ci/check
 
-test-full: setup ## Run also what takes minutes; writes docs/reliability.md.
+test-full: setup ## Also run tests that take minutes; writes docs/reliability.md.
 	@$(BIN)/python -m pytest $(PARALLEL) --write-reliability
 
 lint: setup ## Check SQL, Python, YAML and types.
@@ -76,38 +76,38 @@ format: setup ## Format SQL and Python.
 	$(BIN)/ruff format --quiet
 	$(BIN)/sqlfluff fix --quiet --disable-progress-bar models analyses
 
-dbt: setup ## Run dbt by hand: make dbt ARGS="build --select fct_purchases"
+dbt: setup ## Call dbt yourself: make dbt ARGS="build --select fct_purchases"
 	@$(DBT) $(ARGS)
 
-land: setup ## Land what is new in the inbox.
+land: setup ## Land new files of the inbox.
 	@$(EVENTMART) land
 
-demo: setup ## Write demo deliveries anew: make demo SCALE=1
+demo: setup ## Write demo deliveries again: make demo SCALE=1
 	@$(EVENTMART) demo --scale $(SCALE)
 
 docs: setup ## Write the docs as one page: target/static_index.html
 	@$(DBT) --quiet docs generate --static
 
-answers: setup ## Write docs/answers.md from the demo that is published.
+answers: setup ## Write docs/answers.md from the published demo.
 	@$(EVENTMART) answers --out docs/answers.md --force
 
 docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1
 
-bench: setup ## Time all beside what one would pick instead: make bench SCALE=1
+bench: setup ## Benchmark against the alternatives: make bench SCALE=1
 	@for part in landing window history build cost; do
 		$(BIN)/python benchmarks/$$part.py --scale $(SCALE)
 	done
 
-watch: setup ## Land, build and publish what comes, until Ctrl-C.
+watch: setup ## Land, build and publish new files until Ctrl-C.
 	@$(EVENTMART) watch --build
 
 check-incremental: setup ## Prove on demo deliveries that incremental equals full rebuild.
 	@$(BIN)/python -m pytest -q -s -m "not full" tests/path/test_incremental.py
 
-lock: setup ## Pin the dependencies of pyproject.toml anew (needs uv).
+lock: setup ## Pin the dependencies of pyproject.toml again (needs uv).
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-strip-extras --quiet --output-file requirements.lock
 
-clean: ## Remove what was built; the data folder stays.
+clean: ## Remove all built files; the data folder stays.
 	@rm -rf target logs dbt_packages .pytest_cache .mypy_cache .ruff_cache

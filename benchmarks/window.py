@@ -161,7 +161,7 @@ def landing_again(
         turns = cycle(files)
         delivered(peer, turns)
         ways[peer.title] = partial(delivered, peer, turns)
-    ways["bare DuckDB, all anew"] = partial(
+    ways["bare DuckDB, from scratch"] = partial(
         Peer(PEERS[0]).deliver_into_nothing, files[1], folder, *KEYS, n_rows=n_requests
     )
     found = alternate(ways, rounds)

@@ -27,7 +27,7 @@ class BusyError(EventmartError):
 
 
 class DeliveryError(EventmartError):
-    """A delivery cannot be read at all; the ledger says `failed`.
+    """A delivery cannot be read at all; its status in the ledger is `failed`.
 
     Names of files may hold bytes that are no text: the detail has them escaped.
     """
@@ -41,7 +41,7 @@ class DeliveryError(EventmartError):
 
 
 class DeliveryHeldError(DeliveryError):
-    """A delivery looks wrong as a whole; nothing of it lands, the ledger says `held`."""
+    """A delivery looks wrong as a whole; nothing of it lands, its status is `held`."""
 
 
 def told(error: OSError) -> str:
@@ -50,8 +50,8 @@ def told(error: OSError) -> str:
     if not path or not error.strerror:
         return str(error)
     steps = {
-        errno.EACCES: "give whoever runs this the right to it",
-        errno.EPERM: "give whoever runs this the right to it",
+        errno.EACCES: "give the user who runs eventmart the permission",
+        errno.EPERM: "give the user who runs eventmart the permission",
         errno.EROFS: "its disk can only be read: choose another place",
         errno.EEXIST: "move it away, or choose another place",
         errno.ENOTDIR: "a file stands where a folder should: choose another place",

@@ -1,8 +1,8 @@
 {#-
-    What was true at the end of a day: var('as_of_date'), `2016-05-31`, leaves out every
-    delivery that speaks for a later moment, and with it the rows that only those hold.
-    All models follow, as everything is built from these views. Without the variable,
-    which is the rule, nothing is left out.
+    The state at the end of a day: var('as_of_date'), such as `2016-05-31`, leaves out
+    every delivery with a later as-of, and the rows that only such deliveries contain. All
+    models follow, because everything is built from these views. Without the variable,
+    which is normal, nothing is left out.
     Usage: dbt build --vars '{as_of_date: 2016-05-31}', into a data folder of its own:
     eventmart as-of 2016-05-31
 -#}
@@ -18,7 +18,7 @@
     {{ return(dbt.dateadd('day', 1, "cast('" ~ as_of_date ~ "' as timestamp)")) }}
 {%- endmacro %}
 
-{#- Of the ledger: the status, `not_yet` of what speaks for a moment after that end. -#}
+{#- The status of a ledger entry; `not_yet` if its as-of is after the end of that day. -#}
 {% macro status_as_of(status) -%}
     {%- if as_of_end() is none -%}
         {{ status }}

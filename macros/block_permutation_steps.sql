@@ -1,8 +1,8 @@
 {#-
-    The CTEs that try out what chance alone does to correlations of pairs of series:
-    blocks of one series are put in another order against the other, so that both keep
-    what follows what within a block, and all pairs get the same order at once, so that
-    what they share with one another stays.
+    The CTEs that find the effect of chance on correlations of pairs of series: blocks of
+    one series are put in another order relative to the other, so that both keep their
+    order within a block. All pairs get the same order at once, so that the dependence
+    between pairs stays.
     They read two CTEs:
     - pair_values: `pair_key`, `batch` (what is drawn and judged together), `lag`,
       `block` (0, 1, ... in a batch) with `place` in it, and the values `x` and `y`;

@@ -1,6 +1,6 @@
 {#-
-    What goes with `grouped_by_dimension` in the select list: `dimension`, and its value
-    as `dimension_value`, parts joined by a slash; All where nothing is told apart.
+    The columns for `grouped_by_dimension` in the select list: `dimension`, and its value
+    as `dimension_value`, parts joined by a slash; All if the rows are not grouped.
     Usage: select {{ dimension_columns(request_dimensions()) }}, count(*) as n_requests
 -#}
 {% macro dimension_columns(dimensions) -%}

@@ -1,7 +1,6 @@
 {#-
-    The sum of doubles, the same in whatever order they come: doubles added up in another
-    order end in other digits, and on the other side of what is rounded. Each counts to so
-    many places.
+    The sum of doubles, the same in any order: doubles added up in another order differ in
+    the last digits, and may then be rounded differently. Each counts to so many places.
     Usage: {{ exact_sum('n_units * price') }} as sales,
     {{ exact_sum('weight', over='four_weeks') }} as total_weight
 -#}

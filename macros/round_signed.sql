@@ -1,7 +1,7 @@
 {#-
-    A double of either sign, rounded: what would round to the negative zero, which is
-    another text than zero, becomes zero, and what is no number (the correlation with a
-    constant) null.
+    A double of either sign, rounded: a result of negative zero, which has another text
+    than zero, becomes zero, and a result that is not a number (the correlation with a
+    constant) becomes null.
     Usage: {{ round_signed('corr(x, y)', 9) }} as correlation
 -#}
 {% macro round_signed(number, n_digits) -%}

@@ -1,12 +1,12 @@
 {#-
-    The CTEs that tell what deliveries of a window feed say of each raw row in turn. They
-    read the CTEs that window_spells() reads. They end in `row_changes`: one row per raw row
-    and delivery that ends or begins a stay of it, by `change`.
-    The last delivery that covers a date, or holds a row, says what is there. A row goes
-    with the first delivery that covers its date and lacks it: in its own chain that is a
-    change that presence has; of a delivery that follows upon one which covers other dates
-    (a run start) it is found here. Where all deliveries of a series cover the same, the
-    changes are those of presence.
+    The CTEs that give, for each raw row of a window feed, its state in successive
+    deliveries. They read the CTEs that window_spells() reads. They end in `row_changes`:
+    one row per raw row and delivery that ends or begins a stay of it, by `change`.
+    The last delivery that covers a date, or contains a row, decides whether it is there.
+    A row goes with the first delivery that covers its date and lacks it: in its own chain
+    that is a change that presence has; of a delivery that follows upon one which covers
+    other dates (a run start) it is found here. Where all deliveries of a series cover the
+    same, the changes are those of presence.
     Usage: with versions as (...), presences as (...), deliveries as (...),
     {{ window_changes() }} select * from row_changes
 -#}

@@ -1,11 +1,12 @@
 {#-
-    The CTEs that tell what the rows of a window feed said in turn. They read what
-    window_spells() reads. They end in `said`: the columns of `versions` and
+    The CTEs that give the successive versions of each record of a window feed. They read
+    what window_spells() reads. They end in `said`: the columns of `versions` and
     - version_number, from 1 for each identity. Rows that follow upon one another and
-      differ in none of the `columns` are one version: a new layout says the same in
-      other words. Of `optional_columns`, which a layout may lack, only values that both
+      differ in none of the `columns` are one version: a new layout has the same values in
+      another form. Of `optional_columns`, which a layout may lack, only values that both
       rows give can differ; nor does what says nothing in words, `untold`, such as
-      'Unknown' where a layout leaves a column empty. Rows of identities that cannot be told apart are one each;
+      'Unknown' where a layout leaves a column empty. Rows of identities that cannot be
+      told apart are one each;
     - arrived_as, ended_as: as in window_spells(), `changed` where the next version
       followed; null while it is held. Where identities cannot be told apart, only how
       the last of them went is told;

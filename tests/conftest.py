@@ -100,8 +100,8 @@ def write_sections(sections: dict[str, str]) -> None:
     """Replace sections of docs/reliability.md; the others stay."""
     text = (
         "# Reliability\n\n"
-        "Written by `make test-full` from tests that passed; a section is written anew "
-        "by the\ntests that it is about.\n"
+        "Written by `make test-full` from tests that passed; each section by the tests "
+        "that it\nreports.\n"
     )
     for heading, body in sorted((read_sections() | sections).items()):
         text += f"\n## {heading}\n\n{body}\n"

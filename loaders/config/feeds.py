@@ -69,7 +69,7 @@ def canonical(header: str) -> str:
     """A header as a column name: its letters and digits in lower case, joined by `_`.
 
     `Case Summary`, `CASE_SUMMARY` and ` case-summary ` are one column. Letters of any
-    script are kept, with the marks that tell some apart; one letter written in two ways
+    script are kept, with the marks that distinguish some; one letter written in two ways
     is one. A header without any is ''.
     """
     folded = unicodedata.normalize("NFKC", header).casefold()
@@ -117,7 +117,7 @@ Formats = Annotated[tuple[Word, ...], AfterValidator(_known_formats)]
 
 
 class AsOf(Settings):
-    """Where the date comes from that a delivery speaks for.
+    """The source of a delivery's as-of.
 
     Its `formats` are the feed's, as earlier settings have them.
     """
@@ -136,7 +136,7 @@ class AsOf(Settings):
 
 
 class Plausible(Settings):
-    """Between which times what a feed tells of can have been; others are slips.
+    """The range of possible times of a feed's events; other times are mistakes.
 
     Attributes:
         first: the first date, `from` in feeds.yml.

@@ -55,7 +55,7 @@ class Paths:
 
     @property
     def fetched(self) -> Path:
-        """Scratch files of what is fetched from elsewhere, to be landed at once."""
+        """Scratch files of fetched sources, which land at once."""
         return self.data / "fetched"
 
     @property

@@ -42,7 +42,7 @@ def search(pattern: str, text: str) -> dict[str, str]:
 
     Args:
         pattern: one that has groups.
-        text: such as a file's name; if it is no text, its odd bytes are escaped.
+        text: such as a file's name; bytes that are not text are escaped.
     """
     row = duckdb.execute(
         "select regexp_extract(?, ?, ?)",

@@ -1,8 +1,8 @@
 """The secret of an installation, by which personal ids become keys that tell nothing.
 
-Who has a published file and a card hash could otherwise reckon its key, and look it up.
-The secret stands beside the landing database, or in the environment, and in a macro of
-the landing database by which staging makes keys: nowhere else.
+A person with a published file and a card hash could otherwise calculate its key, and look
+it up. The secret is beside the landing database or in the environment, and in a macro of
+the landing database that staging uses to make keys: nowhere else.
 """
 
 import os
@@ -40,7 +40,7 @@ def read_secret(folder: Path) -> str:
 
 
 def definition(secret: str) -> str:
-    """The macro `raw.keyed_text` as SQL: a text as one that nobody else can reckon."""
+    """The macro `raw.keyed_text` as SQL: a hash that nobody else can calculate."""
     inner, outer = _part("inner", secret), _part("outer", secret)
     return (
         "create or replace macro raw.keyed_text(text) as "

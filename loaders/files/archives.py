@@ -102,7 +102,7 @@ class Member:
 
         Raises:
             DeliveryError: if the archive turns out broken or a bomb, at once or on the
-                way, or its content is no text.
+                way, or its content is not text.
         """
         with _damage_named(self.label), _plain(self) as stream:
             yield stream
@@ -129,7 +129,7 @@ def members(
     Raises:
         DeliveryError: for an unreadable or encrypted zip, one without such a member or
             beyond the limits, one with an archive inside, a file that is not the archive
-            its name promises, and one that is no text.
+            its name promises, and one that is not text.
     """
     with opened(path) as stream:
         magic = stream.read(4)
@@ -253,7 +253,7 @@ def _is_file(entry: zipfile.ZipInfo) -> bool:
 
 
 def _is_fork(name: str) -> bool:
-    # macOS puts a resource fork beside each member: __MACOSX/._x.csv is no CSV.
+    # macOS puts a resource fork beside each member: __MACOSX/._x.csv is not a CSV.
     parts = PurePosixPath(name)
     return "__MACOSX" in parts.parts or parts.name.startswith("._")
 

@@ -1,1 +1,1 @@
-"""What the published file says: reports, trust, impact, answers, a fact's source line."""
+"""Read the published file: reports, trust, impact, answers, a fact's source line."""

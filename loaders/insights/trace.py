@@ -44,7 +44,7 @@ def trace(paths: Paths, feeds: dict[str, Feed], key: str) -> Origin:
     """Find the source line of a fact by its key, in the published file.
 
     Raises:
-        UsageError: if the key is no key, or no fact has it.
+        UsageError: if it is not a key, or no fact has it.
     """
     try:
         wanted = UUID(key)

@@ -1,4 +1,4 @@
-"""The date that a delivery speaks for: its as-of."""
+"""The date that a delivery describes: its as-of."""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from loaders.landing.ledger import Entry
 from loaders.landing.parse import Parsed, parsed_rows
 from loaders.landing.times import clock_time, is_plausible, utc_time
 
-# No delivery speaks for other years, and a day before or after these is still a date.
+# No as-of is in another year, and a day before or after these is still a date.
 YEARS = range(1900, 2200)
 
 
@@ -37,7 +37,7 @@ def stated_as_of(
 def found_as_of(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
 ) -> tuple[datetime, str]:
-    """The newest event in the delivery, or the time of landing where a feed says so."""
+    """The newest event in the delivery, or the time of landing if the feed allows it."""
     rows = parsed_rows(feed, parsed)
     newest = [_newest(landing, feed, entry, rows, column) for column in feed.as_of.newest]
     if moments := [found for found in newest if found]:

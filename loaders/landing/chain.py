@@ -109,9 +109,9 @@ def _last(landing: duckdb.DuckDBPyConnection) -> tuple[int | None, str | None]:
 
 
 def _entries(landing: duckdb.DuckDBPyConnection, after: int) -> list[tuple[int, str]]:
-    """The entries after a number, in order: their numbers, and what is hashed of them.
+    """The entries after a number, in order: their numbers, and their hashed values.
 
-    That leaves out what is null or 0, as new columns are in the entries of before.
+    These leave out null and 0, the values of new columns in earlier entries.
     """
     found = landing.execute(
         f"select * exclude ({_RECOUNTED}) from raw.deliveries "  # noqa: S608

@@ -32,9 +32,9 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 
-# Of what no compression makes smaller, and trying takes time.
+# For columns that no compression makes smaller; trying takes time.
 _STORED_AS_IS = " using compression uncompressed"
-# Of what is written; by it a later version knows what it finds.
+# Version of the stored tables; a later version recognises them by it.
 FORMAT = 2
 # Columns of the ledger that earlier versions did not write: null, or 0, in their rows.
 _LEDGER_COLUMNS_SINCE = """
@@ -120,9 +120,9 @@ where status in ('withdrawal', 'withdrawal_undone')
 group by parent_seq
 having max_by(status, delivery_seq) = 'withdrawal';
 
--- What was rejected and did not pass in a replay since; `landed_seq` is the delivery
--- that it belongs to, `delivery_seq` the entry that rejected it last. Not of what is
--- withdrawn.
+-- Rejected records that no replay has landed since; `landed_seq` is the delivery of the
+-- record, `delivery_seq` the entry that rejected it last. Withdrawn deliveries are left
+-- out.
 create or replace view raw.open_rejects as
 with placed as (
     select
@@ -160,8 +160,9 @@ create table if not exists raw.feed_times (
     fingerprint varchar not null
 );
 
--- What was dealt with, by what tells it unread from what comes later: settled, or refused
--- on grounds that are still the same. A cache: without it, more is read, and known.
+-- Places that were processed, with the stamp that shows a later change without reading:
+-- settled, or refused on grounds that are still the same. A cache: without it, more is
+-- read, and recognised.
 create table if not exists raw.file_stamps (
     feed varchar not null,
     uri varchar not null,
@@ -343,7 +344,7 @@ def open_landing(
     Raises:
         BusyError: saying who holds it.
         EventmartError: if it cannot be opened at all, or the disk is full.
-        UsageError: if $EVENTMART_MEMORY_LIMIT is no size.
+        UsageError: if $EVENTMART_MEMORY_LIMIT is not a size.
     """
     kept = "unfinished landings were rolled back"
     with full_disk_named(path.parent, kept), _private_folder(path.parent):

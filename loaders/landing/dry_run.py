@@ -73,7 +73,7 @@ def rehearse(
     """
     found = []
     with scratch(warehouse.paths.fetched) as folder:
-        # Without a stamp of what was dealt with before, there is always something.
+        # Without the stamp of an earlier landing, the source counts as changed.
         fetched = offer.fetch(folder, None)
         try:
             members = members_of(feed, fetched.path) if fetched else []

@@ -96,7 +96,7 @@ class Taken:
 
     Attributes:
         entries: its entries in the ledger: new ones, or those of an offer that was
-            refused before and is the same; none if it was dealt with before.
+            refused before and is the same; none if it was processed before.
         is_new: whether the entries are new ones.
     """
 
@@ -125,7 +125,7 @@ def take(
         offer: what a source has.
         given: the as-of by the caller's word, on the feed's clock.
         covers: the dates that it covers by the caller's word.
-        anew: whether to land it even if it was dealt with before.
+        anew: whether to land it even if it was processed before.
     """
     try:
         return _take(warehouse, feed, offer, given, covers, anew=anew)

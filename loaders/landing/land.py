@@ -99,7 +99,7 @@ def members_of(feed: Feed, path: Path) -> list[Member]:
 def accept(
     warehouse: Warehouse, feeds: dict[str, Feed], delivery_seq: int, by: str, why: str
 ) -> Entry:
-    """Land a held delivery from its kept bytes, by somebody's word.
+    """Land a held delivery from its kept bytes, accepted by a person.
 
     Raises:
         UsageError: if it is not held, was accepted before, or its bytes have expired.
@@ -122,7 +122,7 @@ def accept(
 
 
 def land_kept(warehouse: Warehouse, feeds: dict[str, Feed], said: Entry) -> Entry:
-    """Land kept bytes as what an entry says of them: place, dates, by whose word.
+    """Land kept bytes as recorded in an entry: place, dates, who accepted them.
 
     Raises:
         UsageError: if they have expired, or there is no such feed any more.
@@ -137,7 +137,7 @@ def land_kept(warehouse: Warehouse, feeds: dict[str, Feed], said: Entry) -> Entr
     entry = Entry(said.feed, feeds[said.feed].mode, said.uri, said.member)
     entry.parent_seq = said.parent_seq
     entry.accepted_by, entry.accepted_why = said.accepted_by, said.accepted_why
-    # It speaks for the day it was given for or arrived on, not for today.
+    # Its as-of is the day that was given or on which it arrived, not today.
     if said.as_of_source != "newest":
         entry.as_of, entry.as_of_source = said.as_of, said.as_of_source
     entry.covers_from, entry.covers_to = said.covers_from, said.covers_to

@@ -168,7 +168,7 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
 
     Bytes that have landed are seen again unless an as-of, or dates that they cover, are
     stated that they have not landed with: then they are a new observation. So are those
-    that were withdrawn: who sends them again does not know why they are.
+    that were withdrawn: their sender does not know why.
 
     Args:
         landing: the loader's database.
@@ -307,7 +307,7 @@ def last_settled(landing: duckdb.DuckDBPyConnection, feed: str, uri: str) -> str
 def stamps(
     landing: duckdb.DuckDBPyConnection, feed: str, uri: str, judged_by: str
 ) -> tuple[str | None, str | None]:
-    """The stamp of what was settled at a place, and of what was refused on these grounds.
+    """The stamps of a place: when it was settled, and when refused on these grounds.
 
     A stamp tells a thing from what it was before, without reading it.
     """
@@ -326,7 +326,7 @@ def put_stamp(
     stamp: str,
     refused_by: str | None = None,
 ) -> None:
-    """Remember what was dealt with: settled, or refused on these grounds."""
+    """Remember that a place was processed: settled, or refused on these grounds."""
     landing.execute(
         "delete from raw.file_stamps where feed = ? and uri = ? "
         "and (refused_by is not null or cast(? as varchar) is null)",

@@ -314,7 +314,7 @@ def _number(landing: duckdb.DuckDBPyConnection, feed: Feed) -> None:
 
 
 def _count_again(landing: duckdb.DuckDBPyConnection, feed: Feed) -> None:
-    """Let the ledger say of each delivery how many of its rows are first read in it."""
+    """Count again in the ledger, by delivery, the rows that are first read in it."""
     landing.execute(
         f"""
         update raw.deliveries set

@@ -5,8 +5,8 @@ looks like, and its value in SQL. The first reading that fits a text decides. Th
 expressions that the loader uses, and macros in the landing database by which staging
 types the same text as the same time.
 
-A feed also says between which times what it tells of can have been, `plausible`: by it the
-loader counts, and staging sets aside, what was read and cannot be true.
+A feed also states the range of possible times, `plausible`: with it the loader counts, and
+staging sets aside, times that can be read and cannot be true.
 
 A reading gives a time of the clock in the feed's zone, or an instant where the text has
 an offset or counts from 1970. Of the formats with a name, what lies before 1990 or after
@@ -81,7 +81,7 @@ def any_time(feed: Feed, text: str) -> str:
 
 
 def is_plausible(feed: Feed, moment: str, received: datetime) -> str:
-    """Whether a time, an expression, can be true of what was received then; never null."""
+    """Whether a time expression can be true in a delivery received then; never null."""
     return _between(feed, moment, literal(str(received)))
 
 
@@ -128,7 +128,7 @@ def _first(feed: Feed, text: str, expression: Callable[[_Reading], str]) -> str:
         )
         value = f"case {cases} end"
         if form == "us":
-            # Of what is no American date, eighteen patterns need not be tried.
+            # For a text that is not an American date, 18 patterns need not be tried.
             value = f"case when {text} like '%_/%_/%' then {value} end"
         found.append(value)
     return f"coalesce({', '.join(found)})"

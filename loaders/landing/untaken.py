@@ -15,7 +15,7 @@ N_SHOWN = 3
 # What the demo notes beside its deliveries.
 _NOT_DELIVERED = {"truth.json"}
 _CLOSED = "cannot be opened; give eventmart the permission to list and open it"
-# How names end of what people keep tables in, and is no text.
+# Endings of names of files with tables that are not text.
 _NO_CSV = (
     *(
         ".xlsx",

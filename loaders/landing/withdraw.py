@@ -1,4 +1,4 @@
-"""Take a delivery that has landed out again, and back, by somebody's word.
+"""Take a delivery that has landed out again, or put it back: decisions of a person.
 
 Either is a ledger entry of its own, whose parent is the delivery: that one's entry, its raw
 rows and its rejects stay. While it is withdrawn, everything is as if it had not landed:
@@ -78,7 +78,7 @@ def undo(warehouse: Warehouse, delivery_seq: int, by: str, why: str) -> Entry:
 def _entry(
     warehouse: Warehouse, delivery_seq: int, status: str, by: str, why: str
 ) -> Entry:
-    """The ledger's entry of what is to be done, if it can be."""
+    """The ledger's entry for the action, if it is possible."""
     found = warehouse.landing.execute(
         """
         select status, delivery_seq in (from raw.withdrawals)

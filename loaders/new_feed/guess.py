@@ -211,7 +211,7 @@ def _identity(
 
 
 def _is_measure(one: Facts) -> bool:
-    """Whether a column seems to hold amounts, which tell nothing apart."""
+    """Whether a column seems to hold amounts, which identify nothing."""
     is_called = bool(_MEASURES.search(one.name))
     return (one.has_comma or is_called) and not one.is_called_id
 
@@ -221,8 +221,8 @@ def _identifies(
 ) -> bool:
     """Whether no two different rows of a file share these columns.
 
-    Rows of several files may: the later tells what became of an event. Where they differ
-    in its time they are two, such as those with running numbers that start anew. Gaps are
+    Rows of several files may: the later is the newer state of an event. If they differ
+    in its time they are two, such as those with running numbers that start again. Gaps are
     allowed: rows with one are set aside.
     """
     columns = ", ".join(f'"{name}"' for name in names)

@@ -257,24 +257,24 @@ def _events(plan: Plan) -> list[Model]:
     models = [
         Model(
             *(f"int_{feed}_versions", folder, "versions"),
-            "One row per raw row of the feed, with what tells its event from others.",
+            "One row per raw row of the feed, with the identity of its event.",
             *(staged, keyed),
         ),
         Model(
             *(f"int_{feed}_touched", folder, "touched"),
             "One row per raw row and change of the landing that touched it. An event "
-            "touched after a model's watermark is built anew.",
+            "touched after a model's watermark is built again.",
             [replace(identity, data_tests=("not_null",)), change],
         ),
         Model(
             *(f"int_{feed}_days_touched", folder, "days_touched"),
-            "One row per local date on which events may have come, gone or changed, and "
-            "change of the landing that is why.",
+            "One row per local date on which events may have been added, removed or "
+            "changed, and change of the landing that caused it.",
             [Said(plan.time.date, "date", block("event_date")), change],
         ),
         Model(
             *(f"int_{feed}_row_fates", folder, "row_fates"),
-            "One row per raw row of the feed, with the one fate that it met.",
+            "One row per raw row of the feed, with its one fate.",
             *(fates, [*keyed, accounted]),
         ),
         _fact(plan, identity),
@@ -296,10 +296,10 @@ def _fact(plan: Plan, identity: Said) -> Model:
         *([Said("last_held_at", "timestamp", block("last_held_at"))] * is_window),
         *_audit(),
     ]
-    one = "one row each" if not plan.guess.is_identified else "the last word on it"
+    one = "one row each" if not plan.guess.is_identified else "in its latest state"
     description = (
-        f"One row per event of the feed {plan.feed}, {one}. "
-        "Which columns identify an event was found in files: see feeds.yml."
+        f"One row per event of the feed {plan.feed}, {one}. The columns that identify an "
+        "event were found in files: see feeds.yml."
     )
     return Model(
         *(f"fct_{plan.feed}", f"marts/{plan.feed}", "fact", description),
@@ -336,8 +336,8 @@ def _fact_versions(plan: Plan, identity: Said) -> Model:
     key = _key(plan, f"{plan.feed}_version_key", "Surrogate key of the version.")
     return Model(
         *(f"fct_{plan.feed}_versions", f"marts/{plan.feed}", "fact_versions"),
-        f"One row per version of an event of the feed {plan.feed}: what its files said of "
-        "it in turn, and from when to when.",
+        f"One row per version of an event of the feed {plan.feed}: its successive values "
+        "in the files, from when to when.",
         *([key, *shown], [], True),
     )
 
@@ -351,19 +351,22 @@ def _listed(plan: Plan) -> list[Model]:
         Said(name, "bigint", block(name))
         for name in ("last_held_place", "last_clean_place", "version_rank")
     ]
-    key = _key(plan, f"{feed}_key", "Surrogate key of what is listed.")
+    key = _key(plan, f"{feed}_key", "Surrogate key of the listed thing.")
     said = [*_columns(plan, "keys", "text", "numbers"), replace(listed, is_required=True)]
     said += [Said("has_untyped_values", "boolean", block("has_untyped_values"), True)]
     return [
         Model(
             *(f"int_{feed}_listed", f"intermediate/{feed}", "listed"),
-            "One row per thing that was ever listed, as the last list that holds it says.",
+            (
+                "One row per thing that was ever listed, with the values of the last list "
+                "that contains it."
+            ),
             [*staged, *helpers, listed],
             [f"unique_combination: {{arguments: {{columns: [{', '.join(plan.keys)}]}}}}"],
         ),
         Model(
             *(f"dim_{feed}", f"marts/{feed}", "dimension"),
-            f"One row per thing that the lists of the feed {feed} ever held.",
+            f"One row per thing that the lists of the feed {feed} ever contained.",
             [key, *said, *_times(plan)],
             has_contract=True,
         ),

@@ -10,7 +10,7 @@ import duckdb
 from loaders.new_feed.guess import Guess
 from loaders.new_feed.survey import Facts
 
-# What the models say themselves, or the macros that they call.
+# Names that the models use themselves, or the macros that they call.
 _OURS = (
     "identity_key is_identified event_date window_date time_quality set_aside_reason "
     "has_untyped_values fate record_state row_rank n_rows_at_once was_reinstated "
@@ -44,7 +44,7 @@ class Sent:
         name: what the feed calls it.
         out: what models call it.
         typed: the expression that types it; empty for text as sent.
-        examples: two values that tests can tell apart, as YAML.
+        examples: two values that differ, for tests, as YAML.
     """
 
     name: str

@@ -126,13 +126,13 @@ def survey(
     found = [_facts(landing, feed, name, words, day_first) for name in feed.columns]
     is_day_first = any(set(one.formats) & {*_DAY_FIRST} for one in found)
     if is_day_first and not day_first:
-        # One column that proves it tells of the others, too.
+        # If one column proves it, it is true for the others, too.
         return survey(landing, feed, words, day_first=True)
     return found
 
 
 def value_of(name: str, words: Iterable[str] = ()) -> str:
-    """An expression of what a column says: without blanks around it, null for nothing."""
+    """An expression for a column's value: without blanks around it, null if empty."""
     nothing = ", ".join(literal(word) for word in ("", *words))
     text = f"""trim("{name}", ' ' || chr(9) || chr(10) || chr(13) || chr(160))"""
     return f"case when {text} not in ({nothing}) then {text} end"

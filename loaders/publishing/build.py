@@ -44,8 +44,8 @@ def build(
 
     Args:
         paths: the data folder.
-        progress: told what is done; nobody is, without one.
-        patience: seconds to wait for who lands, builds or publishes.
+        progress: is told the progress, if given.
+        patience: seconds to wait for a process that lands, builds or publishes.
         command: what builds, for others who have to wait.
 
     Raises:

@@ -1,8 +1,8 @@
 """Publish a build: readers see a whole, tested build, or the one before it.
 
 `published/eventmart.duckdb` is what readers open, read-only. It is a hard link to one of
-`published/versions/<n>/`, put there by an atomic rename: who has the old one open keeps
-it, who opens next gets the new one, and nobody gets half. `published/exports` is a link
+`published/versions/<n>/`, put there by an atomic rename: open readers keep the old file,
+new readers get the new one, and nobody gets a half. `published/exports` is a link
 to the exports of the same version. `published/served.jsonl` notes what was served from
 when. docs/publishing.md is the same for readers.
 """

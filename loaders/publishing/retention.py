@@ -42,7 +42,7 @@ def keep_days() -> int:
     """Of how many days the last version is kept, by $EVENTMART_KEEP_DAYS.
 
     Raises:
-        UsageError: if that is no number of days.
+        UsageError: if that is not a number of days.
     """
     text = os.environ.get("EVENTMART_KEEP_DAYS") or str(KEEP_DAYS)
     if not text.isdecimal() or len(text) > 5:

@@ -36,9 +36,9 @@ def run_dbt(
         paths: the data folder.
         progress: told what dbt does.
         command: what dbt is to do.
-        arguments: what else to say to it.
+        arguments: further arguments for it.
         landing: the landing database, if not that of the folder.
-        lock: a handle that dbt is to keep open as long as it lives, whoever started it.
+        lock: a handle that dbt keeps open as long as it lives, no matter who started it.
 
     Raises:
         BusyError: if another process has one of its databases open.
@@ -85,7 +85,7 @@ def _end_with_parent() -> None:
 
 
 def _follow(process: "subprocess.Popen[bytes]", progress: Progress) -> Iterator[str]:
-    """Tell of what dbt does until it ends; yields what it says went wrong."""
+    """Report what dbt does until it ends; yields its errors."""
     lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     assert process.stdout  # noqa: S101
     threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()

@@ -95,7 +95,7 @@ def alone(paths: Paths) -> Iterator[None]:
                 "finished"
             ) from error
         yield
-        # Each version as it was published, whoever else is to see the next ones.
+        # Each version for its own readers, also if the next ones have others.
         for path in (paths.published, folder_of(paths, 0).parent, servings_file(paths)):
             if path.exists():
                 mode = 0o777 if path.is_dir() else 0o666

@@ -86,7 +86,7 @@ def check_unchanged(paths: Paths, last: LastRun | None) -> LastRun:
         EventmartError: saying what happened to it.
     """
     if last is None:
-        raise EventmartError(f"{paths.build}: has no record of what was tested; {_NEXT}")
+        raise EventmartError(f"{paths.build}: has no record of a test run; {_NEXT}")
     if last.ended_at is None:
         raise EventmartError(
             f"{paths.build}: the last dbt run that wrote it was stopped, or still runs; "

@@ -29,7 +29,7 @@ class Offer:
         stamp: text that differs whenever the thing does, if that can be told before it
             is fetched.
         fetch: puts it into a scratch folder. It is given the stamp of what was last
-            dealt with, and returns None if there is nothing new. Raises DeliveryError.
+            processed, and returns None if there is nothing new. Raises DeliveryError.
         is_local: whether it lies on a disk of ours.
     """
 

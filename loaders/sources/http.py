@@ -122,7 +122,7 @@ class Resource:
 
         Args:
             folder: a scratch folder.
-            last: the stamp of what was fetched and dealt with before.
+            last: the stamp of what was fetched and processed before.
 
         Raises:
             DeliveryError: if it cannot be had, or is no file of data.
@@ -207,8 +207,8 @@ class Resource:
         host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
         hop = _Hop(url, host, port, _resolve(host, port))
-        # Whoever named a private address meant it; a server that sends us there does not
-        # get our place in that network.
+        # A caller who names a private address means it; a server that sends us there does
+        # not get our place in that network.
         at_home = (
             before and before.is_private and (before.host, before.port) == (host, port)
         )

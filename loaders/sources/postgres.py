@@ -158,7 +158,7 @@ def _connection(query: Query, uri: str) -> "Iterator[Connection]":
             dog.guard(connection.fileno())
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
-            # Values as text must be the same whoever's settings the server has.
+            # Values as text must be the same for all settings of the server.
             connection.execute("set local datestyle to 'ISO, YMD'")
             connection.execute("set local timezone to 'UTC'")
             connection.execute("set local extra_float_digits to 1")

@@ -12,7 +12,7 @@ from typing import Any
 class Watchdog:
     """Shuts connections down that bring nothing for too long, or are not done in time.
 
-    A time-out of a socket is none for who sends a byte now and then: in headers, in
+    A time-out of a socket does not stop a sender of a byte now and then: in headers, in
     `100 Continue`, in the sizes of chunks, in trailers. What counts here is what is fed.
 
     Attributes:
@@ -53,7 +53,7 @@ class Watchdog:
                 self._twins.pop().close()
 
     def feed(self) -> None:
-        """Say that something has come of what is wanted."""
+        """Note that some of the wanted bytes have arrived."""
         self._fed = time.monotonic()
 
     def guard(self, handle: int) -> None:

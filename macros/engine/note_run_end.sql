@@ -1,8 +1,8 @@
 {#-
-    SQL that notes, in the build file itself, that the run has ended, what had come to the
-    landing, and how often both files were written: who writes one later counts on. It is
-    the last hook: what is written after it, no test has seen. A run during which another
-    landing was put in the place of the one that it began with has not ended.
+    SQL that notes, in the build file itself, that the run has ended, how far the ledger
+    went, and how often both files were written: any later write changes that number. It
+    is the last hook: no test has seen rows that are written after it. A run during which
+    another landing was put in the place of the one that it began with has not ended.
     Usage: on-run-end in dbt_project.yml
 -#}
 {% macro note_run_end() -%}

@@ -3,8 +3,8 @@
     rebuilt in full, as if --full-refresh had been given: old and new logic are never
     mixed. A definition holds the model's code, the macros and variables it names, the
     seeds and models it reads and theirs, and which landing it was built from.
-    `full_refresh: false` marks what cannot be built again: a record of
-    what was.
+    `full_refresh: false` marks a model that cannot be built again, because it records the
+    past.
 -#}
 {% macro should_full_refresh() -%}
     {%- if dbt.should_full_refresh() -%}

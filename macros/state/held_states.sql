@@ -1,9 +1,8 @@
 {#-
-    What is known of a model and of what it is built from, by node id: the stored states
-    of it and of its parents, and for each source what the ledger says of it; and under
-    `versions` those of dbt, its adapter and the engine. Asked in
-    one query, once to compile the model and once to build it: nothing that it is built
-    from changes meanwhile.
+    The known states of a model and its inputs, by node id: the stored states of the model
+    and its parents, for each source its state in the ledger, and under `versions` those
+    of dbt, its adapter and the engine. They are read in one query, once to compile the
+    model and once to build it: its inputs do not change meanwhile.
     Usage: {% set states = held_states() %}
 -#}
 {% macro held_states() -%}

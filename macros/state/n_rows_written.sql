@@ -1,6 +1,6 @@
 {#-
-    How many rows the model's build deleted and inserted: what its incremental strategy
-    recorded; all of a table built anew; none of a view.
+    How many rows the model's build deleted and inserted: the number recorded by its
+    incremental strategy; all rows of a rebuilt table; none for a view.
     Usage: {{ n_rows_written() }}
 -#}
 {% macro n_rows_written() -%}

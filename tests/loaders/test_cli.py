@@ -111,7 +111,7 @@ def test_a_data_folder_of_something_else_is_said_and_left_alone(
 def test_an_inbox_without_a_file_of_any_feed_is_said(run: Run, paths: Paths) -> None:
     paths.inbox.mkdir(parents=True, exist_ok=True)
     output = run("land", code=2).output
-    assert f"{paths.inbox}: holds no file of purchases, products, service_req" in output
+    assert f"{paths.inbox}: has no file of purchases, products, service_req" in output
 
 
 @pytest.mark.fault("operator.odd_folder")
@@ -178,7 +178,7 @@ def test_what_no_argument_can_be_is_said_in_its_own_words(
         (["--feeds", "bad.yml", "land"], "error: bad.yml: feed 'x' is not valid: "),
         (["accept", "1", "--by", "a", "--why", "b"], "error: delivery 1 is not held"),
         (["withdraw", "1", "--by", "a", "--why", "b"], "error: there is no delivery 1"),
-        (["trace", "nonsense"], "error: 'nonsense' is no key"),
+        (["trace", "nonsense"], "error: 'nonsense' is not a key"),
         (["trace", str(UUID(int=1))], "nothing is published yet"),
         (["rollback"], "there is no earlier version"),
     ],

@@ -126,7 +126,7 @@ def test_every_shipped_feed_can_date_its_deliveries() -> None:
         ),
         ({"query": QUERY, "delimiter": ";"}, "as a whole", "with commas"),
         ({"query": QUERY, "encodings": ["latin-1"]}, "as a whole", "in utf-8"),
-        ({"query": QUERY, "format": "geojson"}, "as a whole", "as csv"),
+        ({"query": QUERY, "format": "geojson"}, "as a whole", "are csv"),
         ({"query": QUERY, "volatile": ["b"]}, "as a whole", "cursor b cannot be"),
     ],
 )

@@ -1307,7 +1307,7 @@ def test_a_setting_that_is_no_number_of_days_is_refused_before_anything_happens(
 ) -> None:
     build(paths, "one")
     monkeypatch.setenv("EVENTMART_KEEP_DAYS", text)
-    with pytest.raises(UsageError, match=r"EVENTMART_KEEP_DAYS: .* is no number of days"):
+    with pytest.raises(UsageError, match=r"KEEP_DAYS: .* is not a number of days"):
         publish(paths, results())
     assert not paths.published.exists()
 

@@ -46,7 +46,7 @@ def test_the_memory_limit_is_a_setting(storm: Storm, tmp_path: Path) -> None:
     for wrong in ("lots", "12", "3 parsecs"):
         refused = storm(home, "land", environment={"EVENTMART_MEMORY_LIMIT": wrong})
         assert refused["code"] == 2
-        assert f"error: EVENTMART_MEMORY_LIMIT: '{wrong}' is no size" in refused["err"]
+        assert f"error: EVENTMART_MEMORY_LIMIT: '{wrong}' is not a size" in refused["err"]
     assert storm(home, "land", environment={"EVENTMART_MEMORY_LIMIT": "64MB"})["code"] == 0
 
 

@@ -32,7 +32,7 @@ class Neighbor:
 
     Attributes:
         delivery_seq: its number.
-        as_of: what moment it speaks for.
+        as_of: the moment that it describes.
         first_date: the first date that it covers; None for lists, which cover all.
         last_date: the last one; None if there is none.
         rows: the temporary table of its rows, by `_row_hash` and `_copy`.
@@ -70,8 +70,8 @@ class Loss:
         n_withdrawn: those that the later one covers, and has no other row of.
         n_aged_out: those that it does not cover.
         n_covered: how many rows it covers in all; 0 if it withdraws none.
-        n_replaced: those without an identity that it covers, in whose place others of the
-            same day came: changed or withdrawn, which nobody can tell.
+        n_replaced: those without an identity that it covers, replaced by others of the
+            same day: whether changed or withdrawn is unknown.
         first_date: of those withdrawn, where they have dates.
         last_date: of those withdrawn, where they have dates.
     """
@@ -98,7 +98,7 @@ class Loss:
 
     @property
     def share(self) -> float:
-        """What is withdrawn of what is covered."""
+        """The share of covered rows that is withdrawn."""
         return self.n_withdrawn / self.n_covered if self.n_covered else 0
 
 

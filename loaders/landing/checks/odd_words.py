@@ -1,16 +1,16 @@
 """Words that may mean nothing, in columns that hold hardly anything else: pointed at.
 
-A value that most rows have is often what it says: one city, one state, `Closed`. A word
-is odd where its column tells otherwise: all other values have digits, or it is new and no
-value made most of a delivery before. Without such evidence, what is nothing but signs is,
-and a few words that mean nothing wherever they stand.
+A value that most rows have is often a real value: one city, one state, `Closed`. A word is
+odd if there is evidence in its column: all other values have digits, or the word is new and
+no value was in most rows of a delivery before. Without such evidence, values of only signs
+are odd, and a few words that mean "no value" in any column.
 """
 
 import duckdb
 
 from loaders.config.feeds import Feed
 
-# Fewer rows say little; of more, so many are looked at, and all where these are odd.
+# Fewer rows are no evidence; of more, so many are read first, and all if these are odd.
 MIN_ROWS, N_SAMPLED = 20, 20_000
 # So many other values, all with digits, make a column of numbers, dates or ids.
 MIN_NUMBERS = 5

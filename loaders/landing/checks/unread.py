@@ -134,14 +134,14 @@ def judge_times(
 def _note_unclear_order(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
 ) -> None:
-    """Say of dates that have the day or the month first, if no day is above 12.
+    """Report dates that have the day or the month first, if no day is above 12.
 
-    One that is, in any of the times of the file or of what has landed, tells of all.
+    One day above 12, in any time of the file or of landed rows, is proof for all.
     """
     columns = [_quoted(name) for name in feed.time_columns if name in parsed.columns]
 
     def is_like(pattern: str) -> str:
-        # Of what has no slash, patterns need not be tried.
+        # For a value without a slash, patterns need not be tried.
         return " or ".join(
             f"(contains({c}, '/') and regexp_full_match({c}, '{pattern}'))" for c in columns
         )

@@ -33,8 +33,8 @@ deliveries as (
     'incident_id', 'offense_code', 'offense_code_extension', 'occurred_date',
 ]) }},
 
--- In the last delivery that held the row, a blank count is none if that file counts,
--- and a blank factor is one not stated if that file tells of factors.
+-- In the last delivery that contained the row, a blank count means 0 if that file has
+-- counts, and a blank factor means not stated if that file has factors.
 counted as (
     select
         fates.*,

@@ -35,9 +35,8 @@ changed as (
             and changes._copy = versions._copy
 ),
 
--- Where a file begins or ceases to count cyclists and pedestrians, or to tell of
--- drivers' factors, a blank changes its meaning in rows that have not changed
--- themselves.
+-- If a file begins or ceases to have counts of cyclists and pedestrians, or drivers'
+-- factors, a blank changes its meaning in rows that have not changed themselves.
 recounted as (
     select
         versions.identity_key,

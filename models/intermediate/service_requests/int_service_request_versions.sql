@@ -70,7 +70,8 @@ keyed as (
         -- Never null, so that a row set aside can be found by date as well.
         coalesce(request_date, cast('1900-01-01' as date)) as event_date,
         request_date as window_date,
-        -- What never changes in a request, labels mended; status and closing do.
+        -- The values that never change in a request, with corrected labels; status and
+        -- closing do change.
         {{ surrogate_key([
             'requested_at', 'source', 'agency', 'request_summary',
             'incident_address_1', 'incident_address_2',

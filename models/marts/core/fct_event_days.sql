@@ -52,7 +52,7 @@ counted as (
     {% endfor %}
 ),
 
--- Vintages tell of the same accidents: the one that knows of most says how many.
+-- Vintages describe the same accidents: the one with the most gives the number.
 merged as (
     select
         feed,

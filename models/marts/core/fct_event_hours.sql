@@ -27,7 +27,7 @@ incidents as (
     {%- endif %}
 ),
 
--- Vintages tell of the same accidents: the one that knows of most tells of the day.
+-- Vintages describe the same accidents: the one with the most gives the day.
 vintages as (
     select
         vintage,

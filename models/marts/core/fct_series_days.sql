@@ -100,7 +100,7 @@ purchase_counts as (
     group by purchase_date
 ),
 
--- What fewer than 95 % of a day's accidents tell of is not known of the day.
+-- A kind is unknown for a day if fewer than 95 % of its accidents have a value for it.
 counted as (
     select
         'service_requests' as feed,

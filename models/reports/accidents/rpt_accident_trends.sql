@@ -19,7 +19,7 @@ areas as (
     select 'district' as area
 ),
 
--- The last day that a file tells of may be cut short; the one before it is whole.
+-- The last day of a file may be incomplete; the day before it is whole.
 spans as (
     select
         vintage,

@@ -33,7 +33,7 @@ last_delivery as (
     from deliveries
 ),
 
--- What deliveries said in turn: of requests that cannot be told apart nothing follows.
+-- Successive versions in deliveries: requests that cannot be distinguished have no order.
 closed_once as (
     select
         identity_key,

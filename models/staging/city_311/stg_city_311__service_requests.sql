@@ -98,7 +98,7 @@ renamed as (
         incident_intersection_2,
         incident_zip,
         customer_zip,
-        -- What tells requests apart even where it is no zip code.
+        -- Text that helps to distinguish requests even if it is not a zip code.
         coalesce(incident_zip, incident_zip_code) as incident_zip_label,
         coalesce(customer_zip, customer_zip_code) as customer_zip_label,
         council_district,

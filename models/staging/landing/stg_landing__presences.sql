@@ -17,7 +17,7 @@ renamed as (
         -- audit
         _change_seq
     from source
-    -- Of what is withdrawn, this is 0.
+    -- This is 0 for withdrawn deliveries.
     where _change_seq is distinct from 0
 )
 

@@ -102,7 +102,7 @@ renamed as (
         upper(light_condition) as light_condition,
         upper(tu1_driver_humancontribfactor) as first_driver_factor,
         upper(tu2_driver_humancontribfactor) as second_driver_factor,
-        -- The coordinates as sent tell accidents apart where no id does.
+        -- The coordinates as sent distinguish accidents without an id.
         geo_lon as longitude_label,
         geo_lat as latitude_label,
         {{ time_quality(

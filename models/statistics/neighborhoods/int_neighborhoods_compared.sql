@@ -18,7 +18,7 @@ request_days as (
     where feed = 'service_requests'
 ),
 
--- The same days of both: what one feed alone tells of compares with nothing.
+-- The same days of both feeds: days of one feed alone cannot be compared.
 compared_days as (
     select
         accident_days.vintage,

@@ -43,7 +43,7 @@ event_types as (
     group by feed, event_type
 ),
 
--- The first and the last day that a feed tells of may be cut short.
+-- The first and the last day of a feed may be incomplete.
 spans as (
     select
         feed,
@@ -53,8 +53,8 @@ spans as (
     group by feed
 ),
 
--- Whole files of a window say which days they tell of; of files that only add, all
--- between the first and the last.
+-- Whole files of a window cover known days; files that only add cover all days between the
+-- first and the last.
 days as (
     select
         spans.feed,

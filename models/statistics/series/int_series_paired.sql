@@ -42,7 +42,7 @@ lagged as (
     {% endfor %}
 ),
 
--- Series with enough events that tell of all the periods, shifted by whatever lag.
+-- Series with enough events that cover all the periods, at any lag.
 counted as (
     select
         series_key,

@@ -1,5 +1,5 @@
--- A returned row says that the backlog of the last day, which follows versions, is not
--- what the fact holds open.
+-- A returned row means that the backlog of the last day, which follows versions, differs
+-- from the open requests of the fact.
 with requests as (
     select * from {{ ref('fct_service_requests') }}
 ),

@@ -20,7 +20,7 @@ kiosk_days as (
     select * from {{ ref('fct_kiosk_days') }}
 ),
 
--- Kiosks that are there to the end, as far as sales tell.
+-- Kiosks that are there to the end, inferred from sales.
 last_days as (
     select
         kiosk_id,
