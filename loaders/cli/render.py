@@ -50,7 +50,7 @@ def result_line(entry: Entry) -> str:
         if count and entry.status == "landed"
     ]
     if gone:
-        line += f"; of the rows landed before {', '.join(gone)}"
+        line += f"; of the rows landed before: {', '.join(gone)}"
     if entry.status == "seen_again":
         line += f" (as delivery {entry.parent_seq})"
     if entry.status == "replayed":

@@ -45,6 +45,7 @@ RESERVED = (
 # something. `NA`, `None` and `-` may be names, so that feeds name them themselves.
 _NULL_WORDS = (
     *("\\N", "NULL", "Null", "null", "<NULL>", "<Null>", "<null>"),
+    *("(NULL)", "(Null)", "(null)"),
     *("NaN", "NAN", "nan", "N/A", "n/a"),
 )
 

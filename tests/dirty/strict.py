@@ -23,6 +23,7 @@ MARKS = {
 # What always means nothing, beside an empty field.
 NULLS = (
     *("\\N", "NULL", "Null", "null", "<NULL>", "<Null>", "<null>"),
+    *("(NULL)", "(Null)", "(null)"),
     *("NaN", "NAN", "nan", "N/A", "n/a", "#N/A"),
 )
 

@@ -56,14 +56,15 @@ replayed as (
     group by parent_seq
 ),
 
--- What a delivery holds: its own rows, or what the changes up to it leave.
+-- What a delivery holds: its own rows, or what the changes of its chain up to it leave.
+-- Those that cover the same dates, or state none, are a chain.
 held as (
     select
         *,
         case
             when delivery_mode = 'increment' then n_first_read + n_net
             else sum(n_net) over (
-                partition by feed, series
+                partition by feed, series, covers_from_date, covers_to_date
                 order by as_of, delivery_seq
                 rows between unbounded preceding and current row
             )

@@ -127,6 +127,15 @@ def test_what_comes_late_is_held_if_what_has_landed_would_withdraw_it(lab: Labs)
     assert land(things, days(*half), covers=half).reason == "withdrawn_at_once"
 
 
+def test_deliveries_of_one_day_are_told_apart_by_their_times(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    land(things, days(*HALF), given=datetime(2024, 6, 30, 12))
+    entry = land(things, days(*HALF, ids="x"), given=datetime(2024, 6, 30, 8))
+    assert "as of 2024-06-30 12:00:00 which is newer than this one (2024-06-30 08" in str(
+        entry.detail
+    )
+
+
 @pytest.mark.fault("delivery.taken_for_whole")
 @pytest.mark.parametrize(
     ("second", "reason", "n_withdrawn"),
@@ -576,7 +585,7 @@ def test_the_command_line_says_what_goes_and_takes_what_is_covered(
     land = ["land", "service_requests"]
     assert run(main, [*land, requests("1.csv", range(200))]).exit_code == 0
     fewer = run(main, [*land, requests("2.csv", range(9, 200)), "--as-of", "2025-01-05"])
-    assert "; of the rows landed before 8 withdrawn, 1 aged out" in fewer.output
+    assert "; of the rows landed before: 8 withdrawn, 1 aged out" in fewer.output
     archive = requests("3.csv", range(200), 2023)
     as_of = ["--as-of", "2025-02-01"]
     held = run(main, [*land, archive, *as_of])

@@ -21,7 +21,7 @@ def rows_of(*words: str) -> str:
 def test_some_words_always_mean_nothing(lab: Labs, quote: str) -> None:
     words = [
         *("\\N", "NULL", "null", "Null", "<Null>", "<NULL>", "<null>"),
-        *("NaN", "nan", "N/A", "n/a", ""),
+        *("(NULL)", "(Null)", "(null)", "NaN", "nan", "N/A", "n/a", ""),
     ]
     things = lab()
     things.land(rows_of(*(quote + word + quote for word in words)))
@@ -91,7 +91,7 @@ POINTED_AT = [
     (["NA", "x"] * 20 + ["NA"], "column b is 'NA' in 21 of 41 rows"),
     ([" n.a. "] * 30 + ["", "y"], "column b is ' n.a. ' in 30 of 32 rows"),
     (["?"] * 21 + [""] * 19, "column b is '?' in 21 of 40 rows"),
-    (["(null)"] * 25, "column b is '(null)' in 25 of 25 rows"),
+    (["[null]"] * 25, "column b is '[null]' in 25 of 25 rows"),
 ]
 
 

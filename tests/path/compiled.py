@@ -4,6 +4,7 @@ What dbt would run is compiled once, and then run against any landing. A test ho
 against dbt itself, so that what is shown of one is true of the other.
 """
 
+import re
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import duckdb
 from dbt.contracts.graph.nodes import ModelNode
 
+from loaders.config.paths import PROJECT
 from tests.path.conftest import SEARCH_PATH, new_project
 
 
@@ -55,6 +57,14 @@ class Compiled:
                 connection.execute(
                     f"create {kind} {model.relation_name} as {model.compiled_code}"
                 )
+
+    def failures(
+        self, connection: duckdb.DuckDBPyConnection, test: str
+    ) -> list[tuple[object, ...]]:
+        """What a data test finds, one that names nothing but models."""
+        text = (PROJECT / "tests" / f"{test}.sql").read_text()
+        query = re.sub(r"{{ ref\('(\w+)'\) }}", lambda found: self[found[1]], text)
+        return connection.execute(query).fetchall()
 
     def __getitem__(self, name: str) -> str:
         """Where the model of that name stands, as SQL has it."""

@@ -27,6 +27,11 @@ HEADER = (
     "Case Summary,Case Status,Case Source,Case Created dttm,Case Closed dttm,Agency,"
     "Major Area,Incident Address 1\n"
 )
+LAW = "landing/assert_every_line_is_accounted_for"
+READ_BY_LAW = (
+    *("stg_landing__deliveries", "stg_landing__presences"),
+    *("stg_landing__rejects", "stg_landing__rows_by_delivery"),
+)
 START = datetime(2015, 1, 1, 12)
 WINDOW_DAYS = 366
 
@@ -152,8 +157,10 @@ def test_wholes_and_parts_say_together_what_the_sentence_says(
         project = new_project(tmp_path / str(seed))
         for one in deliveries:
             land(project, feeds, created, one)
-        with compiled.build(project.paths.landing, "fct_service_requests") as connection:
+        tables = ("fct_service_requests", *READ_BY_LAW)
+        with compiled.build(project.paths.landing, *tables) as connection:
             found = states(connection)
+            assert not compiled.failures(connection, LAW), seed
         differing = {
             name: (found.get(name), truth)
             for name, truth in expected.items()

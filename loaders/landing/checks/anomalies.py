@@ -282,10 +282,13 @@ def _hold_if_withdrawn_by(feed: Feed, entry: Entry, later: Neighbor, loss: Loss)
     """Hold what comes late, and would be withdrawn by what has landed already."""
     if not _is_too_much(feed, entry, loss):
         return
+    # Of one day, only their times tell the two apart.
+    is_same_day = entry.as_of and later.as_of.date() == entry.as_of.date()
+    form = "%Y-%m-%d %H:%M:%S" if is_same_day else "%Y-%m-%d"
     raise DeliveryHeldError(
         "withdrawn_at_once",
-        f"delivery {later.delivery_seq}, as of {later.as_of:%Y-%m-%d} which is newer than "
-        f"this one ({entry.as_of:%Y-%m-%d}), lacks {loss.n_withdrawn:,} of the "
+        f"delivery {later.delivery_seq}, as of {later.as_of:{form}} which is newer than "
+        f"this one ({entry.as_of:{form}}), lacks {loss.n_withdrawn:,} of the "
         f"{loss.n_covered:,} rows ({loss.share:.0%}) that both cover, and would withdraw "
         "them at once: is one of the two only a part? Land a part with --covers FROM TO; "
         f"or {ACCEPT_IT}",
