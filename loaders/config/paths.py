@@ -97,6 +97,11 @@ class Paths:
         """The folder that readers see."""
         return self.data / "published"
 
+    @property
+    def docs(self) -> Path:
+        """The page that tells readers what every table and column is."""
+        return self.published / "docs.html"
+
 
 def require_checkout(what: str) -> None:
     """Check that the project's models, seeds and queries are there, for what needs them.

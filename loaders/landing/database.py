@@ -26,6 +26,7 @@ from loaders.landing import chain, times
 from loaders.landing.checks.ids import DEFINITION
 from loaders.landing.reread import reread
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Nothing is installed or loaded from outside, whatever a file or a query says.
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -346,8 +347,10 @@ def open_landing(
         EventmartError: if it cannot be opened at all, or the disk is full.
         UsageError: if $EVENTMART_MEMORY_LIMIT is not a size.
     """
-    kept = "unfinished landings were rolled back"
-    with full_disk_named(path.parent, kept), _private_folder(path.parent):
+    safe = "unfinished landings were rolled back"
+    if read_only:
+        safe = "what has landed and what is published are whole"
+    with full_disk_named(path.parent, safe), _private_folder(path.parent):
         if not read_only and not path.exists():
             _create(path)
         connection = _connect(path, read_only, time.monotonic() + patience)
@@ -516,10 +519,12 @@ def full_disk_named(folder: Path, safe: str) -> Iterator[None]:
 
 def is_full(error: Exception) -> bool:
     """Whether an error says that a disk is full."""
-    full = {errno.ENOSPC, errno.EDQUOT}
-    if isinstance(error, OSError):
-        return error.errno in full
-    return any(os.strerror(number) in str(error) for number in full)
+    return error.errno in _FULL if isinstance(error, OSError) else says_full(str(error))
+
+
+def says_full(text: str) -> bool:
+    """Whether a program's words of what went wrong say that a disk is full."""
+    return any(os.strerror(number) in text for number in _FULL)
 
 
 @dataclass(frozen=True)

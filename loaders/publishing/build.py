@@ -1,5 +1,6 @@
 """Build what has landed, test and publish it with its docs: dbt, and then our own part."""
 
+import filecmp
 import logging
 import os
 import shutil
@@ -15,7 +16,7 @@ from loaders.config.paths import Paths
 from loaders.disk import partial_name, whole_file
 from loaders.errors import UsageError
 from loaders.landing import chain
-from loaders.landing.database import has_tables, migrate, open_landing
+from loaders.landing.database import has_tables, is_full, migrate, open_landing
 from loaders.publishing import inputs, serving
 from loaders.publishing import publish as publishing
 from loaders.publishing.lock import locked
@@ -64,33 +65,53 @@ def build(
             with progress.phase("dbt run"):
                 # What was tested is what is there: dbt finds that no row is to be written.
                 run_dbt(paths, progress, "run", lock=lock)
-            return None
-        if fork := find_fork(paths, landing):
-            _log.warning("%s; everything is built again from this landing", fork)
-        project = inputs.project_digest()
-        progress.seconds["landing"] = _seconds_of_landing(paths, landing)
-        with progress.phase("dbt build"):
-            run_dbt(
-                paths,
-                progress,
-                "build",
-                *_NO_UNIT_TESTS,
-                *_anew_if_touched(paths),
-                lock=lock,
-            )
-        with progress.phase("publishing"):
-            published = publishing.publish(paths, project=project)
-        with progress.phase("docs"):
-            docs = ("docs", "generate", "--static", "--no-compile")
-            run_dbt(paths, progress, *docs, lock=lock)
-            page = paths.target / "static_index.html"
-            # Of a build that was killed while it wrote this; nobody else builds now.
-            for left in paths.published.glob(partial_name("*")):
-                left.unlink()
-            with page.open("rb") as source, whole_file(paths.published / "docs.html") as to:
-                shutil.copyfileobj(source, to)
-                os.fchmod(to.fileno(), 0o666 & ~read_settings().mask)
+            published = None
+        else:
+            if fork := find_fork(paths, landing):
+                _log.warning("%s; everything is built again from this landing", fork)
+            project = inputs.project_digest()
+            progress.seconds["landing"] = _seconds_of_landing(paths, landing)
+            with progress.phase("dbt build"):
+                run_dbt(
+                    paths,
+                    progress,
+                    "build",
+                    *_NO_UNIT_TESTS,
+                    *_anew_if_touched(paths),
+                    lock=lock,
+                )
+            with progress.phase("publishing"):
+                _page(paths).unlink(missing_ok=True)
+                published = publishing.publish(paths, project=project)
+        # Not yet, either, if the build that published it was stopped before its docs.
+        if not _is_documented(paths):
+            with progress.phase("docs"):
+                _document(paths, progress, lock)
     return published
+
+
+def _page(paths: Paths) -> Path:
+    """What dbt writes of docs."""
+    return paths.target / "static_index.html"
+
+
+def _is_documented(paths: Paths) -> bool:
+    """Whether readers have the docs that dbt wrote last."""
+    try:
+        return filecmp.cmp(_page(paths), paths.docs, shallow=False)
+    except FileNotFoundError:
+        return False
+
+
+def _document(paths: Paths, progress: Progress, lock: int) -> None:
+    """Write the docs, and put them beside what readers see."""
+    run_dbt(paths, progress, "docs", "generate", "--static", "--no-compile", lock=lock)
+    # Of a build that was killed while it wrote this; nobody else builds now.
+    for left in paths.published.glob(partial_name("*")):
+        left.unlink()
+    with _page(paths).open("rb") as source, whole_file(paths.docs) as to:
+        shutil.copyfileobj(source, to)
+        os.fchmod(to.fileno(), 0o666 & ~read_settings().mask)
 
 
 def build_redefined(
@@ -120,7 +141,10 @@ def build_as_of(
     progress = progress or Progress(is_silent=True)
     folder = Paths(paths.data / "as_of" / str(day), paths.inbox)
     own_lock = folder.data.with_name(f"{day}.lock")
-    with _alone(paths, own_lock, patience, "eventmart as-of") as (lock, _):
+    with (
+        _alone(paths, own_lock, patience, "eventmart as-of") as (lock, _),
+        _cleared_if_full(folder.data),
+    ):
         shutil.rmtree(folder.data, ignore_errors=True)
         only = ("--resource-type", "seed", "--resource-type", "model")
         variables = ("--vars", f"{{as_of_date: '{day}'}}")
@@ -138,6 +162,17 @@ def build_as_of(
         folder.intermediate.unlink()
         shutil.rmtree(folder.target)
     return folder.build
+
+
+@contextmanager
+def _cleared_if_full(folder: Path) -> Iterator[None]:
+    """Have what was built so far take no room, if it is that which fills the disk."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        if is_full(error):
+            shutil.rmtree(folder)
+        raise
 
 
 def publish_built(

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -69,7 +69,9 @@ def _take(handle: int, file: Path, doing: str, patience: float) -> None:
 
 def _note(handle: int, text: str) -> None:
     os.ftruncate(handle, 0)
-    os.pwrite(handle, text.encode(), 0)
+    # On a full disk only who has to wait misses it.
+    with suppress(OSError):
+        os.pwrite(handle, text.encode(), 0)
 
 
 def _owner(file: Path) -> Owner | None:

@@ -1,6 +1,7 @@
 """Run dbt on this project, as a process of its own, and follow its structured log."""
 
 import ctypes
+import errno
 import json
 import os
 import queue
@@ -15,10 +16,13 @@ from typing import IO, Any
 
 from loaders.config.paths import PROJECT, Paths
 from loaders.errors import BusyError, EventmartError, UsageError
+from loaders.landing.database import says_full
 from loaders.publishing.progress import Progress
 
 # So often somebody who watches is told, whether dbt says anything or not.
 _TICK = 0.5
+# DuckDB leaves a part of what is free to others, and says what sets how much.
+_FULL_SPILL = "'max_temp_directory_size'"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -43,6 +47,7 @@ def run_dbt(
     Raises:
         BusyError: if another process has one of its databases open.
         EventmartError: if dbt fails.
+        OSError: if that is because the disk is full.
         UsageError: if there is no dbt.
     """
     environment = os.environ | {
@@ -135,6 +140,9 @@ def _fail(
     for line in said:
         if "could not set lock" in line.lower():
             raise BusyError(f"the database is in use: {line.strip()}; try again later")
+        if says_full(line) or _FULL_SPILL in line:
+            # Its log cannot be written either, of which it says a hundred thousand lines.
+            raise OSError(errno.ENOSPC, line.strip())
     for line in said:
         progress.say(line, err=True)
     how = f"was killed by signal {-code}" if code < 0 else "failed"

@@ -1,5 +1,6 @@
 """Building: one at a time, with its progress, and what is wrong in one message."""
 
+import errno
 import json
 import os
 import re
@@ -181,6 +182,93 @@ def test_a_database_that_dbt_finds_locked_is_busy(
     fail(tmp_path, 2)
     said = run("build", code=5).stderr.splitlines()
     assert said[-1] == f"error: the database is in use: {lock}; try again later"
+
+
+NO_SPACE = os.strerror(errno.ENOSPC)
+# As dbt says it, in events and beside them.
+FULL = {
+    "model": ("LogModelResult", f"IO Error: Could not write all bytes: {NO_SPACE}"),
+    "database": ("RunResultError", f"  Runtime Error\n  Failed to write: {NO_SPACE}\n"),
+    "manifest": ("MainEncounteredError", f"Encountered:\n[Errno 28] {NO_SPACE}: 'x.json'"),
+    "log": (None, f"--- Logging error ---\nOSError: [Errno 28] {NO_SPACE}\nCall stack:"),
+    "quota": ("RunResultError", f"IO Error: {os.strerror(errno.EDQUOT)}"),
+    "spill": (
+        "RunResultError",
+        "Out of Memory Error: failed to offload data block of size 256.0 KiB\n"
+        "This limit was set by the 'max_temp_directory_size' setting.",
+    ),
+}
+
+
+def full_in(tmp_path: Path, command: str, how: str) -> None:
+    """Have dbt find a full disk when it is to do this."""
+    name, text = FULL[how]
+    said = event(name, "error", text) if name else text
+    # A result is said once by itself, and again at the end.
+    if how == "model":
+        said += "\n" + event("RunResultError", "error", text)
+    (tmp_path / "lines").write_text(f"{said}\n" * 100)
+    (tmp_path / "do").write_text(
+        f'case " $* " in *" {command} "*) cat {tmp_path}/lines; exit 1 ;; esac\n'
+    )
+
+
+@pytest.mark.fault("process.disk_full")
+@pytest.mark.parametrize("how", FULL)
+@pytest.mark.parametrize("command", ["build", "docs"])
+def test_a_disk_that_is_full_in_dbt_is_named_once_and_made_up_for(
+    run: Run, paths: Paths, dbt: Calls, tmp_path: Path, how: str, command: str
+) -> None:
+    full_in(tmp_path, command, how)
+    said = run("build", code=1).stderr.splitlines()
+    errors = [line for line in said if not re.match(r"[a-z ]+: .*\d s$", line)]
+    assert len(errors) == 1
+    assert re.match(rf"error: {paths.data}: the disk is full \(.+\); what has ", errors[0])
+    assert errors[0].endswith("published are whole; free some space and run it again")
+    assert paths.docs.exists() is False
+    assert (paths.published / "eventmart.duckdb").exists() == (command == "docs")
+    (tmp_path / "do").write_text("")
+    run("build")
+    assert paths.docs.read_text() == "docs\n"
+    assert test_publish.content(test_publish.served(paths)) == "built"
+
+
+@pytest.mark.fault("process.disk_full")
+def test_a_build_of_a_day_that_fills_the_disk_takes_no_room(
+    run: Run, paths: Paths, dbt: Calls, tmp_path: Path
+) -> None:
+    full_in(tmp_path, "build", "database")
+    day = paths.data / "as_of" / "2016-01-01"
+    with (tmp_path / "do").open("r+") as script:
+        rest = script.read()
+        script.seek(0)
+        script.write(f"mkdir -p {day}/build && echo much > {day}/build/x\n{rest}")
+    assert "the disk is full" in run("as-of", "2016-01-01", code=1).stderr
+    assert not day.exists()
+
+
+@pytest.mark.fault("process.disk_full")
+def test_a_lock_is_taken_where_its_owner_cannot_be_noted(
+    paths: Paths, dbt: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, NO_SPACE)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    assert build(paths)
+
+
+@pytest.mark.fault("publishing.killed")
+def test_docs_that_a_stopped_build_left_out_come_with_the_next(
+    paths: Paths, dbt: Calls, tmp_path: Path
+) -> None:
+    assert build(paths)
+    paths.docs.write_text("of the version before")
+    assert build(paths) is None
+    assert dbt()[-2:] == [["run"], test_watch.WHOLE[1]]
+    assert paths.docs.read_text() == "docs\n"
+    assert build(paths) is None
+    assert dbt() == [["run"]]
 
 
 def test_before_anything_has_landed_a_build_says_so(run: Run, paths: Paths) -> None:

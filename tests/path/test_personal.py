@@ -136,6 +136,12 @@ def test_what_is_published_is_what_marts_are_meant_to_show(
     assert found == {name.lower() for name in allowed}
 
 
+def key_of(*parts: str) -> UUID:
+    """What the macro `surrogate_key` makes of these parts."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return UUID(hashlib.md5(text.encode()).hexdigest())
+
+
 @pytest.mark.fault("hostile.known_ids")
 def test_nobody_who_knows_a_card_finds_it_by_any_key(
     built: duckdb.DuckDBPyConnection,
@@ -161,3 +167,31 @@ def test_nobody_who_knows_a_card_finds_it_by_any_key(
         digests.add(hashlib.md5(f"36:{uuid}1:1".encode()).hexdigest())
     keys = {str(key).replace("-", "") for key in chain(*(one[2:4] for one in known))}
     assert keys.isdisjoint(digests)
+
+
+@pytest.mark.fault("hostile.known_ids")
+def test_nobody_who_knows_an_address_finds_its_requests_by_any_key(
+    built: duckdb.DuckDBPyConnection,
+) -> None:
+    place, zips = (
+        [marker("service_requests", name) for name in names]
+        for names in (
+            [
+                *("incident_address_1", "incident_address_2"),
+                *("incident_intersection_1", "incident_intersection_2"),
+            ],
+            ["customer_zip_code", "incident_zip_code"],
+        )
+    )
+    hashed = str(key_of(*place))
+    ((keyed,),) = built.execute("select landing.raw.keyed_text(?)", [hashed]).fetchall()
+    digest = hashlib.sha256(hashed.encode()).hexdigest()
+    known = built.execute(
+        "select cast(requested_at as varchar), source, agency, request_summary, "
+        "identity_key from marts.fct_service_requests"
+    ).fetchall()
+    # Who has the secret finds them: it is all that is missing.
+    assert {key_of(*shown, keyed, *zips) for *shown, _ in known} & {k for *_, k in known}
+    for *shown, key in known:
+        for part in (place, [hashed], [digest]):
+            assert key_of(*shown, *part, *zips) != key

@@ -5,6 +5,12 @@
     meta={'event_date': 'event_date'},
 ) }}
 
+-- Not published, and so in no published key as it is.
+{% set place = surrogate_key([
+    'incident_address_1', 'incident_address_2',
+    'incident_intersection_1', 'incident_intersection_2',
+]) %}
+
 with requests as (
     select * from {{ ref('stg_city_311__service_requests') }}
     {% if is_incremental() -%}
@@ -74,8 +80,7 @@ keyed as (
         -- closing do change.
         {{ surrogate_key([
             'requested_at', 'source', 'agency', 'request_summary',
-            'incident_address_1', 'incident_address_2',
-            'incident_intersection_1', 'incident_intersection_2',
+            keyed_text('cast(' ~ place ~ ' as varchar)'),
             'customer_zip_label', 'incident_zip_label',
         ]) }} as identity_key,
         {{ surrogate_key(['agency', 'request_type']) }} as request_type_key,
