@@ -12,7 +12,7 @@ from loaders.errors import DeliveryError
 from loaders.landing import ledger
 from loaders.landing.checks.unread import known_formats, unread_times
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, parsed_rows
+from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.times import clock_time, is_plausible, utc_time
 
 # No delivery speaks for other years, and a day before or after these is still a date.
@@ -35,11 +35,13 @@ def stated_as_of(
 
 
 def found_as_of(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> tuple[datetime, str]:
     """The newest event in the delivery, or the time of landing where a feed says so."""
-    rows = parsed_rows(feed, parsed)
-    newest = [_newest(landing, feed, entry, rows, column) for column in feed.as_of.newest]
+    newest = [
+        _newest(landing, feed, entry, parsed.versions, column)
+        for column in feed.as_of.newest
+    ]
     if moments := [found for found in newest if found]:
         return max(moments), "newest"
     if feed.as_of.arrival:

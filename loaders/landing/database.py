@@ -144,7 +144,7 @@ where landed_seq not in (from raw.withdrawals) and not exists (
         and later.delivery_seq > placed.delivery_seq
 );
 
--- What row a line is, as it was read before: see lines.py. A cache, too.
+-- What row a line is, as it was read before: see line_cache.py. A cache, too.
 create table if not exists raw.known_lines (
     reading uuid not null,
     _line_hash uhugeint not null using compression uncompressed,

@@ -19,7 +19,7 @@ from loaders.errors import DeliveryError, UsageError
 from loaders.files.archives import Member, members
 from loaders.files.csv_records import Body
 from loaders.files.kept_files import Drop, keeping, kept, receive, scratch
-from loaders.landing import ledger, line_cache
+from loaders.landing import ledger
 from loaders.landing.as_of import found_as_of, stated_as_of
 from loaders.landing.checks.anomalies import judge
 from loaders.landing.checks.coverage import Dates, find_coverage, state_coverage
@@ -29,8 +29,9 @@ from loaders.landing.checks.unread import judge_rejects, judge_times, note_blank
 from loaders.landing.database import Warehouse, transaction
 from loaders.landing.header import header_of
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, parse
-from loaders.landing.presence import mark_incoming
+from loaders.landing.parse import parse
+from loaders.landing.parsed_delivery import ParsedDelivery
+from loaders.landing.presence import mark_rows
 from loaders.landing.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
 
@@ -186,7 +187,9 @@ def _land(
             _refuse(landing, entry, error)
 
 
-def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parsed | None:
+def prepare(
+    warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop
+) -> ParsedDelivery | None:
     """Parse a delivery and give it its place; None if it has nothing to land.
 
     Raises:
@@ -228,58 +231,28 @@ def write(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     entry: Entry,
-    parsed: Parsed,
+    parsed: ParsedDelivery,
     neighbors: Neighbors | None,
 ) -> None:
     """Write new row versions, presence and rejects, in the open transaction."""
     entry.status = "landed"
     entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
-    entry.n_new = insert_new(landing, feed, entry)
-    n_good = entry.n_records - entry.n_rejected - entry.n_blank
-    entry.n_known = n_good - entry.n_new
+    entry.n_new = parsed.insert_new(entry.delivery_seq, entry.change_seq)
+    entry.n_known = parsed.n_rows - entry.n_new
     if feed.mode == "increment" and entry.n_known:
         # Of what it brings first, the raw rows themselves say so.
         landing.execute(
-            """
-            insert into raw.presence
-            select ?, _row_hash, _copy, ?, '+', ?
-            from incoming
-            anti join new_rows using (_place)
-            """,
+            "insert into raw.presence "  # noqa: S608
+            f"select ?, _row_hash, _copy, ?, '+', ? from {parsed.known}",
             [feed.name, entry.delivery_seq, entry.change_seq],
         )
     if neighbors:
         entry.n_absent = write_deltas(
-            landing, entry, entry.change_seq, "incoming", neighbors
+            landing, entry, entry.change_seq, parsed.hashes, neighbors
         )
-    mark_incoming(landing, feed.name, entry.change_seq)
+    mark_rows(landing, feed.name, entry.change_seq, parsed.hashes)
     insert_rejects(landing, entry, parsed.body)
-    if parsed.reading:
-        line_cache.remember(landing, parsed.reading)
-
-
-def insert_new(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> int:
-    """Write the rows that stand in `new_rows`; count them."""
-    n_new = _count(landing.execute("select count(*) from new_rows"))
-    if n_new == 0:
-        return 0
-    rows = "incoming_rows"
-    # Whole rows are not joined to leave out none: it takes as long again.
-    if n_new < _count(landing.execute("select count(*) from incoming")):
-        rows = "incoming_rows semi join new_rows using (_place)"
-    columns = ", ".join(f'"{name}"' for name in feed.columns)
-    return _count(
-        landing.execute(
-            f"""
-            insert into raw.{feed.name} by name
-            select
-                _row_hash, _copy, {columns}, _extra, _line,
-                cast(? as bigint) as _delivery_seq, cast(? as bigint) as _change_seq
-            from {rows}
-            """,  # noqa: S608
-            [entry.delivery_seq, entry.change_seq],
-        )
-    )
+    parsed.remember_lines()
 
 
 def insert_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) -> None:
@@ -294,8 +267,3 @@ def insert_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body)
         """,  # noqa: S608
         [entry.delivery_seq, entry.feed, str(body.rejects)],
     )
-
-
-def _count(result: duckdb.DuckDBPyConnection) -> int:
-    row = result.fetchone()
-    return int(row[0]) if row else 0

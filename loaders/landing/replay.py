@@ -12,12 +12,13 @@ from loaders.config.feeds import Feed
 from loaders.errors import EventmartError, UsageError
 from loaders.files.kept_files import kept, restore, scratch
 from loaders.landing import ledger
-from loaders.landing.checks.neighbors import hold_rows, look_around, write_deltas
+from loaders.landing.checks.neighbors import look_around, rows_of, write_deltas
 from loaders.landing.database import Warehouse, transaction
-from loaders.landing.land import insert_new, insert_rejects
+from loaders.landing.land import insert_rejects
 from loaders.landing.ledger import Entry
 from loaders.landing.parse import parse
-from loaders.landing.presence import mark_incoming
+from loaders.landing.parsed_delivery import ParsedDelivery
+from loaders.landing.presence import mark_rows
 
 
 def replay(
@@ -63,8 +64,8 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
         raise UsageError(f"delivery {landed_seq}: its kept bytes have expired")
     with scratch(warehouse.paths.spool) as spool:
         parsed = parse(landing, feed, entry, restore(drop, spool / "plain"))
-        _hold_parent(landing, parent)
-        n_passed = _count_passed(landing)
+        held = rows_of(landing, parent)
+        n_passed = _count_passed(landing, parsed, held)
         if entry.series != parent.series or n_passed != n_open - parsed.body.n_rejected:
             raise EventmartError(
                 f"delivery {landed_seq} of {feed.name}: with the present settings, rows "
@@ -82,52 +83,41 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
         entry.n_records, entry.n_blank = n_open, 0
         with transaction(landing):
             entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
-            entry.n_new = insert_new(landing, feed, entry)
+            entry.n_new = parsed.insert_new(entry.delivery_seq, entry.change_seq)
             entry.n_known = n_passed - entry.n_new
             if feed.mode == "increment":
                 landing.execute(
-                    """
+                    f"""
                     insert into raw.presence
                     select ?, _row_hash, _copy, ?, '+', ?
-                    from incoming
-                    anti join rows_held using (_row_hash, _copy)
-                    """,
+                    from {parsed.hashes}
+                    anti join {held} using (_row_hash, _copy)
+                    """,  # noqa: S608
                     [feed.name, landed_seq, entry.change_seq],
                 )
             else:
                 neighbors = look_around(landing, parent)
-                write_deltas(landing, parent, entry.change_seq, "incoming", neighbors)
-            mark_incoming(landing, feed.name, entry.change_seq)
+                write_deltas(landing, parent, entry.change_seq, parsed.hashes, neighbors)
+            mark_rows(landing, feed.name, entry.change_seq, parsed.hashes)
             insert_rejects(landing, entry, parsed.body)
             ledger.enter(landing, entry)
     return entry
 
 
-def _hold_parent(landing: duckdb.DuckDBPyConnection, parent: Entry) -> None:
-    """Make the temporary table `rows_held` of the rows that a delivery holds."""
-    if parent.mode == "increment":
-        landing.execute(
-            f"""
-            create or replace temporary table rows_held as
-            select _row_hash, _copy from raw.{parent.feed} where _delivery_seq = $seq
-            union all
-            select _row_hash, _copy from raw.presence where _delivery_seq = $seq
-            """,  # noqa: S608
-            {"seq": parent.delivery_seq},
-        )
-    else:
-        hold_rows(landing, "rows_held", parent.place)
-
-
-def _count_passed(landing: duckdb.DuckDBPyConnection) -> int | None:
+def _count_passed(
+    landing: duckdb.DuckDBPyConnection, parsed: ParsedDelivery, held: str
+) -> int | None:
     """Rows that are read now and were not before; None if one is not read any more."""
     row = landing.execute(
-        """
+        f"""
         select
-            (select count(*) from incoming),
-            (select count(*) from rows_held),
-            (select count(*) from rows_held semi join incoming using (_row_hash, _copy))
-        """
+            (select count(*) from {held}),
+            (
+                select count(*)
+                from {held}
+                semi join {parsed.hashes} using (_row_hash, _copy)
+            )
+        """  # noqa: S608
     ).fetchone()
-    n_read, n_held, n_read_again = row or (0, 0, 0)
-    return n_read - n_held if n_read_again == n_held else None
+    n_held, n_read_again = row or (0, 0)
+    return parsed.n_rows - n_held if n_read_again == n_held else None

@@ -12,7 +12,7 @@ rows and its rejects stay. While it is withdrawn, everything is as if it had not
 
 from loaders.errors import UsageError
 from loaders.landing import ledger
-from loaders.landing.checks.neighbors import hold_rows, look_around, write_deltas
+from loaders.landing.checks.neighbors import look_around, rows_of, write_deltas
 from loaders.landing.database import Warehouse, transaction
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.landing.presence import mark_all
@@ -29,13 +29,14 @@ def withdraw(warehouse: Warehouse, delivery_seq: int, by: str, why: str) -> Entr
     with transaction(landing):
         entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
         if parent.mode != "increment":
-            hold_rows(landing, "rows_withdrawn", parent.place)
+            rows = rows_of(landing, parent)
             neighbors = look_around(landing, parent)
             # As the delivery before it, it changes nothing; the next one follows on that.
-            write_deltas(landing, parent, entry.change_seq, "rows_before", neighbors)
+            before = neighbors.rows_before
+            write_deltas(landing, parent, entry.change_seq, before, neighbors)
             landing.execute(
-                "insert into raw.presence "
-                "select ?, _row_hash, _copy, ?, '+', 0 from rows_withdrawn",
+                "insert into raw.presence "  # noqa: S608
+                f"select ?, _row_hash, _copy, ?, '+', 0 from {rows}",
                 [parent.feed, delivery_seq],
             )
         landing.execute(
@@ -64,12 +65,12 @@ def undo(warehouse: Warehouse, delivery_seq: int, by: str, why: str) -> Entry:
             )
         else:
             landing.execute(
-                "create or replace temporary table rows_withdrawn as "
+                "create or replace temporary table withdrawn_rows as "
                 "select _row_hash, _copy from raw.presence where _delivery_seq = ?",
                 [delivery_seq],
             )
             neighbors = look_around(landing, parent)
-            write_deltas(landing, parent, entry.change_seq, "rows_withdrawn", neighbors)
+            write_deltas(landing, parent, entry.change_seq, "withdrawn_rows", neighbors)
         ledger.enter(landing, entry)
         mark_all(landing, parent.feed, entry.change_seq)
     return entry

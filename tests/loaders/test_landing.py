@@ -431,7 +431,7 @@ def test_of_a_list_that_comes_again_the_new_rows_are_those_of_the_file(
     rows += ['"q, é",,new', "é,,"]
     entry = land(rows, "2024-01-02")
     assert (entry.n_new, entry.n_known, entry.n_absent) == (5, 200, 0)
-    assert things.all("select count(*) from hashed") == [(4,)]
+    assert things.all("select count(*) from parsed_at_first") == [(4,)]
     line = len(head.splitlines()) + 2
     assert things.all(
         "select a, b, _extra, _copy, _line from raw.things "

@@ -1,6 +1,7 @@
 """Deliveries that look wrong as a whole: they are held, with the evidence."""
 
 from calendar import monthrange
+from collections.abc import Iterable
 from datetime import date, timedelta
 from statistics import median
 
@@ -12,6 +13,7 @@ from loaders.landing import ledger
 from loaders.landing.checks.coverage import event_date, event_dates
 from loaders.landing.checks.neighbors import (
     Loss,
+    Losses,
     Neighbor,
     Neighbors,
     look_around,
@@ -19,7 +21,7 @@ from loaders.landing.checks.neighbors import (
     losses,
 )
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, parsed_rows
+from loaders.landing.parsed_delivery import ParsedDelivery
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
 # where there are this many of the same layout.
@@ -35,7 +37,7 @@ ACCEPT_IT = "if the delivery is right, accept it (eventmart accept)"
 
 
 def judge(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> tuple[Neighbors | None, DeliveryHeldError | None]:
     """Look at a parsed delivery as a whole, beside its neighbors by as-of.
 
@@ -50,25 +52,26 @@ def judge(
         # Before all that may hold it: if it is accepted, it stands beside these.
         entry.delivery_seq = ledger.next_numbers(landing)[0]
         neighbors = look_around(landing, entry)
-        taken, overruled = losses(landing, feed, entry, neighbors)
+        lost = losses(landing, entry, parsed, neighbors)
+        taken = lost.taken
         entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
     try:
         _hold_if_cut_or_early(entry, parsed)
         _hold_if_elsewhere(landing, feed, entry, parsed)
         if neighbors:
             _note_replaced(entry, taken)
-            _note_overruled(entry, overruled)
+            _note_overruled(entry, lost.overruled)
             _hold_if_other_size(landing, entry)
-            _hold_if_withdrawing(landing, feed, entry, parsed, taken)
-            _hold_if_window_goes_back(landing, feed, entry, neighbors)
-            for later, loss in overruled:
+            _hold_if_withdrawing(landing, feed, entry, parsed, lost)
+            _hold_if_window_goes_back(landing, feed, entry, parsed, neighbors)
+            for later, loss in lost.overruled:
                 _hold_if_withdrawn_by(feed, entry, later, loss)
     except DeliveryHeldError as error:
         return neighbors, error
     return neighbors, None
 
 
-def _hold_if_cut_or_early(entry: Entry, parsed: Parsed) -> None:
+def _hold_if_cut_or_early(entry: Entry, parsed: ParsedDelivery) -> None:
     if parsed.body.is_cut:
         raise DeliveryHeldError(
             "cut_mid_record",
@@ -103,7 +106,7 @@ def _hold_if_other_size(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Non
 
 
 def _hold_if_elsewhere(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> None:
     """Hold what has rows of other dates than it states to cover; note if they are few."""
     if not (feed.window and entry.covers_from and entry.covers_to):
@@ -117,7 +120,7 @@ def _hold_if_elsewhere(
             max(event_date)
         from (
             select {event_date(feed)} as event_date
-            from {parsed_rows(feed, parsed)}
+            from {parsed.versions}
         )
         """,  # noqa: S608
         {"first": entry.covers_from, "last": entry.covers_to},
@@ -140,7 +143,11 @@ def _hold_if_elsewhere(
 
 
 def _hold_if_window_goes_back(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, neighbors: Neighbors
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    entry: Entry,
+    parsed: ParsedDelivery,
+    neighbors: Neighbors,
 ) -> None:
     """Hold the newest if it has rows from before the window of the one before it.
 
@@ -156,12 +163,9 @@ def _hold_if_window_goes_back(
         select
             count(*) filter (where event_date < $first),
             count(*) filter (where event_date < least(reached, $first)),
-            (select count(*) from incoming),
             any_value(reached)
         from (
-            select {event_date(feed)} as event_date
-            from incoming_rows
-            semi join new_rows using (_place)
+            select {event_date(feed)} as event_date from {parsed.new_rows}
         ), (
             -- Less one row in a thousand, whose date may be a slip.
             select quantile_disc({event_date(feed)}, 0.001) as reached
@@ -171,17 +175,17 @@ def _hold_if_window_goes_back(
         """,  # noqa: S608
         {"first": before.first_date},
     ).fetchone()
-    n_before_window, n_earlier, n_rows, reached = found or (0, 0, 0, None)
-    if n_earlier > MAX_EARLIER_SHARE * n_rows:
+    n_before_window, n_earlier, reached = found or (0, 0, None)
+    if n_earlier > MAX_EARLIER_SHARE * parsed.n_rows:
         raise DeliveryHeldError(
             "earlier_window",
             f"as of {entry.as_of:%Y-%m-%d}, newer than delivery {before.delivery_seq} "
-            f"({before.as_of:%Y-%m-%d}), but {n_earlier} of {n_rows} records are new with "
-            f"a {feed.window.column} before {min(reached, before.first_date)}, where that "
-            "one's window starts: is its as-of right, is the feed's window? If it is an "
-            f"archive or a part, land it with --covers FROM TO; or {ACCEPT_IT}",
+            f"({before.as_of:%Y-%m-%d}), but {n_earlier} of {parsed.n_rows} records are "
+            f"new with a {feed.window.column} before {min(reached, before.first_date)}, "
+            "where that one's window starts: is its as-of right, is the feed's window? If "
+            f"it is an archive or a part, land it with --covers FROM TO; or {ACCEPT_IT}",
         )
-    if n_before_window > MAX_EARLIER_SHARE * n_rows:
+    if n_before_window > MAX_EARLIER_SHARE * parsed.n_rows:
         _note(
             entry,
             f"the feed's window is {feed.window.length}, from {entry.window_start} on, "
@@ -218,7 +222,7 @@ def _note_replaced(entry: Entry, loss: Loss) -> None:
         )
 
 
-def _note_overruled(entry: Entry, overruled: list[tuple[Neighbor, Loss]]) -> None:
+def _note_overruled(entry: Entry, overruled: Iterable[tuple[Neighbor, Loss]]) -> None:
     """Say of a delivery that comes late what later ones have withdrawn."""
     for later, loss in overruled:
         # Without its number, which depends on what else was tried before.
@@ -233,10 +237,11 @@ def _hold_if_withdrawing(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     entry: Entry,
-    parsed: Parsed,
-    loss: Loss,
+    parsed: ParsedDelivery,
+    lost: Losses,
 ) -> None:
     """Hold what lacks more than the feed allows of what it covers: a slice, it seems."""
+    loss = lost.taken
     if not _is_too_much(feed, entry, loss):
         return
     share, allowed = _percents(loss.share, feed.withdrawn_share_allowed)
@@ -247,7 +252,7 @@ def _hold_if_withdrawing(
     if loss.first_date and loss.last_date:
         evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
     first, last = event_dates(landing, feed, entry, parsed)
-    filters = _filters(landing, feed, parsed)
+    filters = _filters(landing, feed, parsed, lost.earlier)
     if first and last:
         evidence.append(f"its own rows are of {_days(first, last)}")
     evidence += filters
@@ -259,7 +264,7 @@ def _hold_if_withdrawing(
         )
         for dates in ((first, last), (first_of_most or first, last_of_most or last)):
             months = _whole_months(*dates)
-            within = loss_within(landing, feed, *months)
+            within = loss_within(parsed, lost.earlier, *months)
             if not _is_too_much(feed, entry, within):
                 covers = " ".join(map(str, months))
                 step = f"If it is an archive or a part, land it with --covers {covers}"
@@ -320,17 +325,19 @@ def _whole_months(first: date, last: date) -> tuple[date, date]:
     )
 
 
-def _filters(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> list[str]:
+def _filters(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: ParsedDelivery, earlier: str
+) -> list[str]:
     """Columns in which all rows are alike, and those that would be withdrawn are not."""
     columns = [name for name in feed.columns if name in parsed.columns]
     own = ", ".join(f'count(distinct "{c}"), min("{c}")' for c in columns)
     values = landing.execute(
-        f"select {own} from {parsed_rows(feed, parsed)}"  # noqa: S608
+        f"select {own} from {parsed.versions}"  # noqa: S608
     ).fetchone()
-    earlier = ", ".join(f'count(distinct "{c}")' for c in columns)
+    counts = ", ".join(f'count(distinct "{c}")' for c in columns)
     before = landing.execute(
-        f"select {earlier} from raw.{feed.name} "  # noqa: S608
-        "semi join rows_judged using (_row_hash, _copy)"
+        f"select {counts} from raw.{feed.name} "  # noqa: S608
+        f"semi join {earlier} using (_row_hash, _copy)"
     ).fetchone()
     if not (values and before):
         return []

@@ -10,7 +10,7 @@ from loaders.config.feeds import Feed
 from loaders.config.patterns import search
 from loaders.errors import DeliveryHeldError, UsageError
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, parsed_rows
+from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.times import clock_time, is_plausible
 
 Dates = tuple[date, date]
@@ -59,7 +59,7 @@ def dates_of(parts: dict[str, str]) -> Dates | None:
 
 
 def find_coverage(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> None:
     """Note the first date that a parsed delivery covers, and what else is not stated.
 
@@ -96,7 +96,7 @@ def event_dates(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     entry: Entry,
-    parsed: Parsed,
+    parsed: ParsedDelivery,
     slips: float = 0,
 ) -> tuple[date | None, date | None]:
     """The first and last event date of a delivery that can be true, less some slips."""
@@ -109,7 +109,7 @@ def event_dates(
             quantile_disc(event_date, 1 - {slips})
         from (
             select {event_date(feed)} as event_date
-            from {parsed_rows(feed, parsed)}
+            from {parsed.versions}
         )
         where {is_plausible(feed, "event_date", entry.started_at)}
         """  # noqa: S608

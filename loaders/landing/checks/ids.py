@@ -10,7 +10,7 @@ import duckdb
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed
+from loaders.landing.parsed_delivery import ParsedDelivery
 
 # Fewer rows that share ids are set apart later; they say nothing of the whole.
 MIN_SHARING = 10
@@ -55,7 +55,7 @@ create or replace macro raw.is_damaged_id(id) as coalesce(
 
 
 def judge_ids(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> None:
     """Note how many rows of a delivery have damaged ids.
 
@@ -66,7 +66,7 @@ def judge_ids(
     columns = [name for name in feed.id_columns if name in parsed.columns]
     if not columns:
         return
-    rows = _rows(feed, parsed, columns)
+    rows = parsed.with_lines(columns)
     tests = {name: f'raw.is_damaged_id("{name}")' for name in columns}
     counts = ", ".join(f"count(*) filter (where {test})" for test in tests.values())
     counted = landing.execute(f"select count(*), {counts} from {rows}").fetchone()  # noqa: S608
@@ -74,7 +74,7 @@ def judge_ids(
     if any(n_damaged):
         # What came like that before stands for nothing that is missing now.
         new = landing.execute(
-            "select count(*) from incoming_rows semi join new_rows using (_place) "  # noqa: S608
+            f"select count(*) from {parsed.new_rows} "  # noqa: S608
             f"where {' or '.join(tests.values())}"
         ).fetchone()
         entry.n_damaged = new[0] if new else 0
@@ -95,19 +95,6 @@ def judge_ids(
         _hold_if_rounded(landing, feed, rows, name)
     if entry.mode != "increment":
         _hold_if_shared(landing, feed, rows, n_rows, columns)
-
-
-def _rows(feed: Feed, parsed: Parsed, columns: list[str]) -> str:
-    """The rows of a delivery with their lines: of lines that are known, as they landed."""
-    names = ", ".join(f'"{name}"' for name in columns)
-    if not parsed.is_picked:
-        return f"(select _line, _row_hash, {names} from incoming_rows)"  # noqa: S608
-    return (
-        f"(select _line, _row_hash, {names} from incoming_rows union all "  # noqa: S608
-        f"select incoming._line, _row_hash, {names} from incoming "
-        f"anti join incoming_rows using (_place) "
-        f"inner join raw.{feed.name} using (_row_hash, _copy))"
-    )
 
 
 def _judge_zeros(

@@ -11,7 +11,7 @@ from loaders.errors import DeliveryHeldError
 from loaders.files.csv_records import Body
 from loaders.landing.checks.anomalies import ACCEPT_IT
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed
+from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.rejects import rejects_of
 from loaders.landing.times import any_time, clock_time, is_plausible
 
@@ -98,7 +98,7 @@ def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) 
 
 
 def judge_times(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> None:
     """Note which times cannot be read, or not be true, in the entry and its detail.
 
@@ -124,7 +124,8 @@ def judge_times(
         if feed.time_columns[unread.column]
     ]
     counted = landing.execute(
-        f"select count(*) from incoming_rows where {' or '.join(tests) or 'false'}"  # noqa: S608
+        f"select count(*) from {parsed.rows} "  # noqa: S608
+        f"where {' or '.join(tests) or 'false'}"
     ).fetchone()
     entry.n_untyped = int(counted[0]) if counted else 0
     notes = [entry.detail] if entry.detail else []
@@ -132,7 +133,7 @@ def judge_times(
 
 
 def _note_unclear_order(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> None:
     """Say of dates that have the day or the month first, if no day is above 12.
 
@@ -152,8 +153,8 @@ def _note_unclear_order(
     row = landing.execute(
         f"""
         select
-            exists (from incoming_rows where {is_either})
-            and not exists (from incoming_rows where {is_clear})
+            exists (from {parsed.rows} where {is_either})
+            and not exists (from {parsed.rows} where {is_clear})
             and not exists (from raw.{feed.name} where {is_clear})
         """
     ).fetchone()
@@ -169,7 +170,7 @@ def _note_unclear_order(
 
 
 def note_blanks(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> None:
     """Say in the entry's detail how many rows lack their time, id or shape.
 
@@ -188,11 +189,9 @@ def note_blanks(
         f"else {name} is null end)"
         for name in map(_quoted, columns)
     )
-    n_blank = landing.execute(f"select {counts} from incoming_rows").fetchone() or ()  # noqa: S608
-    body = parsed.body
-    n_rows = body.n_records - body.n_rejected - body.n_blank
+    n_blank = landing.execute(f"select {counts} from {parsed.rows}").fetchone() or ()  # noqa: S608
     found = [
-        f"{n:,} of {n_rows:,} rows have no {name}"
+        f"{n:,} of {parsed.n_rows:,} rows have no {name}"
         for name, n in zip(columns, n_blank, strict=True)
         if n
     ]
@@ -200,7 +199,7 @@ def note_blanks(
 
 
 def unread_times(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
+    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
 ) -> list[Unread]:
     """The columns of a delivery that are times, of which some values cannot be used."""
     columns = [name for name in feed.time_columns if name in parsed.columns]
@@ -215,11 +214,9 @@ def unread_times(
         f"between {range_} then 1 end)"
         for name in columns
     )
-    row = landing.execute(f"select {counts} from incoming_rows").fetchone() or ()  # noqa: S608
-    body = parsed.body
-    n_good = body.n_records - body.n_rejected - body.n_blank
+    row = landing.execute(f"select {counts} from {parsed.rows}").fetchone() or ()  # noqa: S608
     found = [
-        _look(landing, feed, name, n_good, entry.started_at)
+        _look(landing, feed, name, parsed, entry.started_at)
         for name, n in zip(columns, row, strict=True)
         if n
     ]
@@ -236,7 +233,7 @@ def _look(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     name: str,
-    n_good: int,
+    parsed: ParsedDelivery,
     received: datetime,
 ) -> Unread:
     is_unread = _is_unread(feed, name)
@@ -252,9 +249,9 @@ def _look(
             ),
             count(*) filter (where regexp_full_match({_quoted(name)}, $month_first)),
             count(*) filter (where {is_implausible})
-        from incoming_rows
+        from {parsed.rows}
         """,  # noqa: S608
-        {"n_good": n_good, "day_first": _DAY_FIRST, "month_first": _MONTH_FIRST},
+        {"n_good": parsed.n_rows, "day_first": _DAY_FIRST, "month_first": _MONTH_FIRST},
     ).fetchone() or (0, 0, 0, 0, 0)
     last = received.date() + timedelta(days=feed.plausible.days_ahead)
     return Unread(
@@ -263,20 +260,24 @@ def _look(
         n_values,
         n_day_first,
         n_month_first,
-        _examples(landing, feed, name, is_unread),
+        _examples(landing, feed, name, parsed, is_unread),
         n_implausible,
-        _examples(landing, feed, name, is_implausible),
+        _examples(landing, feed, name, parsed, is_implausible),
         f"between {feed.plausible.first} and {last}",
     )
 
 
 def _examples(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, condition: str
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    name: str,
+    parsed: ParsedDelivery,
+    condition: str,
 ) -> str:
     examples = landing.execute(
         f"""
         select {_quoted(name)}, min(_line)
-        from incoming_rows
+        from {parsed.rows}
         where {condition}
         group by {_quoted(name)}
         order by min(_line)
