@@ -11,6 +11,7 @@ from loaders.config.patterns import search
 from loaders.errors import DeliveryError
 from loaders.landing import ledger
 from loaders.landing.checks.unread import known_formats, unread_times
+from loaders.landing.draft import AsOf, Origin
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.times import clock_time, is_plausible, utc_time
@@ -19,33 +20,31 @@ from loaders.landing.times import clock_time, is_plausible, utc_time
 YEARS = range(1900, 2200)
 
 
-def stated_as_of(
-    feed: Feed, entry: Entry, given: datetime | None
-) -> tuple[datetime, str] | tuple[None, None]:
+def stated_as_of(feed: Feed, origin: Origin, given: datetime | None) -> AsOf:
     """The as-of given by the caller or by the name of the member or file, if one is."""
     if given:
-        return given, "given"
-    for name in (entry.member or "", entry.uri) if feed.as_of.file_name else ():
+        return AsOf(given, "given")
+    for name in (origin.member or "", origin.uri) if feed.as_of.file_name else ():
         (text,) = search(feed.as_of.file_name or "", Path(name).name).values()
         with suppress(ValueError):
             moment = datetime.fromisoformat(text)
             if moment.year in YEARS:
-                return moment, "file_name"
-    return None, None
+                return AsOf(moment, "file_name")
+    return AsOf()
 
 
 def found_as_of(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> tuple[datetime, str]:
+) -> AsOf:
     """The newest event in the delivery, or the time of landing where a feed says so."""
     newest = [
         _newest(landing, feed, entry, parsed.versions, column)
         for column in feed.as_of.newest
     ]
     if moments := [found for found in newest if found]:
-        return max(moments), "newest"
+        return AsOf(max(moments), "newest")
     if feed.as_of.arrival:
-        return ledger.arrival(landing, entry), "arrival"
+        return AsOf(ledger.arrival(landing, entry), "arrival")
     where = ", ".join(feed.as_of.newest) or "its columns"
     start = (
         f"no as-of: none was given, the file name has no date, and there is none in {where}"

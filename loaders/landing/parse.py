@@ -15,8 +15,8 @@ from loaders.files.csv_reader import read_csv
 from loaders.files.csv_records import Body, Head, HeaderError
 from loaders.files.geojson import read_geojson
 from loaders.landing.checks.odd_words import odd_words
+from loaders.landing.draft import Draft, FileFacts, Understood
 from loaders.landing.header import _fits, _hint, map_header
-from loaders.landing.ledger import Entry
 from loaders.landing.line_cache import look_up, reading_of
 from loaders.landing.parsed_delivery import ParsedDelivery, ParseError
 
@@ -25,27 +25,26 @@ MAX_GROWTH, _SMALL = 20, 256 << 20
 
 
 def parse(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, plain: Path
+    landing: duckdb.DuckDBPyConnection, feed: Feed, draft: Draft, plain: Path
 ) -> ParsedDelivery:
     """Read a delivery, by the feed's settings, into temporary tables of its own.
 
-    What the file says of itself goes into the entry, as it becomes known.
+    What the file says of itself is added to the draft as it becomes known.
 
     Args:
         landing: the loader's database, with no transaction open: DuckDB ends one when
             it refuses a file.
         feed: the settings to read by.
-        entry: the delivery's entry in the ledger.
+        draft: what is known of the delivery.
         plain: the bytes as delivered; scratch files are written beside them.
 
     Raises:
         DeliveryError: if it cannot be read, or DuckDB's count is not ours.
         DeliveryHeldError: if the header is not the feed's, see `map_header`.
     """
-    notice = entry.detail
     if feed.format == "geojson":
         found = read_geojson(plain, plain.parent, feed.limits.field_bytes)
-        return _parse(landing, feed, entry, notice, *found)
+        return _parse(landing, feed, draft, *found)
 
     def read(strict: bool) -> tuple[Head, str, Body]:
         try:
@@ -64,28 +63,34 @@ def parse(
             raise _hint(feed, error.opening) or error from error
 
     with suppress(ParseError):
-        return _parse(landing, feed, entry, notice, *read(strict=False))
+        return _parse(landing, feed, draft, *read(strict=False))
     # DuckDB refuses a whole file for one bad record: judge each of them here.
-    return _parse(landing, feed, entry, notice, *read(strict=True))
+    return _parse(landing, feed, draft, *read(strict=True))
 
 
 def _parse(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
-    entry: Entry,
-    notice: str | None,
+    draft: Draft,
     head: Head,
     encoding: str,
     body: Body,
 ) -> ParsedDelivery:
-    entry.encoding, entry.header = encoding, csv_record(head.names)
-    entry.n_header_lines, entry.n_records = head.n_lines, body.n_records
-    entry.n_rejected, entry.n_blank = body.n_rejected, body.n_blank
-    entry.n_padded = body.n_padded
+    draft.add(
+        FileFacts(
+            encoding,
+            csv_record(head.names),
+            head.n_lines,
+            body.n_records,
+            body.n_rejected,
+            body.n_blank,
+            body.n_padded,
+        )
+    )
     columns, layout = map_header(feed, head.names, head.opening)
-    entry.layout, entry.series = layout.name, layout.series
+    draft.add(Understood(layout.name, layout.series))
     unknown = sorted(set(columns) - set(feed.columns))
-    notes = [notice] if notice else []
+    notes = []
     if unknown:
         _check_names(unknown, body)
         notes.append(f"unknown columns kept: {listed(unknown, 20)}")
@@ -97,7 +102,7 @@ def _parse(
     if head.preamble:
         n_before = len(re.findall(r"\r\n|\r|\n", head.preamble))
         notes.append(f"lines before the header: {n_before}")
-    entry.detail = "; ".join(notes) or None
+    entry = draft.entry
     try:
         parsed = ParsedDelivery(landing, feed, head, body, columns)
         # Rows that are not parsed are dated by those that were hashed alike.
@@ -112,7 +117,7 @@ def _parse(
         raise ParseError("not_parsed", f"DuckDB cannot read it: {why}") from error
     if odd := odd_words(landing, feed, parsed.table):
         notes.append(odd)
-    entry.detail = "; ".join(notes) or None
+    draft.add(Understood(layout.name, layout.series, tuple(notes)))
     return parsed
 
 

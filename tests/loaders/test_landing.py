@@ -1083,7 +1083,7 @@ def test_a_file_without_rows_is_empty_and_retires_nothing(
 
 STEPS = [
     *("receive", "parse", "judge", "write", "write_deltas"),
-    *("ledger.copy_if_seen", "ledger.next_numbers", "ledger.enter"),
+    *("ledger.seen_again", "ledger.next_numbers", "ledger.enter"),
 ]
 
 

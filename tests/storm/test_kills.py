@@ -52,7 +52,7 @@ STEPS = {
     "receive the bytes": r"kept_files\.receive > (open|write)",
     "sync the kept bytes": r"disk\.sync > fsync",
     "name the kept bytes": r"kept_files\.settle > replace",
-    "look for the same bytes": r"ledger\.copy_if_seen",
+    "look for the same bytes": r"ledger\.seen_again",
     "decide the encoding": r"encodings\.(decide_encoding|_survey)",
     "count": r"csv_records\.count_plain_lines",
     "split": r"csv_records\.(split_strictly|_records)",

@@ -1,7 +1,7 @@
 """Deliveries that look wrong as a whole: they are held, with the evidence."""
 
 from calendar import monthrange
-from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from statistics import median
 
@@ -20,6 +20,7 @@ from loaders.landing.checks.neighbors import (
     loss_within,
     losses,
 )
+from loaders.landing.draft import LossesFound
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
 
@@ -36,39 +37,46 @@ MIN_WITHDRAWN = 5
 ACCEPT_IT = "if the delivery is right, accept it (eventmart accept)"
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What there is to say of a parsed delivery as a whole.
+
+    Attributes:
+        found: what it withdraws and what ages out, with notes.
+        neighbors: those by as-of; of an increment, to which they are nothing, None.
+        doubts: why it should be held, with the evidence, if it should.
+    """
+
+    found: LossesFound
+    neighbors: Neighbors | None
+    doubts: DeliveryHeldError | None
+
+
 def judge(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> tuple[Neighbors | None, DeliveryHeldError | None]:
-    """Look at a parsed delivery as a whole, beside its neighbors by as-of.
-
-    What it withdraws and what ages out is noted in the entry.
-
-    Returns:
-        Its neighbors, unless it is an increment, to which they are nothing; and why it
-        should be held, with the evidence, or None.
-    """
-    neighbors = None
+) -> Verdict:
+    """Look at a parsed delivery as a whole, beside its neighbors by as-of."""
+    neighbors, found, notes, doubts = None, LossesFound(), list[str](), None
     if entry.mode != "increment":
         # Before all that may hold it: if it is accepted, it stands beside these.
-        entry.delivery_seq = ledger.next_numbers(landing)[0]
+        entry = replace(entry, delivery_seq=ledger.next_numbers(landing)[0])
         neighbors = look_around(landing, entry)
         lost = losses(landing, entry, parsed, neighbors)
-        taken = lost.taken
-        entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
+        found = LossesFound(lost.taken.n_withdrawn, lost.taken.n_aged_out)
     try:
         _hold_if_cut_or_early(entry, parsed)
-        _hold_if_elsewhere(landing, feed, entry, parsed)
+        notes += _rows_elsewhere(landing, feed, entry, parsed)
         if neighbors:
-            _note_replaced(entry, taken)
-            _note_overruled(entry, lost.overruled)
+            notes += _replaced(lost.taken)
+            notes += map(_overruled, lost.overruled)
             _hold_if_other_size(landing, entry)
             _hold_if_withdrawing(landing, feed, entry, parsed, lost)
-            _hold_if_window_goes_back(landing, feed, entry, parsed, neighbors)
+            notes += _window_goes_back(landing, feed, entry, parsed, neighbors)
             for later, loss in lost.overruled:
                 _hold_if_withdrawn_by(feed, entry, later, loss)
     except DeliveryHeldError as error:
-        return neighbors, error
-    return neighbors, None
+        doubts = error
+    return Verdict(replace(found, notes=tuple(notes)), neighbors, doubts)
 
 
 def _hold_if_cut_or_early(entry: Entry, parsed: ParsedDelivery) -> None:
@@ -105,12 +113,12 @@ def _hold_if_other_size(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Non
 # ---------------------------------------------------------------- windows
 
 
-def _hold_if_elsewhere(
+def _rows_elsewhere(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> None:
+) -> list[str]:
     """Hold what has rows of other dates than it states to cover; note if they are few."""
     if not (feed.window and entry.covers_from and entry.covers_to):
-        return
+        return []
     found = landing.execute(
         f"""
         select
@@ -127,7 +135,7 @@ def _hold_if_elsewhere(
     ).fetchone()
     n_elsewhere, n_rows, first, last = found or (0, 0, None, None)
     if not n_elsewhere:
-        return
+        return []
     evidence = (
         f"{n_elsewhere:,} of its {n_rows:,} rows are not of "
         f"{_days(entry.covers_from, entry.covers_to)}, the dates that it should cover: "
@@ -139,25 +147,25 @@ def _hold_if_elsewhere(
             f"{evidence}; give the right dates with --covers (or correct `covers` of the "
             f"feed in feeds.yml); or {ACCEPT_IT}",
         )
-    _note(entry, evidence)
+    return [evidence]
 
 
-def _hold_if_window_goes_back(
+def _window_goes_back(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     entry: Entry,
     parsed: ParsedDelivery,
     neighbors: Neighbors,
-) -> None:
+) -> list[str]:
     """Hold the newest if it has rows from before the window of the one before it.
 
     Unless that one had such rows, too: then it is the feed's window that is wrong.
     """
     before = neighbors.before
     if not (feed.window and before and before.first_date and entry.as_of):
-        return
+        return []
     if entry.covers_from or neighbors.after or entry.as_of <= before.as_of:
-        return
+        return []
     found = landing.execute(
         f"""
         select
@@ -185,18 +193,14 @@ def _hold_if_window_goes_back(
             "where that one's window starts: is its as-of right, is the feed's window? If "
             f"it is an archive or a part, land it with --covers FROM TO; or {ACCEPT_IT}",
         )
-    if n_before_window > MAX_EARLIER_SHARE * parsed.n_rows:
-        _note(
-            entry,
-            f"the feed's window is {feed.window.length}, from {entry.window_start} on, "
-            f"but its files reach back to {reached}: rows that they lack from before the "
-            "window count as aged out, not withdrawn; if the files are complete, set the "
-            "window in feeds.yml",
-        )
-
-
-def _note(entry: Entry, text: str) -> None:
-    entry.detail = f"{entry.detail}; {text}" if entry.detail else text
+    if n_before_window <= MAX_EARLIER_SHARE * parsed.n_rows:
+        return []
+    return [
+        f"the feed's window is {feed.window.length}, from {entry.window_start} on, "
+        f"but its files reach back to {reached}: rows that they lack from before the "
+        "window count as aged out, not withdrawn; if the files are complete, set the "
+        "window in feeds.yml"
+    ]
 
 
 # ---------------------------------------------------------------- withdrawals
@@ -210,27 +214,26 @@ def _is_too_much(feed: Feed, entry: Entry, loss: Loss) -> bool:
     )
 
 
-def _note_replaced(entry: Entry, loss: Loss) -> None:
+def _replaced(loss: Loss) -> list[str]:
     """Say of rows without an identity what became of them: by day, nothing is missing."""
-    if loss.n_replaced:
-        _note(
-            entry,
-            f"{loss.n_replaced:,} rows landed before, which have no id, are not in it "
-            "word for word, and it has as many other rows of the same days: whether "
-            "these are corrections cannot be known, so the old rows count as withdrawn "
-            "and the others as new",
-        )
+    if not loss.n_replaced:
+        return []
+    return [
+        f"{loss.n_replaced:,} rows landed before, which have no id, are not in it "
+        "word for word, and it has as many other rows of the same days: whether "
+        "these are corrections cannot be known, so the old rows count as withdrawn "
+        "and the others as new"
+    ]
 
 
-def _note_overruled(entry: Entry, overruled: Iterable[tuple[Neighbor, Loss]]) -> None:
-    """Say of a delivery that comes late what later ones have withdrawn."""
-    for later, loss in overruled:
-        # Without its number, which depends on what else was tried before.
-        _note(
-            entry,
-            f"{loss.n_withdrawn:,} of its rows are withdrawn by the delivery as of "
-            f"{later.as_of:%Y-%m-%d}, which lacks them",
-        )
+def _overruled(by: tuple[Neighbor, Loss]) -> str:
+    """Say of a delivery that comes late what a later one has withdrawn."""
+    later, loss = by
+    # Without its number, which depends on what else was tried before.
+    return (
+        f"{loss.n_withdrawn:,} of its rows are withdrawn by the delivery as of "
+        f"{later.as_of:%Y-%m-%d}, which lacks them"
+    )
 
 
 def _hold_if_withdrawing(

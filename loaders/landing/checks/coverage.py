@@ -9,6 +9,7 @@ import duckdb
 from loaders.config.feeds import Feed
 from loaders.config.patterns import search
 from loaders.errors import DeliveryHeldError, UsageError
+from loaders.landing.draft import Coverage, Origin, WindowStart
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.times import clock_time, is_plausible
@@ -16,8 +17,8 @@ from loaders.landing.times import clock_time, is_plausible
 Dates = tuple[date, date]
 
 
-def state_coverage(feed: Feed, entry: Entry, given: Dates | None) -> None:
-    """Note in the entry what the caller, or the name of the member or file, says it covers.
+def stated_coverage(feed: Feed, origin: Origin, given: Dates | None) -> Coverage:
+    """The dates that the caller, or the name of the member or file, says it covers.
 
     Raises:
         UsageError: if the caller says so of a feed whose deliveries have no dates.
@@ -30,11 +31,9 @@ def state_coverage(feed: Feed, entry: Entry, given: Dates | None) -> None:
     source = "given"
     if not given and feed.covers.file_name:
         source = "file_name"
-        for name in (entry.member or "", entry.uri):
+        for name in (origin.member or "", origin.uri):
             given = given or dates_of(search(feed.covers.file_name, Path(name).name))
-    if given:
-        entry.covers_from, entry.covers_to = given
-        entry.covers_source = source
+    return Coverage(*given, source) if given else Coverage()
 
 
 def dates_of(parts: dict[str, str]) -> Dates | None:
@@ -58,26 +57,31 @@ def dates_of(parts: dict[str, str]) -> Dates | None:
         return None
 
 
-def find_coverage(
+def found_coverage(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> None:
-    """Note the first date that a parsed delivery covers, and what else is not stated.
+) -> Coverage:
+    """The dates that a parsed delivery covers: as stated, or its own by the settings."""
+    stated = Coverage(entry.covers_from, entry.covers_to, entry.covers_source)
+    if not feed.window or stated.covers_from or not feed.covers.own_dates:
+        return stated
+    return Coverage(*event_dates(landing, feed, entry, parsed), "own_dates")
+
+
+def window_start(feed: Feed, entry: Entry) -> WindowStart:
+    """The first date that a delivery covers, if its feed has a window.
 
     Raises:
         DeliveryHeldError: if each file of the feed covers its own dates, and it has none.
     """
     if feed.window is None or entry.as_of is None:
-        return
+        return WindowStart()
     if entry.covers_from is None and feed.covers.own_dates:
-        entry.covers_from, entry.covers_to = event_dates(landing, feed, entry, parsed)
-        entry.covers_source = "own_dates"
-        if entry.covers_from is None:
-            raise DeliveryHeldError(
-                "no_event_dates",
-                f"each file of {feed.name} covers its own dates, but no "
-                f"{feed.window.column} in it can be read",
-            )
-    entry.window_start = entry.covers_from or feed.window.start(entry.as_of)
+        raise DeliveryHeldError(
+            "no_event_dates",
+            f"each file of {feed.name} covers its own dates, but no "
+            f"{feed.window.column} in it can be read",
+        )
+    return WindowStart(entry.covers_from or feed.window.start(entry.as_of))
 
 
 def event_date(feed: Feed) -> str:

@@ -5,10 +5,13 @@ loader judges deliveries and staging judges rows. Digits that are lost cannot be
 and are never guessed.
 """
 
+from dataclasses import replace
+
 import duckdb
 
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
+from loaders.landing.draft import IdsFound
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
 
@@ -56,56 +59,65 @@ create or replace macro raw.is_damaged_id(id) as coalesce(
 
 def judge_ids(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> None:
-    """Note how many rows of a delivery have damaged ids.
+) -> tuple[IdsFound, DeliveryHeldError | None]:
+    """Find how many rows of a delivery have damaged ids.
 
-    Raises:
-        DeliveryHeldError: if they are more than the feed's share, or if so many rows
-            share their ids with others, and nobody has accepted that.
+    Returns:
+        What was found; and why the delivery is to be held: they are more than the feed's
+        share, or so many rows share their ids with others, and nobody has accepted that.
     """
     columns = [name for name in feed.id_columns if name in parsed.columns]
     if not columns:
-        return
+        return IdsFound(), None
     rows = parsed.with_lines(columns)
     tests = {name: f'raw.is_damaged_id("{name}")' for name in columns}
     counts = ", ".join(f"count(*) filter (where {test})" for test in tests.values())
-    counted = landing.execute(f"select count(*), {counts} from {rows}").fetchone()  # noqa: S608
-    n_rows, *n_damaged = counted or (0,)
+    n_damaged = landing.execute(f"select {counts} from {rows}").fetchone() or ()  # noqa: S608
+    found = IdsFound()
     if any(n_damaged):
         # What came like that before stands for nothing that is missing now.
         new = landing.execute(
             f"select count(*) from {parsed.new_rows} "  # noqa: S608
             f"where {' or '.join(tests.values())}"
         ).fetchone()
-        entry.n_damaged = new[0] if new else 0
-    for (name, test), n in zip(tests.items(), n_damaged, strict=False):
-        if n:
-            values = _examples(landing, feed, rows, name, test)
-            found = f"{n:,} of {n_rows:,} rows have a damaged {name}: {values}"
-            if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
-                raise _damaged(
-                    f"{found}; a spreadsheet writes such ids", "such rows are set aside"
-                )
-            entry.detail = "; ".join(filter(None, (entry.detail, f"{found}: no id")))
-    for name in columns:
-        _judge_zeros(landing, feed, entry, rows, n_rows, name)
-    if entry.accepted_by:
-        return
-    for name in columns:
-        _hold_if_rounded(landing, feed, rows, name)
-    if entry.mode != "increment":
-        _hold_if_shared(landing, feed, rows, n_rows, columns)
+        found = IdsFound(new[0] if new else 0)
+    notes = []
+    try:
+        for (name, test), n in zip(tests.items(), n_damaged, strict=False):
+            if n:
+                values = _examples(landing, feed, rows, name, test)
+                said = f"{n:,} of {parsed.n_rows:,} rows have a damaged {name}: {values}"
+                if _is_too_much(feed, entry, parsed, n):
+                    raise _damaged(
+                        f"{said}; a spreadsheet writes such ids", "such rows are set aside"
+                    )
+                notes.append(f"{said}: no id")
+        for name in columns:
+            notes += _judge_zeros(landing, feed, entry, parsed, rows, name)
+        if not entry.accepted_by:
+            for name in columns:
+                _hold_if_rounded(landing, feed, rows, name)
+            if entry.mode != "increment":
+                _hold_if_shared(landing, feed, parsed, rows, columns)
+    except DeliveryHeldError as error:
+        return found, error
+    return replace(found, notes=tuple(notes)), None
+
+
+def _is_too_much(feed: Feed, entry: Entry, parsed: ParsedDelivery, n: int) -> bool:
+    """Whether so many rows are more than the feed's share, and nobody accepted that."""
+    return n > feed.max_damaged_share * parsed.n_rows and not entry.accepted_by
 
 
 def _judge_zeros(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
     entry: Entry,
+    parsed: ParsedDelivery,
     rows: str,
-    n_rows: int,
     column: str,
-) -> None:
-    """Note ids that came before with more zeros in front, or fewer: 7 for 007.
+) -> tuple[str, ...]:
+    """Find ids that came before with more zeros in front, or fewer: 7 for 007.
 
     Raises:
         DeliveryHeldError: if they are more than the feed's share, and nobody accepted that.
@@ -120,7 +132,7 @@ def _judge_zeros(
         landing.execute(f"select exists (from {of} where {is_led})").fetchone() == (True,)
         for of in (rows, held)
     ):
-        return
+        return ()
     found = landing.execute(
         f"""
         with sent as (
@@ -144,14 +156,14 @@ def _judge_zeros(
     ).fetchone()
     n, sent, line, before = found or (None, "", 0, "")
     if not n:
-        return
+        return ()
     said = (
-        f"{n:,} of {n_rows:,} rows have a {column} that arrived before with other leading "
-        f"zeros, such as {sent!r} (line {line}), before {before!r}"
+        f"{n:,} of {parsed.n_rows:,} rows have a {column} that arrived before with other "
+        f"leading zeros, such as {sent!r} (line {line}), before {before!r}"
     )
-    if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
+    if _is_too_much(feed, entry, parsed, n):
         raise _damaged(f"{said}: a spreadsheet drops them", "they count as different ids")
-    entry.detail = "; ".join(filter(None, (entry.detail, f"{said}: a different id")))
+    return (f"{said}: a different id",)
 
 
 def _hold_if_rounded(
@@ -196,8 +208,8 @@ def _count_long(
 def _hold_if_shared(
     landing: duckdb.DuckDBPyConnection,
     feed: Feed,
+    parsed: ParsedDelivery,
     rows: str,
-    n_rows: int,
     columns: list[str],
 ) -> None:
     """Raise `DeliveryHeldError` if many rows that differ have one id.
@@ -214,11 +226,11 @@ def _hold_if_shared(
     )
     counted = landing.execute(f"select count(*) from {shared}").fetchone()  # noqa: S608
     n = counted[0] if counted else 0
-    if n >= MIN_SHARING and n > feed.max_damaged_share * n_rows:
+    if n >= MIN_SHARING and n > feed.max_damaged_share * parsed.n_rows:
         values = _examples(landing, feed, shared, feed.identity[0])
         raise _damaged(
-            f"{n:,} of {n_rows:,} rows share their {', '.join(feed.identity)} with a row "
-            f"that differs: {values}; one id, one event",
+            f"{n:,} of {parsed.n_rows:,} rows share their {', '.join(feed.identity)} with "
+            f"a row that differs: {values}; one id, one event",
             "they are kept apart where they disagree in what must agree",
         )
 

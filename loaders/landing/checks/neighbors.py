@@ -426,8 +426,8 @@ def _identity_part(feed: Feed, column: str) -> str:
 
 def write_deltas(
     landing: duckdb.DuckDBPyConnection,
-    entry: Entry,
-    change_seq: int,
+    feed: str,
+    numbers: tuple[int, int],
     rows: str,
     neighbors: Neighbors,
 ) -> int:
@@ -435,8 +435,8 @@ def write_deltas(
 
     Args:
         landing: the loader's database, in a transaction.
-        entry: the delivery.
-        change_seq: the number of this change.
+        feed: the name of the delivery's feed.
+        numbers: those of the delivery and of this change.
         rows: the relation of the rows that it holds, by `_row_hash` and `_copy`.
         neighbors: what `look_around` found.
 
@@ -444,10 +444,9 @@ def write_deltas(
         How many rows of the delivery before are absent from this one.
     """
     if after := neighbors.after:
-        seqs = (after.delivery_seq, change_seq)
-        _write_delta(landing, entry.feed, seqs, rows, after.rows)
-    seqs = (entry.delivery_seq, change_seq)
-    return _write_delta(landing, entry.feed, seqs, neighbors.rows_before, rows)
+        seqs = (after.delivery_seq, numbers[1])
+        _write_delta(landing, feed, seqs, rows, after.rows)
+    return _write_delta(landing, feed, numbers, neighbors.rows_before, rows)
 
 
 def _write_delta(

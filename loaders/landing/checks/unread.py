@@ -10,6 +10,7 @@ from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
 from loaders.files.csv_records import Body
 from loaders.landing.checks.anomalies import ACCEPT_IT
+from loaders.landing.draft import BlanksFound, TimesFound
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.rejects import rejects_of
@@ -99,8 +100,8 @@ def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) 
 
 def judge_times(
     landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> None:
-    """Note which times cannot be read, or not be true, in the entry and its detail.
+) -> TimesFound:
+    """Find which times cannot be read, or not be true.
 
     Of lines that are known, none is judged again.
 
@@ -108,10 +109,10 @@ def judge_times(
         DeliveryHeldError: if it is more than the feed allows, or if days stand where the
             feed has months, and nobody has accepted that.
     """
-    _note_unclear_order(landing, feed, entry, parsed)
+    notes = _unclear_order(landing, feed, parsed)
     found = unread_times(landing, feed, entry, parsed)
     if not found:
-        return
+        return TimesFound(notes=notes)
     if not entry.accepted_by:
         for unread in found:
             _hold_if_day_first(feed, unread)
@@ -127,14 +128,12 @@ def judge_times(
         f"select count(*) from {parsed.rows} "  # noqa: S608
         f"where {' or '.join(tests) or 'false'}"
     ).fetchone()
-    entry.n_untyped = int(counted[0]) if counted else 0
-    notes = [entry.detail] if entry.detail else []
-    entry.detail = "; ".join([*notes, *map(str, found)])
+    return TimesFound(int(counted[0]) if counted else 0, (*notes, *map(str, found)))
 
 
-def _note_unclear_order(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> None:
+def _unclear_order(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: ParsedDelivery
+) -> tuple[str, ...]:
     """Say of dates that have the day or the month first, if no day is above 12.
 
     One that is, in any of the times of the file or of what has landed, tells of all.
@@ -148,7 +147,7 @@ def _note_unclear_order(
         )
 
     if not columns:
-        return
+        return ()
     is_either, is_clear = is_like(_EITHER), is_like(f"{_DAY_FIRST}|{_MONTH_FIRST}")
     row = landing.execute(
         f"""
@@ -158,21 +157,20 @@ def _note_unclear_order(
             and not exists (from raw.{feed.name} where {is_clear})
         """
     ).fetchone()
-    if row == (True,):
-        note = (
-            "no date such as 3/4/2024 has a day above 12, so it is unknown whether the "
-            f"month or the day is first: read by {', '.join(feed.time_formats)}; if "
-            "that is "
-            'wrong, put a pattern such as "%d/%m/%Y %H:%M:%S" first in the formats of the '
-            "feed in feeds.yml"
-        )
-        entry.detail = "; ".join(filter(None, (entry.detail, note)))
+    if row != (True,):
+        return ()
+    return (
+        "no date such as 3/4/2024 has a day above 12, so it is unknown whether the month "
+        f"or the day is first: read by {', '.join(feed.time_formats)}; if that is wrong, "
+        'put a pattern such as "%d/%m/%Y %H:%M:%S" first in the formats of the feed in '
+        "feeds.yml",
+    )
 
 
-def note_blanks(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> None:
-    """Say in the entry's detail how many rows lack their time, id or shape.
+def find_blanks(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: ParsedDelivery
+) -> BlanksFound:
+    """Find how many rows lack their time, id or shape.
 
     Staging sets most of them aside: that is no reason to hold the rest, but none to be
     silent. Of lines that are known, none is counted again.
@@ -182,7 +180,7 @@ def note_blanks(
     required = (*feed.event_times[:1], *ids, *shapes)
     columns = [name for name in required if name in parsed.columns]
     if not columns:
-        return
+        return BlanksFound()
     # Nothing that begins with more than a space is trimmed to nothing: that saves trimming.
     counts = ", ".join(
         f"count(*) filter (where case when {name} < '!' then trim({name}) = '' "
@@ -190,12 +188,13 @@ def note_blanks(
         for name in map(_quoted, columns)
     )
     n_blank = landing.execute(f"select {counts} from {parsed.rows}").fetchone() or ()  # noqa: S608
-    found = [
-        f"{n:,} of {parsed.n_rows:,} rows have no {name}"
-        for name, n in zip(columns, n_blank, strict=True)
-        if n
-    ]
-    entry.detail = "; ".join(filter(None, (entry.detail, *found))) or None
+    return BlanksFound(
+        tuple(
+            f"{n:,} of {parsed.n_rows:,} rows have no {name}"
+            for name, n in zip(columns, n_blank, strict=True)
+            if n
+        )
+    )
 
 
 def unread_times(
