@@ -8,7 +8,7 @@ import pytest
 from conftest import Lab, make_feed
 
 from loaders.config.feeds import canonical
-from loaders.landing.database import create_tables
+from loaders.landing.schema import create_tables
 
 Labs = Callable[..., Lab]
 HEADERS = [

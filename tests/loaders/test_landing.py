@@ -25,9 +25,10 @@ from loaders.errors import DeliveryError, UsageError
 from loaders.files.archives import members
 from loaders.files.kept_files import restore
 from loaders.landing import land as landing_module
-from loaders.landing.database import create_tables, open_landing
+from loaders.landing.database import open_landing
 from loaders.landing.land import accept, land_file
 from loaders.landing.ledger import Entry
+from loaders.landing.schema import create_tables
 
 Labs = Callable[..., Lab]
 WINDOW = {"mode": "window"}

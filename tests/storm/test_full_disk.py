@@ -38,7 +38,7 @@ FILES = MORE | {
 }
 # Where the disk was found full, by what the loader was doing when the system refused.
 STAGES = {
-    "opening": r"database\.\w+ > (connect|execute|write)",
+    "opening": r"(database|schema)\.\w+ > (connect|execute|write)",
     "keeping the bytes": r"kept_files\.(receive|settle|_pack) > |_base\.",
     "preparing the text": r"(csv_reader|csv_records|encodings)\.",
     "parsing": r"parsed_delivery\._\w+ > execute",

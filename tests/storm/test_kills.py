@@ -46,7 +46,7 @@ MORE = {
 # What a landing goes through, and the functions and calls of the loader that do it.
 STEPS = {
     "make the database": r"database\._create > ",
-    "open the database": r"database\.(_connect|create_tables) > (connect|execute)",
+    "open the database": r"(database\._connect|schema\.create_tables) > (connect|execute)",
     "note the owner": r"database\.open_landing > (open|write|unlink)",
     "open the file": r"archives\.\w+ > (open|read)",
     "receive the bytes": r"kept_files\.receive > (open|write)",
