@@ -33,10 +33,9 @@ def stated_as_of(feed: Feed, origin: Origin, given: datetime | None) -> AsOf:
     return AsOf()
 
 
-def found_as_of(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> AsOf:
+def found_as_of(entry: Entry, parsed: ParsedDelivery) -> AsOf:
     """The newest event in the delivery, or the time of landing where a feed says so."""
+    landing, feed = parsed.landing, parsed.feed
     newest = [
         _newest(landing, feed, entry, parsed.versions, column)
         for column in feed.as_of.newest
@@ -49,7 +48,7 @@ def found_as_of(
     start = (
         f"no as-of: none was given, the file name has no date, and there is none in {where}"
     )
-    if unread := unread_times(landing, feed, entry, parsed):
+    if unread := unread_times(entry, parsed):
         found = "; ".join(map(str, unread))
         raise DeliveryError(
             "no_as_of",

@@ -106,7 +106,7 @@ def _rehearse(
         if not prepared:
             return None, changes
         with suppress(_TakenBackError), transaction(landing):
-            landed = write(feed, *prepared)
+            landed = write(*prepared)
             draft.add(landed)
             ledger.enter(landing, draft.entry)
             changes = _look(landing, feed, draft.entry)

@@ -201,7 +201,7 @@ def _land(
                 settle()
                 with transaction(landing):
                     if prepared:
-                        draft.add(write(feed, *prepared))
+                        draft.add(write(*prepared))
                     return ledger.enter(landing, draft.entry)
         except DeliveryError as error:
             if error.reason == NO_SPACE:
@@ -233,17 +233,17 @@ def prepare(
         draft.add(Outcome("empty", "no_rows"))
         return None
     judge_rejects(landing, draft.entry, parsed.body)
-    draft.add(judge_times(landing, feed, draft.entry, parsed))
-    draft.add(find_blanks(landing, feed, parsed))
+    draft.add(judge_times(draft.entry, parsed))
+    draft.add(find_blanks(parsed))
     if draft.entry.as_of is None:
-        draft.add(found_as_of(landing, feed, draft.entry, parsed))
-    draft.add(found_coverage(landing, feed, draft.entry, parsed))
+        draft.add(found_as_of(draft.entry, parsed))
+    draft.add(found_coverage(draft.entry, parsed))
     draft.add(window_start(feed, draft.entry))
-    ids, damaged = judge_ids(landing, feed, draft.entry, parsed)
+    ids, damaged = judge_ids(draft.entry, parsed)
     draft.add(ids)
     if damaged:
         raise damaged
-    verdict = judge(landing, feed, draft.entry, parsed)
+    verdict = judge(draft.entry, parsed)
     draft.add(verdict.found)
     return parsed, verdict
 
@@ -257,8 +257,9 @@ def _refuse(
 # ---------------------------------------------------------------- writing
 
 
-def write(feed: Feed, parsed: ParsedDelivery, verdict: Verdict) -> Landed:
+def write(parsed: ParsedDelivery, verdict: Verdict) -> Landed:
     """Write new row versions, presence and rejects, in the open transaction."""
+    feed = parsed.feed
     landing = parsed.landing
     numbers = delivery_seq, change_seq = ledger.next_numbers(landing)
     n_new, n_absent = parsed.insert_new(*numbers), 0

@@ -89,25 +89,13 @@ def _parse(
     )
     columns, layout = map_header(feed, head.names, head.opening)
     draft.add(Understood(layout.name, layout.series))
-    unknown = sorted(set(columns) - set(feed.columns))
-    notes = []
-    if unknown:
-        _check_names(unknown, body)
-        notes.append(f"unknown columns kept: {listed(unknown, 20)}")
-    if body.n_padded:
-        notes.append(
-            f"{body.n_padded:,} records with missing fields at their end are padded with "
-            "nulls"
-        )
-    if head.preamble:
-        n_before = len(re.findall(r"\r\n|\r|\n", head.preamble))
-        notes.append(f"lines before the header: {n_before}")
-    entry = draft.entry
+    notes = _notes(feed, columns, head, body)
+    parsed = ParsedDelivery(landing, feed, head, body, columns)
+    # Rows that are not parsed are dated by those that were hashed alike.
+    known = draft.entry
+    is_dated = known.as_of is not None or not {*feed.as_of.newest} & {*feed.volatile}
     try:
-        parsed = ParsedDelivery(landing, feed, head, body, columns)
-        # Rows that are not parsed are dated by those that were hashed alike.
-        is_dated = entry.as_of is not None or not {*feed.as_of.newest} & {*feed.volatile}
-        if not body.numbered and entry.mode != "increment" and is_dated:
+        if not body.numbered and known.mode != "increment" and is_dated:
             reading = reading_of(feed, head, columns)
             parsed = replace(parsed, lines=look_up(landing, body, reading))
         parsed.load()
@@ -119,6 +107,23 @@ def _parse(
         notes.append(odd)
     draft.add(Understood(layout.name, layout.series, tuple(notes)))
     return parsed
+
+
+def _notes(feed: Feed, columns: dict[str, int], head: Head, body: Body) -> list[str]:
+    """What there is to say of a file before its rows are parsed."""
+    notes = []
+    if unknown := sorted(set(columns) - set(feed.columns)):
+        _check_names(unknown, body)
+        notes.append(f"unknown columns kept: {listed(unknown, 20)}")
+    if body.n_padded:
+        notes.append(
+            f"{body.n_padded:,} records with missing fields at their end are padded with "
+            "nulls"
+        )
+    if head.preamble:
+        n_before = len(re.findall(r"\r\n|\r|\n", head.preamble))
+        notes.append(f"lines before the header: {n_before}")
+    return notes
 
 
 def _check_names(unknown: list[str], body: Body) -> None:

@@ -8,8 +8,6 @@ rejects, so the open ones of a delivery are those of its last replay, or else it
 
 from dataclasses import replace
 
-import duckdb
-
 from loaders.config.feeds import Feed
 from loaders.errors import EventmartError, UsageError
 from loaders.files.kept_files import kept, restore, scratch
@@ -74,7 +72,7 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
     with scratch(warehouse.paths.spool) as spool:
         parsed = parse(landing, feed, draft, restore(drop, spool / "plain"))
         held = rows_of(landing, parent)
-        n_passed = _count_passed(landing, parsed, held)
+        n_passed = _count_passed(parsed, held)
         read = draft.entry
         if read.series != parent.series or n_passed != n_open - parsed.body.n_rejected:
             raise EventmartError(
@@ -116,10 +114,9 @@ def _write(parent: Entry, parsed: ParsedDelivery, held: str, n_passed: int) -> L
     return Landed(seq, change_seq, n_new, n_passed - n_new, 0, "replayed")
 
 
-def _count_passed(
-    landing: duckdb.DuckDBPyConnection, parsed: ParsedDelivery, held: str
-) -> int | None:
+def _count_passed(parsed: ParsedDelivery, held: str) -> int | None:
     """Rows that are read now and were not before; None if one is not read any more."""
+    landing = parsed.landing
     row = landing.execute(
         f"""
         select

@@ -52,26 +52,25 @@ class Verdict:
     doubts: DeliveryHeldError | None
 
 
-def judge(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> Verdict:
+def judge(entry: Entry, parsed: ParsedDelivery) -> Verdict:
     """Look at a parsed delivery as a whole, beside its neighbors by as-of."""
+    landing, feed = parsed.landing, parsed.feed
     neighbors, found, notes, doubts = None, LossesFound(), list[str](), None
     if entry.mode != "increment":
         # Before all that may hold it: if it is accepted, it stands beside these.
         entry = replace(entry, delivery_seq=ledger.next_numbers(landing)[0])
         neighbors = look_around(landing, entry)
-        lost = losses(landing, entry, parsed, neighbors)
+        lost = losses(entry, parsed, neighbors)
         found = LossesFound(lost.taken.n_withdrawn, lost.taken.n_aged_out)
     try:
         _hold_if_cut_or_early(entry, parsed)
-        notes += _rows_elsewhere(landing, feed, entry, parsed)
+        notes += _rows_elsewhere(entry, parsed)
         if neighbors:
             notes += _replaced(lost.taken)
             notes += map(_overruled, lost.overruled)
             _hold_if_other_size(landing, entry)
-            _hold_if_withdrawing(landing, feed, entry, parsed, lost)
-            notes += _window_goes_back(landing, feed, entry, parsed, neighbors)
+            _hold_if_withdrawing(entry, parsed, lost)
+            notes += _window_goes_back(entry, parsed, neighbors)
             for later, loss in lost.overruled:
                 _hold_if_withdrawn_by(feed, entry, later, loss)
     except DeliveryHeldError as error:
@@ -113,10 +112,9 @@ def _hold_if_other_size(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Non
 # ---------------------------------------------------------------- windows
 
 
-def _rows_elsewhere(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> list[str]:
+def _rows_elsewhere(entry: Entry, parsed: ParsedDelivery) -> list[str]:
     """Hold what has rows of other dates than it states to cover; note if they are few."""
+    landing, feed = parsed.landing, parsed.feed
     if not (feed.window and entry.covers_from and entry.covers_to):
         return []
     found = landing.execute(
@@ -151,16 +149,13 @@ def _rows_elsewhere(
 
 
 def _window_goes_back(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    parsed: ParsedDelivery,
-    neighbors: Neighbors,
+    entry: Entry, parsed: ParsedDelivery, neighbors: Neighbors
 ) -> list[str]:
     """Hold the newest if it has rows from before the window of the one before it.
 
     Unless that one had such rows, too: then it is the feed's window that is wrong.
     """
+    landing, feed = parsed.landing, parsed.feed
     before = neighbors.before
     if not (feed.window and before and before.first_date and entry.as_of):
         return []
@@ -236,14 +231,9 @@ def _overruled(by: tuple[Neighbor, Loss]) -> str:
     )
 
 
-def _hold_if_withdrawing(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    parsed: ParsedDelivery,
-    lost: Losses,
-) -> None:
+def _hold_if_withdrawing(entry: Entry, parsed: ParsedDelivery, lost: Losses) -> None:
     """Hold what lacks more than the feed allows of what it covers: a slice, it seems."""
+    feed = parsed.feed
     loss = lost.taken
     if not _is_too_much(feed, entry, loss):
         return
@@ -254,17 +244,15 @@ def _hold_if_withdrawing(
     ]
     if loss.first_date and loss.last_date:
         evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
-    first, last = event_dates(landing, feed, entry, parsed)
-    filters = _filters(landing, feed, parsed, lost.earlier)
+    first, last = event_dates(entry, parsed)
+    filters = _filters(parsed, lost.earlier)
     if first and last:
         evidence.append(f"its own rows are of {_days(first, last)}")
     evidence += filters
     if filters:
         step = "Ask for it without the filter"
     elif first and last:
-        first_of_most, last_of_most = event_dates(
-            landing, feed, entry, parsed, MAX_ELSEWHERE_SHARE / 4
-        )
+        first_of_most, last_of_most = event_dates(entry, parsed, MAX_ELSEWHERE_SHARE / 4)
         for dates in ((first, last), (first_of_most or first, last_of_most or last)):
             months = _whole_months(*dates)
             within = loss_within(parsed, lost.earlier, *months)
@@ -328,10 +316,9 @@ def _whole_months(first: date, last: date) -> tuple[date, date]:
     )
 
 
-def _filters(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: ParsedDelivery, earlier: str
-) -> list[str]:
+def _filters(parsed: ParsedDelivery, earlier: str) -> list[str]:
     """Columns in which all rows are alike, and those that would be withdrawn are not."""
+    landing, feed = parsed.landing, parsed.feed
     columns = [name for name in feed.columns if name in parsed.columns]
     own = ", ".join(f'count(distinct "{c}"), min("{c}")' for c in columns)
     values = landing.execute(

@@ -4,8 +4,6 @@ import calendar
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
 from loaders.config.feeds import Feed
 from loaders.config.patterns import search
 from loaders.errors import DeliveryHeldError, UsageError
@@ -57,14 +55,13 @@ def dates_of(parts: dict[str, str]) -> Dates | None:
         return None
 
 
-def found_coverage(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> Coverage:
+def found_coverage(entry: Entry, parsed: ParsedDelivery) -> Coverage:
     """The dates that a parsed delivery covers: as stated, or its own by the settings."""
+    feed = parsed.feed
     stated = Coverage(entry.covers_from, entry.covers_to, entry.covers_source)
     if not feed.window or stated.covers_from or not feed.covers.own_dates:
         return stated
-    return Coverage(*event_dates(landing, feed, entry, parsed), "own_dates")
+    return Coverage(*event_dates(entry, parsed), "own_dates")
 
 
 def window_start(feed: Feed, entry: Entry) -> WindowStart:
@@ -97,13 +94,10 @@ def event_date(feed: Feed) -> str:
 
 
 def event_dates(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    parsed: ParsedDelivery,
-    slips: float = 0,
+    entry: Entry, parsed: ParsedDelivery, slips: float = 0
 ) -> tuple[date | None, date | None]:
     """The first and last event date of a delivery that can be true, less some slips."""
+    landing, feed = parsed.landing, parsed.feed
     if feed.window is None:
         return None, None
     found = landing.execute(

@@ -58,7 +58,7 @@ create or replace macro raw.is_damaged_id(id) as coalesce(
 
 
 def judge_ids(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
+    entry: Entry, parsed: ParsedDelivery
 ) -> tuple[IdsFound, DeliveryHeldError | None]:
     """Find how many rows of a delivery have damaged ids.
 
@@ -66,6 +66,7 @@ def judge_ids(
         What was found; and why the delivery is to be held: they are more than the feed's
         share, or so many rows share their ids with others, and nobody has accepted that.
     """
+    landing, feed = parsed.landing, parsed.feed
     columns = [name for name in feed.id_columns if name in parsed.columns]
     if not columns:
         return IdsFound(), None
@@ -87,41 +88,38 @@ def judge_ids(
             if n:
                 values = _examples(landing, feed, rows, name, test)
                 said = f"{n:,} of {parsed.n_rows:,} rows have a damaged {name}: {values}"
-                if _is_too_much(feed, entry, parsed, n):
+                if _is_too_much(entry, parsed, n):
                     raise _damaged(
                         f"{said}; a spreadsheet writes such ids", "such rows are set aside"
                     )
                 notes.append(f"{said}: no id")
         for name in columns:
-            notes += _judge_zeros(landing, feed, entry, parsed, rows, name)
+            notes += _judge_zeros(entry, parsed, rows, name)
         if not entry.accepted_by:
             for name in columns:
                 _hold_if_rounded(landing, feed, rows, name)
             if entry.mode != "increment":
-                _hold_if_shared(landing, feed, parsed, rows, columns)
+                _hold_if_shared(parsed, rows, columns)
     except DeliveryHeldError as error:
         return found, error
     return replace(found, notes=tuple(notes)), None
 
 
-def _is_too_much(feed: Feed, entry: Entry, parsed: ParsedDelivery, n: int) -> bool:
+def _is_too_much(entry: Entry, parsed: ParsedDelivery, n: int) -> bool:
     """Whether so many rows are more than the feed's share, and nobody accepted that."""
+    feed = parsed.feed
     return n > feed.max_damaged_share * parsed.n_rows and not entry.accepted_by
 
 
 def _judge_zeros(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    parsed: ParsedDelivery,
-    rows: str,
-    column: str,
+    entry: Entry, parsed: ParsedDelivery, rows: str, column: str
 ) -> tuple[str, ...]:
     """Find ids that came before with more zeros in front, or fewer: 7 for 007.
 
     Raises:
         DeliveryHeldError: if they are more than the feed's share, and nobody accepted that.
     """
+    landing, feed = parsed.landing, parsed.feed
     # What sorts after the digit 0 has none in front: of most rows no more is looked at.
     is_led = (
         f"\"{column}\" < '1' "
@@ -161,7 +159,7 @@ def _judge_zeros(
         f"{n:,} of {parsed.n_rows:,} rows have a {column} that arrived before with other "
         f"leading zeros, such as {sent!r} (line {line}), before {before!r}"
     )
-    if _is_too_much(feed, entry, parsed, n):
+    if _is_too_much(entry, parsed, n):
         raise _damaged(f"{said}: a spreadsheet drops them", "they count as different ids")
     return (f"{said}: a different id",)
 
@@ -205,17 +203,12 @@ def _count_long(
     return found or (0, 0, 0)
 
 
-def _hold_if_shared(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    parsed: ParsedDelivery,
-    rows: str,
-    columns: list[str],
-) -> None:
+def _hold_if_shared(parsed: ParsedDelivery, rows: str, columns: list[str]) -> None:
     """Raise `DeliveryHeldError` if many rows that differ have one id.
 
     Asked where ids alone identify an event: other columns may be equal by chance.
     """
+    landing, feed = parsed.landing, parsed.feed
     if not feed.identity or not {*feed.identity} <= {*columns}:
         return
     names = ", ".join(f'"{name}"' for name in feed.identity)

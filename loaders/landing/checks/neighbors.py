@@ -247,13 +247,9 @@ def _hold_rows(
 # ---------------------------------------------------------------- what is lost
 
 
-def losses(
-    landing: duckdb.DuckDBPyConnection,
-    entry: Entry,
-    parsed: ParsedDelivery,
-    neighbors: Neighbors,
-) -> Losses:
+def losses(entry: Entry, parsed: ParsedDelivery, neighbors: Neighbors) -> Losses:
     """What a parsed delivery would withdraw, and what later ones would withdraw of it."""
+    landing = parsed.landing
     dates = entry.window_start, entry.covers_to
     landing.execute(
         "create or replace temporary table neighbor_earlier as from neighbor_before"

@@ -98,9 +98,7 @@ def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) 
     )
 
 
-def judge_times(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> TimesFound:
+def judge_times(entry: Entry, parsed: ParsedDelivery) -> TimesFound:
     """Find which times cannot be read, or not be true.
 
     Of lines that are known, none is judged again.
@@ -109,8 +107,9 @@ def judge_times(
         DeliveryHeldError: if it is more than the feed allows, or if days stand where the
             feed has months, and nobody has accepted that.
     """
-    notes = _unclear_order(landing, feed, parsed)
-    found = unread_times(landing, feed, entry, parsed)
+    landing, feed = parsed.landing, parsed.feed
+    notes = _unclear_order(parsed)
+    found = unread_times(entry, parsed)
     if not found:
         return TimesFound(notes=notes)
     if not entry.accepted_by:
@@ -131,13 +130,12 @@ def judge_times(
     return TimesFound(int(counted[0]) if counted else 0, (*notes, *map(str, found)))
 
 
-def _unclear_order(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: ParsedDelivery
-) -> tuple[str, ...]:
+def _unclear_order(parsed: ParsedDelivery) -> tuple[str, ...]:
     """Say of dates that have the day or the month first, if no day is above 12.
 
     One that is, in any of the times of the file or of what has landed, tells of all.
     """
+    landing, feed = parsed.landing, parsed.feed
     columns = [_quoted(name) for name in feed.time_columns if name in parsed.columns]
 
     def is_like(pattern: str) -> str:
@@ -167,14 +165,13 @@ def _unclear_order(
     )
 
 
-def find_blanks(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: ParsedDelivery
-) -> BlanksFound:
+def find_blanks(parsed: ParsedDelivery) -> BlanksFound:
     """Find how many rows lack their time, id or shape.
 
     Staging sets most of them aside: that is no reason to hold the rest, but none to be
     silent. Of lines that are known, none is counted again.
     """
+    landing, feed = parsed.landing, parsed.feed
     ids = [name for name in feed.id_columns if feed.columns[name].required]
     shapes = ["geometry"] if feed.format == "geojson" else []
     required = (*feed.event_times[:1], *ids, *shapes)
@@ -197,10 +194,9 @@ def find_blanks(
     )
 
 
-def unread_times(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: ParsedDelivery
-) -> list[Unread]:
+def unread_times(entry: Entry, parsed: ParsedDelivery) -> list[Unread]:
     """The columns of a delivery that are times, of which some values cannot be used."""
+    landing, feed = parsed.landing, parsed.feed
     columns = [name for name in feed.time_columns if name in parsed.columns]
     if not columns:
         return []
@@ -215,7 +211,7 @@ def unread_times(
     )
     row = landing.execute(f"select {counts} from {parsed.rows}").fetchone() or ()  # noqa: S608
     found = [
-        _look(landing, feed, name, parsed, entry.started_at)
+        _look(name, parsed, entry.started_at)
         for name, n in zip(columns, row, strict=True)
         if n
     ]
@@ -228,13 +224,8 @@ def known_formats(feed: Feed) -> str:
     return f"the feed reads the formats {known}: add the format of its files in feeds.yml"
 
 
-def _look(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    name: str,
-    parsed: ParsedDelivery,
-    received: datetime,
-) -> Unread:
+def _look(name: str, parsed: ParsedDelivery, received: datetime) -> Unread:
+    landing, feed = parsed.landing, parsed.feed
     is_unread = _is_unread(feed, name)
     is_implausible = _is_implausible(feed, name, received)
     n_values, n, n_day_first, n_month_first, n_implausible = landing.execute(
@@ -259,20 +250,15 @@ def _look(
         n_values,
         n_day_first,
         n_month_first,
-        _examples(landing, feed, name, parsed, is_unread),
+        _examples(name, parsed, is_unread),
         n_implausible,
-        _examples(landing, feed, name, parsed, is_implausible),
+        _examples(name, parsed, is_implausible),
         f"between {feed.plausible.first} and {last}",
     )
 
 
-def _examples(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    name: str,
-    parsed: ParsedDelivery,
-    condition: str,
-) -> str:
+def _examples(name: str, parsed: ParsedDelivery, condition: str) -> str:
+    landing, feed = parsed.landing, parsed.feed
     examples = landing.execute(
         f"""
         select {_quoted(name)}, min(_line)
