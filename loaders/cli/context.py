@@ -15,13 +15,8 @@ from loaders.cli.arguments import Finite
 from loaders.config.feeds import FEEDS_FILE, Feed, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import BusyError, EventmartError, UsageError, told
-from loaders.landing.database import (
-    Warehouse,
-    create_tables,
-    has_tables,
-    migrate,
-    open_landing,
-)
+from loaders.landing.database import Warehouse, open_landing
+from loaders.landing.schema import create_tables, has_tables, migrate
 from loaders.terminal import printable
 
 EXIT_HELD, EXIT_FAILED = 3, 4

@@ -15,8 +15,9 @@ from loaders.config.feeds import FEEDS_FILE, RESERVED, load_feeds
 from loaders.config.paths import PROJECT, Paths
 from loaders.errors import UsageError
 from loaders.landing import ingest
-from loaders.landing.database import Warehouse, create_tables, open_landing
+from loaders.landing.database import Warehouse, open_landing
 from loaders.landing.dry_run import rehearse
+from loaders.landing.schema import create_tables
 from loaders.new_feed.check import check_lines, held_lines
 from loaders.new_feed.guess import Mode, Wishes, guess
 from loaders.new_feed.look import is_name, look_at

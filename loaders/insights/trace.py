@@ -10,7 +10,8 @@ from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
 from loaders.files.csv_reader import record_at
 from loaders.files.kept_files import kept, restore
-from loaders.landing.database import migrate, open_landing
+from loaders.landing.database import open_landing
+from loaders.landing.schema import migrate
 from loaders.publishing.versions import open_published
 from loaders.sql import quoted
 

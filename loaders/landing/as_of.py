@@ -11,44 +11,44 @@ from loaders.config.patterns import search
 from loaders.errors import DeliveryError
 from loaders.landing import ledger
 from loaders.landing.checks.unread import known_formats, unread_times
+from loaders.landing.draft import AsOf, Origin
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, parsed_rows
+from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.times import clock_time, is_plausible, utc_time
 
 # No as-of is in another year, and a day before or after these is still a date.
 YEARS = range(1900, 2200)
 
 
-def stated_as_of(
-    feed: Feed, entry: Entry, given: datetime | None
-) -> tuple[datetime, str] | tuple[None, None]:
+def stated_as_of(feed: Feed, origin: Origin, given: datetime | None) -> AsOf:
     """The as-of given by the caller or by the name of the member or file, if one is."""
     if given:
-        return given, "given"
-    for name in (entry.member or "", entry.uri) if feed.as_of.file_name else ():
+        return AsOf(given, "given")
+    for name in (origin.member or "", origin.uri) if feed.as_of.file_name else ():
         (text,) = search(feed.as_of.file_name or "", Path(name).name).values()
         with suppress(ValueError):
             moment = datetime.fromisoformat(text)
             if moment.year in YEARS:
-                return moment, "file_name"
-    return None, None
+                return AsOf(moment, "file_name")
+    return AsOf()
 
 
-def found_as_of(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> tuple[datetime, str]:
+def found_as_of(entry: Entry, parsed: ParsedDelivery) -> AsOf:
     """The newest event in the delivery, or the time of landing if the feed allows it."""
-    rows = parsed_rows(feed, parsed)
-    newest = [_newest(landing, feed, entry, rows, column) for column in feed.as_of.newest]
+    landing, feed = parsed.landing, parsed.feed
+    newest = [
+        _newest(landing, feed, entry, parsed.versions, column)
+        for column in feed.as_of.newest
+    ]
     if moments := [found for found in newest if found]:
-        return max(moments), "newest"
+        return AsOf(max(moments), "newest")
     if feed.as_of.arrival:
-        return ledger.arrival(landing, entry), "arrival"
+        return AsOf(ledger.arrival(landing, entry), "arrival")
     where = ", ".join(feed.as_of.newest) or "its columns"
     start = (
         f"no as-of: none was given, the file name has no date, and there is none in {where}"
     )
-    if unread := unread_times(landing, feed, entry, parsed):
+    if unread := unread_times(entry, parsed):
         found = "; ".join(map(str, unread))
         raise DeliveryError(
             "no_as_of",

@@ -1,6 +1,7 @@
 """What a delivery would change, found by landing it and taking that back."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
@@ -10,11 +11,10 @@ from loaders.errors import DeliveryError
 from loaders.files.archives import Member
 from loaders.files.kept_files import receive, scratch
 from loaders.landing import ledger
-from loaders.landing.as_of import stated_as_of
-from loaders.landing.checks.anomalies import judge
-from loaders.landing.checks.coverage import Dates, state_coverage
+from loaders.landing.checks.coverage import Dates
 from loaders.landing.database import Warehouse, transaction
-from loaders.landing.land import members_of, prepare, write
+from loaders.landing.draft import Draft, Received
+from loaders.landing.land import draft_of, members_of, prepare, write
 from loaders.landing.ledger import Entry
 from loaders.sources.base import Offer
 
@@ -22,7 +22,7 @@ N_EXAMPLES = 5
 MAX_SHOWN = 60
 
 
-@dataclass
+@dataclass(frozen=True)
 class Rehearsal:
     """What a delivery would change, had it landed.
 
@@ -79,56 +79,50 @@ def rehearse(
             members = members_of(feed, fetched.path) if fetched else []
         except DeliveryError as error:
             # As when it lands: refused, and the others are looked at.
-            entry = Entry(feed.name, feed.mode, offer.uri)
-            entry.refuse(error)
-            return [Rehearsal(entry)]
+            return [Rehearsal(Entry(feed.name, feed.mode, offer.uri).refused(error))]
         for member in members:
-            rehearsal = Rehearsal(Entry(feed.name, feed.mode, offer.uri, member.name))
-            entry = rehearsal.entry
-            entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
-            state_coverage(feed, entry, covers)
+            draft = draft_of(feed, offer.uri, member, given, covers)
+            changes = Rehearsal(draft.entry)
             try:
-                _rehearse(warehouse, feed, rehearsal, member)
+                held, changes = _rehearse(warehouse, feed, draft, member)
+                entry = draft.entry.refused(held) if held else draft.entry
             except DeliveryError as error:
-                entry.refuse(error)
-            found.append(rehearsal)
+                entry = draft.entry.refused(error)
+            found.append(replace(changes, entry=entry))
     return found
 
 
 def _rehearse(
-    warehouse: Warehouse, feed: Feed, rehearsal: Rehearsal, member: Member
-) -> None:
-    landing, entry = warehouse.landing, rehearsal.entry
+    warehouse: Warehouse, feed: Feed, draft: Draft, member: Member
+) -> tuple[DeliveryError | None, Rehearsal]:
+    """Why a delivery would be held, if it would, and what it changes once accepted."""
+    landing = warehouse.landing
     with scratch(warehouse.paths.spool) as spool:
         with member.open() as stream:
             drop = receive(stream, spool, member.path)
-        entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
-        parsed = prepare(warehouse, feed, entry, drop)
-        if parsed is None:
-            return
-        neighbors, held = judge(landing, feed, entry, parsed)
-        try:
-            with transaction(landing):
-                write(landing, feed, entry, parsed, neighbors)
-                ledger.enter(landing, entry)
-                _look(landing, feed, rehearsal)
-                raise _TakenBackError
-        except _TakenBackError:
-            entry.delivery_seq = 0  # It is none that could be accepted.
-        if held:
-            raise held
+        draft.add(Received(drop.sha256, drop.n_bytes))
+        prepared = prepare(warehouse, feed, draft, drop)
+        changes = Rehearsal(draft.entry)
+        if not prepared:
+            return None, changes
+        with suppress(_TakenBackError), transaction(landing):
+            landed = write(*prepared)
+            draft.add(landed)
+            ledger.enter(landing, draft.entry)
+            changes = _look(landing, feed, draft.entry)
+            raise _TakenBackError
+        # It is none that could be accepted.
+        draft.add(replace(landed, delivery_seq=0))
+        return prepared[1].doubts, changes
 
 
-def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, rehearsal: Rehearsal) -> None:
-    """Note what the open transaction has changed."""
-    entry = rehearsal.entry
-    rehearsal.rejects = tuple(
-        landing.execute(
-            "select line, reason, detail from raw.rejects where delivery_seq = ? "
-            "order by line limit ?",
-            [entry.delivery_seq, N_EXAMPLES],
-        ).fetchall()
-    )
+def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> Rehearsal:
+    """What the open transaction has changed."""
+    rejects = landing.execute(
+        "select line, reason, detail from raw.rejects where delivery_seq = ? "
+        "order by line limit ?",
+        [entry.delivery_seq, N_EXAMPLES],
+    ).fetchall()
     # Of an increment, absence means nothing: what comes is what nobody had before.
     new = (
         f"select _row_hash, _copy from raw.{feed.name} where _delivery_seq = $seq"  # noqa: S608
@@ -140,9 +134,7 @@ def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, rehearsal: Rehearsal) 
         "select _row_hash, _copy from raw.presence "
         "where _delivery_seq = $seq and change = '-'"
     )
-    rehearsal.come = _rows(landing, feed, new, entry.delivery_seq)
-    rehearsal.gone = _rows(landing, feed, gone, entry.delivery_seq)
-    rehearsal.before = landing.execute(
+    before = landing.execute(
         f"""
         select delivery_seq, as_of, n_new + n_known
         from raw.deliveries
@@ -156,6 +148,13 @@ def _look(landing: duckdb.DuckDBPyConnection, feed: Feed, rehearsal: Rehearsal) 
         """,  # noqa: S608
         entry.place,
     ).fetchone()
+    return Rehearsal(
+        entry,
+        before,
+        _rows(landing, feed, new, entry.delivery_seq),
+        _rows(landing, feed, gone, entry.delivery_seq),
+        tuple(rejects),
+    )
 
 
 def _rows(

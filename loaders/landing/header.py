@@ -174,10 +174,14 @@ def _split(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _may_hold_headers(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, columns: dict[str, int], head: Head
+def may_hold_headers(
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    columns: dict[str, int],
+    head: Head,
+    rows: str,
 ) -> bool:
-    """Whether a row of `hashed` begins like a header: the reader judges by more."""
+    """Whether a row of a relation begins like a header: the reader judges by more."""
     words = sorted(header_words(head.names))
     lengths = [len(word.encode()) for word in words]
     tests: list[str] = []
@@ -197,7 +201,7 @@ def _may_hold_headers(
         if name not in feed.columns:
             values.append(f'$."{name}"')
     row = landing.execute(
-        f"select exists (from hashed where {' or '.join(tests)})",
+        f"select exists (from {rows} where {' or '.join(tests)})",
         values,
     ).fetchone()
     return bool(row and row[0])

@@ -218,10 +218,8 @@ def _fail(warehouse: Warehouse, feed: Feed, offer: Offer, error: DeliveryError) 
     for last in ledger.refused(warehouse.landing, feed.name, offer.uri):
         if (last.reason, last.detail) == (error.reason, error.detail):
             return Taken([last], is_new=False)
-    entry = Entry(feed.name, feed.mode, offer.uri)
-    entry.reason, entry.detail = error.reason, error.detail
-    ledger.enter(warehouse.landing, entry)
-    return Taken([entry], is_new=True)
+    entry = Entry(feed.name, feed.mode, offer.uri, reason=error.reason, detail=error.detail)
+    return Taken([ledger.enter(warehouse.landing, entry)], is_new=True)
 
 
 def _well_again(warehouse: Warehouse, feed: Feed, offer: Offer) -> Taken:
@@ -231,10 +229,10 @@ def _well_again(warehouse: Warehouse, feed: Feed, offer: Offer) -> Taken:
     sha256 = ledger.last_settled(landing, feed.name, offer.uri)
     entry = Entry(feed.name, feed.mode, offer.uri, sha256=sha256)
     is_failed = any(last.member is None for last in refused)
-    if not is_failed or not sha256 or not ledger.copy_if_seen(landing, entry):
+    seen = ledger.seen_again(landing, entry) if is_failed and sha256 else None
+    if not seen:
         return Taken([], is_new=False)
-    ledger.enter(landing, entry)
-    return Taken([entry], is_new=True)
+    return Taken([ledger.enter(landing, seen)], is_new=True)
 
 
 def _judged_by(warehouse: Warehouse, feed: Feed) -> str:

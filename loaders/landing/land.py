@@ -8,6 +8,7 @@ An increment has only `+`, for rows that were known already: it holds these, and
 rows that were first read in it.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -17,20 +18,35 @@ from loaders.config.feeds import Feed
 from loaders.disk import NO_SPACE, check_space, opened
 from loaders.errors import DeliveryError, UsageError
 from loaders.files.archives import Member, members
-from loaders.files.csv_records import Body
 from loaders.files.kept_files import Drop, keeping, kept, receive, scratch
-from loaders.landing import ledger, line_cache
+from loaders.landing import ledger
 from loaders.landing.as_of import found_as_of, stated_as_of
-from loaders.landing.checks.anomalies import judge
-from loaders.landing.checks.coverage import Dates, find_coverage, state_coverage
+from loaders.landing.checks.anomalies import Verdict, judge
+from loaders.landing.checks.coverage import (
+    Dates,
+    found_coverage,
+    stated_coverage,
+    window_start,
+)
 from loaders.landing.checks.ids import judge_ids
-from loaders.landing.checks.neighbors import Neighbors, write_deltas
-from loaders.landing.checks.unread import judge_rejects, judge_times, note_blanks
+from loaders.landing.checks.neighbors import write_deltas
+from loaders.landing.checks.unread import find_blanks, judge_rejects, judge_times
 from loaders.landing.database import Warehouse, transaction
+from loaders.landing.draft import (
+    Acceptance,
+    AsOf,
+    Coverage,
+    Draft,
+    Landed,
+    Origin,
+    Outcome,
+    Received,
+)
 from loaders.landing.header import header_of
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, parse
-from loaders.landing.presence import mark_incoming
+from loaders.landing.parse import parse
+from loaders.landing.parsed_delivery import ParsedDelivery
+from loaders.landing.presence import mark_rows
 from loaders.landing.rejects import rejects_of
 from loaders.sources.local import is_as_stamped, stamp_of, uri_of
 
@@ -62,31 +78,41 @@ def land_file(
         says it is gets an entry of its own.
     """
     uri = uri or uri_of(path)
-    entry = Entry(feed.name, feed.mode, uri)
     try:
         stamp, found = stamp_of(path), members_of(feed, path)
     except OSError as error:
+        draft = Draft(Origin(feed.name, feed.mode, uri))
         unreadable = DeliveryError("unreadable", f"{path}: {error.strerror}")
-        _refuse(warehouse.landing, entry, unreadable)
-        return [entry]
+        return [_refuse(warehouse.landing, draft, unreadable)]
     except DeliveryError as error:
+        draft = Draft(Origin(feed.name, feed.mode, uri))
         if error.reason not in _UNKEPT:
             with scratch(warehouse.paths.spool) as spool, opened(path) as stream:
                 drop = receive(stream, spool, path)
                 with keeping(drop, warehouse.paths.drops):
                     pass
-            entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
-        _refuse(warehouse.landing, entry, error)
-        return [entry]
-    entries = []
-    for member in found:
-        entry = Entry(feed.name, feed.mode, uri, member.name)
-        entry.detail = member.notice
-        entry.as_of, entry.as_of_source = stated_as_of(feed, entry, given)
-        state_coverage(feed, entry, covers)
-        _land(warehouse, feed, entry, member, stamp)
-        entries.append(entry)
-    return entries
+            draft.add(Received(drop.sha256, drop.n_bytes))
+        return [_refuse(warehouse.landing, draft, error)]
+    return [
+        _land(warehouse, feed, draft_of(feed, uri, member, given, covers), member, stamp)
+        for member in found
+    ]
+
+
+def draft_of(
+    feed: Feed,
+    uri: str,
+    member: Member,
+    given: datetime | None,
+    covers: Dates | None,
+) -> Draft:
+    """What is known of a delivery before it is read: by the caller's word, and by name."""
+    notes = (member.notice,) if member.notice else ()
+    origin = Origin(feed.name, feed.mode, uri, member.name, notes)
+    draft = Draft(origin)
+    draft.add(stated_as_of(feed, origin, given))
+    draft.add(stated_coverage(feed, origin, covers))
+    return draft
 
 
 def members_of(feed: Feed, path: Path) -> list[Member]:
@@ -117,8 +143,8 @@ def accept(
     if held is None:
         raise UsageError(f"delivery {delivery_seq} is not held, or not any more")
     said = ledger.entry_of(warehouse.landing, delivery_seq)
-    said.parent_seq, said.accepted_by, said.accepted_why = delivery_seq, by, why
-    return land_kept(warehouse, feeds, said)
+    accepted = replace(said, parent_seq=delivery_seq, accepted_by=by, accepted_why=why)
+    return land_kept(warehouse, feeds, accepted)
 
 
 def land_kept(warehouse: Warehouse, feeds: dict[str, Feed], said: Entry) -> Entry:
@@ -134,16 +160,14 @@ def land_kept(warehouse: Warehouse, feeds: dict[str, Feed], said: Entry) -> Entr
     path = kept(warehouse.paths.drops, said.sha256 or "")
     if path is None:
         raise UsageError(f"delivery {said.delivery_seq}: its kept bytes have expired")
-    entry = Entry(said.feed, feeds[said.feed].mode, said.uri, said.member)
-    entry.parent_seq = said.parent_seq
-    entry.accepted_by, entry.accepted_why = said.accepted_by, said.accepted_why
+    feed = feeds[said.feed]
+    draft = Draft(Origin(feed.name, feed.mode, said.uri, said.member))
+    draft.add(Acceptance(said.parent_seq, said.accepted_by, said.accepted_why))
     # Its as-of is the day that was given or on which it arrived, not today.
     if said.as_of_source != "newest":
-        entry.as_of, entry.as_of_source = said.as_of, said.as_of_source
-    entry.covers_from, entry.covers_to = said.covers_from, said.covers_to
-    entry.covers_source = said.covers_source
-    _land(warehouse, feeds[said.feed], entry, Member(path))
-    return entry
+        draft.add(AsOf(said.as_of, said.as_of_source))
+    draft.add(Coverage(said.covers_from, said.covers_to, said.covers_source))
+    return _land(warehouse, feed, draft, Member(path))
 
 
 # ---------------------------------------------------------------- one delivery
@@ -152,16 +176,16 @@ def land_kept(warehouse: Warehouse, feeds: dict[str, Feed], said: Entry) -> Entr
 def _land(
     warehouse: Warehouse,
     feed: Feed,
-    entry: Entry,
+    draft: Draft,
     member: Member,
     stamp: str | None = None,
-) -> None:
+) -> Entry:
     landing = warehouse.landing
     with scratch(warehouse.paths.spool) as spool:
         try:
             with member.open() as stream:
                 drop = receive(stream, spool, member.path)
-            entry.sha256, entry.n_bytes = drop.sha256, drop.n_bytes
+            draft.add(Received(drop.sha256, drop.n_bytes))
             if stamp and not is_as_stamped(member.path, stamp):
                 raise DeliveryError(
                     "being_written",
@@ -169,25 +193,26 @@ def _land(
                     "is tried again when it has stopped changing",
                 )
             with keeping(drop, warehouse.paths.drops) as settle:
-                parsed = prepare(warehouse, feed, entry, drop)
-                neighbors = None
-                if parsed:
-                    neighbors, doubts = judge(landing, feed, entry, parsed)
-                    if doubts and not entry.accepted_by:
+                prepared = prepare(warehouse, feed, draft, drop)
+                if prepared:
+                    doubts = prepared[1].doubts
+                    if doubts and not draft.entry.accepted_by:
                         raise doubts
                 settle()
                 with transaction(landing):
-                    if parsed:
-                        write(landing, feed, entry, parsed, neighbors)
-                    ledger.enter(landing, entry)
+                    if prepared:
+                        draft.add(write(*prepared))
+                    return ledger.enter(landing, draft.entry)
         except DeliveryError as error:
             if error.reason == NO_SPACE:
                 raise  # It is tried again as soon as there may be.
-            _refuse(landing, entry, error)
+            return _refuse(landing, draft, error)
 
 
-def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parsed | None:
-    """Parse a delivery and give it its place; None if it has nothing to land.
+def prepare(
+    warehouse: Warehouse, feed: Feed, draft: Draft, drop: Drop
+) -> tuple[ParsedDelivery, Verdict] | None:
+    """Parse a delivery, give it its place and judge it; None if it has nothing to land.
 
     Raises:
         DeliveryError: if it cannot be read.
@@ -195,107 +220,75 @@ def prepare(warehouse: Warehouse, feed: Feed, entry: Entry, drop: Drop) -> Parse
             accepted that.
     """
     landing = warehouse.landing
-    if ledger.copy_if_seen(landing, entry):
+    if seen := ledger.seen_again(landing, draft.entry):
+        draft.add(seen)
         return None
     if drop.n_bytes == 0:
-        entry.status, entry.reason = "empty", "no_bytes"
+        draft.add(Outcome("empty", "no_bytes"))
         return None
     # Its rows, or a copy of its text, take about as much again.
-    check_space(warehouse.paths.data, drop.n_bytes, entry.uri)
-    parsed = parse(landing, feed, entry, drop.plain)
+    check_space(warehouse.paths.data, drop.n_bytes, draft.entry.uri)
+    parsed = parse(landing, feed, draft, drop.plain)
     if parsed.body.n_records == parsed.body.n_blank:
-        entry.status, entry.reason = "empty", "no_rows"
+        draft.add(Outcome("empty", "no_rows"))
         return None
-    judge_rejects(landing, entry, parsed.body)
-    judge_times(landing, feed, entry, parsed)
-    note_blanks(landing, feed, entry, parsed)
-    if entry.as_of is None:
-        entry.as_of, entry.as_of_source = found_as_of(landing, feed, entry, parsed)
-    find_coverage(landing, feed, entry, parsed)
-    judge_ids(landing, feed, entry, parsed)
-    return parsed
+    judge_rejects(landing, draft.entry, parsed.body)
+    draft.add(judge_times(draft.entry, parsed))
+    draft.add(find_blanks(parsed))
+    if draft.entry.as_of is None:
+        draft.add(found_as_of(draft.entry, parsed))
+    draft.add(found_coverage(draft.entry, parsed))
+    draft.add(window_start(feed, draft.entry))
+    ids, damaged = judge_ids(draft.entry, parsed)
+    draft.add(ids)
+    if damaged:
+        raise damaged
+    verdict = judge(draft.entry, parsed)
+    draft.add(verdict.found)
+    return parsed, verdict
 
 
-def _refuse(landing: duckdb.DuckDBPyConnection, entry: Entry, error: DeliveryError) -> None:
-    entry.refuse(error)
-    ledger.enter(landing, entry)
+def _refuse(
+    landing: duckdb.DuckDBPyConnection, draft: Draft, error: DeliveryError
+) -> Entry:
+    return ledger.enter(landing, draft.entry.refused(error))
 
 
 # ---------------------------------------------------------------- writing
 
 
-def write(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    parsed: Parsed,
-    neighbors: Neighbors | None,
-) -> None:
+def write(parsed: ParsedDelivery, verdict: Verdict) -> Landed:
     """Write new row versions, presence and rejects, in the open transaction."""
-    entry.status = "landed"
-    entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
-    entry.n_new = insert_new(landing, feed, entry)
-    n_good = entry.n_records - entry.n_rejected - entry.n_blank
-    entry.n_known = n_good - entry.n_new
-    if feed.mode == "increment" and entry.n_known:
+    feed = parsed.feed
+    landing = parsed.landing
+    numbers = delivery_seq, change_seq = ledger.next_numbers(landing)
+    n_new, n_absent = parsed.insert_new(*numbers), 0
+    n_known = parsed.n_rows - n_new
+    if feed.mode == "increment" and n_known:
         # Of what it brings first, the raw rows themselves say so.
         landing.execute(
-            """
-            insert into raw.presence
-            select ?, _row_hash, _copy, ?, '+', ?
-            from incoming
-            anti join new_rows using (_place)
-            """,
-            [feed.name, entry.delivery_seq, entry.change_seq],
+            "insert into raw.presence "  # noqa: S608
+            f"select ?, _row_hash, _copy, ?, '+', ? from {parsed.known}",
+            [feed.name, *numbers],
         )
-    if neighbors:
-        entry.n_absent = write_deltas(
-            landing, entry, entry.change_seq, "incoming", neighbors
-        )
-    mark_incoming(landing, feed.name, entry.change_seq)
-    insert_rejects(landing, entry, parsed.body)
-    if parsed.reading:
-        line_cache.remember(landing, parsed.reading)
+    if neighbors := verdict.neighbors:
+        n_absent = write_deltas(landing, feed.name, numbers, parsed.hashes, neighbors)
+    mark_rows(landing, feed.name, change_seq, parsed.hashes)
+    insert_rejects(parsed, delivery_seq)
+    parsed.remember_lines()
+    return Landed(*numbers, n_new, n_known, n_absent)
 
 
-def insert_new(landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry) -> int:
-    """Write the rows that stand in `new_rows`; count them."""
-    n_new = _count(landing.execute("select count(*) from new_rows"))
-    if n_new == 0:
-        return 0
-    rows = "incoming_rows"
-    # Whole rows are not joined to leave out none: it takes as long again.
-    if n_new < _count(landing.execute("select count(*) from incoming")):
-        rows = "incoming_rows semi join new_rows using (_place)"
-    columns = ", ".join(f'"{name}"' for name in feed.columns)
-    return _count(
-        landing.execute(
-            f"""
-            insert into raw.{feed.name} by name
-            select
-                _row_hash, _copy, {columns}, _extra, _line,
-                cast(? as bigint) as _delivery_seq, cast(? as bigint) as _change_seq
-            from {rows}
-            """,  # noqa: S608
-            [entry.delivery_seq, entry.change_seq],
-        )
-    )
-
-
-def insert_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) -> None:
+def insert_rejects(parsed: ParsedDelivery, delivery_seq: int) -> None:
     """Write the records that were not read, with their raw bytes and the reason."""
+    body = parsed.body
     if not body.rejects:
         return
-    landing.execute(
+    parsed.landing.execute(
         f"""
         insert into raw.rejects
         select ?, ?, line, byte_offset, unhex(raw), reason, detail
         from {rejects_of(body)}
         """,  # noqa: S608
-        [entry.delivery_seq, entry.feed, str(body.rejects)],
+        [delivery_seq, parsed.feed.name, str(body.rejects)],
     )
-
-
-def _count(result: duckdb.DuckDBPyConnection) -> int:
-    row = result.fetchone()
-    return int(row[0]) if row else 0

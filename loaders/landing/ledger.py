@@ -4,7 +4,7 @@ Only `n_new` and `n_known` follow the raw rows, where settings made rows one: re
 """
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -27,9 +27,13 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-@dataclass
-class Entry:
-    """A row of `raw.deliveries`, filled in as the landing goes on.
+class Part:
+    """A frozen dataclass with some of the fields of an entry; see draft.py."""
+
+
+@dataclass(frozen=True)
+class Entry(Part):
+    """A row of `raw.deliveries`.
 
     Of a landed delivery `n_records = n_new + n_known + n_rejected + n_blank`.
 
@@ -101,10 +105,10 @@ class Entry:
             "seq": self.delivery_seq,
         }
 
-    def refuse(self, error: DeliveryError) -> None:
-        """Say that nothing of it lands, and why."""
-        self.status = "held" if isinstance(error, DeliveryHeldError) else "failed"
-        self.reason, self.detail = error.reason, error.detail
+    def refused(self, error: DeliveryError) -> "Entry":
+        """The entry if nothing of it lands, for this reason."""
+        status = "held" if isinstance(error, DeliveryHeldError) else "failed"
+        return replace(self, status=status, reason=error.reason, detail=error.detail)
 
 
 def next_numbers(landing: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -116,12 +120,13 @@ def next_numbers(landing: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (1, 1)
 
 
-def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Write an entry into the ledger, in the open transaction.
+def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
+    """Write an entry into the ledger, in the open transaction; return it with its number.
 
     Its end is no earlier than that of the entry before it, though the clock goes back.
     """
-    entry.delivery_seq = entry.delivery_seq or next_numbers(landing)[0]
+    if not entry.delivery_seq:
+        entry = replace(entry, delivery_seq=next_numbers(landing)[0])
     row = landing.execute(
         "select greatest(?, ?, max(finished_at)) from raw.deliveries",
         [now(), entry.started_at],
@@ -137,6 +142,7 @@ def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         list(values.values()),
     )
     chain.extend(landing)
+    return entry
 
 
 def entry_of(landing: duckdb.DuckDBPyConnection, delivery_seq: int) -> Entry:
@@ -163,8 +169,8 @@ def arrival(landing: duckdb.DuckDBPyConnection, entry: Entry) -> datetime:
     return row[0] if row else entry.started_at
 
 
-def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Make an entry `seen_again`, with the counts of the first time, if it is.
+def seen_again(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Entry | None:
+    """The entry as `seen_again`, with the counts of the first time, if it is that.
 
     Bytes that have landed are seen again unless an as-of, or dates that they cover, are
     stated that they have not landed with: then they are a new observation. So are those
@@ -200,17 +206,17 @@ def copy_if_seen(landing: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     names = [column[0] for column in found.description or []]
     row = found.fetchone()
     if row is None:
-        return False
+        return None
     *values, is_withdrawn = row
-    for name, value in zip(names, values, strict=False):
-        setattr(entry, name, value)
-    entry.status = "seen_again"
-    if is_withdrawn:
-        entry.detail = (
-            f"delivery {entry.parent_seq} is withdrawn, and so is this one; to put it "
-            f"back: eventmart withdraw {entry.parent_seq} --undo"
-        )
-    return True
+    first = dict(zip(names, values, strict=False))
+    seen = replace(entry, **first, status="seen_again")
+    if not is_withdrawn:
+        return seen
+    return replace(
+        seen,
+        detail=f"delivery {seen.parent_seq} is withdrawn, and so is this one; to put it "
+        f"back: eventmart withdraw {seen.parent_seq} --undo",
+    )
 
 
 def neighbour_sizes(

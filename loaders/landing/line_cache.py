@@ -7,6 +7,7 @@ it, more is parsed, and the same rows land.
 """
 
 import json
+from dataclasses import dataclass
 from hashlib import md5
 from itertools import compress, islice
 from pathlib import Path
@@ -31,20 +32,71 @@ def reading_of(feed: Feed, head: Head, columns: dict[str, int]) -> UUID:
     return UUID(md5(json.dumps(settings).encode(), usedforsecurity=False).hexdigest())
 
 
-def look_up(
-    landing: duckdb.DuckDBPyConnection, body: Body, reading: UUID
-) -> tuple[int, int]:
-    """Read a body of plain lines into the temporary table `lines`.
+@dataclass(frozen=True)
+class KnownLines:
+    """A body of plain lines, beside those that have been read before.
 
-    Of each it has the `_place` among the records, from 0, the `_line_hash`, and the
-    `_row_hash`, or null for what nobody has read yet.
+    Its temporary table, which nobody else knows by name, is there until the next body is
+    looked up on the same connection.
 
-    Returns:
-        How many lines there are, and of how many the row is known.
+    Attributes:
+        landing: the loader's database.
+        reading: by what they are remembered: see `reading_of`.
+        n_lines: how many there are.
+        n_known: of how many the row is known.
     """
+
+    landing: duckdb.DuckDBPyConnection
+    reading: UUID
+    n_lines: int
+    n_known: int
+
+    @property
+    def known(self) -> str:
+        """The relation of lines that are known: `_place` from 0, `_row_hash`."""
+        return "(select _place, _row_hash from cached_lines where _row_hash is not null)"
+
+    @property
+    def unknown(self) -> str:
+        """The relation of the others: their `_place`."""
+        return "(select _place from cached_lines where _row_hash is null)"
+
+    def remember(self, rows: str) -> None:
+        """Remember what rows these lines are, by `_place`, `_row_hash` and `_copy`.
+
+        One line for a row, the last that it came in: what is volatile may change it each
+        time.
+        """
+        self.landing.execute(
+            f"""
+            create or replace temporary table cached_rows as
+            select cached_lines._line_hash, rows._row_hash
+            from {rows} as rows
+            inner join cached_lines on rows._place = cached_lines._place
+            where cached_lines._row_hash is null and rows._copy = 1
+            """  # noqa: S608
+        )
+        self.landing.execute(
+            "delete from raw.known_lines "
+            "where reading = ? and _row_hash in (select _row_hash from cached_rows)",
+            [self.reading],
+        )
+        self.landing.execute(
+            "insert into raw.known_lines select ?, * from cached_rows", [self.reading]
+        )
+
+    def forget_all(self) -> None:
+        """Forget all lines of the reading."""
+        self.landing.execute(
+            "delete from raw.known_lines where reading = ?", [self.reading]
+        )
+
+
+def look_up(landing: duckdb.DuckDBPyConnection, body: Body, reading: UUID) -> KnownLines:
+    """Read a body of plain lines, and find which are known."""
     landing.execute(
         f"""
-        create or replace temporary table line_hashes as
+        create or replace temporary table cached_hashes as
         select md5_number(line) as _line_hash
         from read_csv(
             ?, auto_detect = false, header = false, skip = {body.skip},
@@ -57,18 +109,20 @@ def look_up(
     )
     landing.execute(
         """
-        create or replace temporary table lines as
-        select line_hashes.rowid as _place, line_hashes._line_hash, known._row_hash
-        from line_hashes
+        create or replace temporary table cached_lines as
+        select cached_hashes.rowid as _place, cached_hashes._line_hash, known._row_hash
+        from cached_hashes
         left join (
             select _line_hash, _row_hash from raw.known_lines where reading = ?
         ) as known using (_line_hash)
         """,
         [reading],
     )
-    landing.execute("drop table line_hashes")
-    counted = landing.execute("select count(*), count(_row_hash) from lines").fetchone()
-    return counted or (0, 0)
+    landing.execute("drop table cached_hashes")
+    counted = landing.execute(
+        "select count(*), count(_row_hash) from cached_lines"
+    ).fetchone()
+    return KnownLines(landing, reading, *(counted or (0, 0)))
 
 
 def pick(body: Body, wanted: npt.NDArray[np.int64], target: Path) -> None:
@@ -82,30 +136,3 @@ def pick(body: Body, wanted: npt.NDArray[np.int64], target: Path) -> None:
         copy.write(b"\r\n" if lines.readline().endswith(b"\r\n") else b"\n")
         lines.seek(0)
         copy.writelines(compress(islice(lines, body.skip, None), is_wanted))
-
-
-def remember(landing: duckdb.DuckDBPyConnection, reading: UUID) -> None:
-    """Remember the rows of those of `lines` that nobody had read, by `incoming`.
-
-    One line for a row, the last that it came in: what is volatile may change it each time.
-    """
-    landing.execute(
-        """
-        create or replace temporary table read_lines as
-        select lines._line_hash, incoming._row_hash
-        from incoming
-        inner join lines on incoming._place = lines._place
-        where lines._row_hash is null and incoming._copy = 1
-        """
-    )
-    landing.execute(
-        "delete from raw.known_lines "
-        "where reading = ? and _row_hash in (select _row_hash from read_lines)",
-        [reading],
-    )
-    landing.execute("insert into raw.known_lines select ?, * from read_lines", [reading])
-
-
-def forget_all(landing: duckdb.DuckDBPyConnection, reading: UUID) -> None:
-    """Forget the lines of a reading."""
-    landing.execute("delete from raw.known_lines where reading = ?", [reading])

@@ -30,11 +30,13 @@ def mark_all(landing: duckdb.DuckDBPyConnection, feed: str, change_seq: int) -> 
     )
 
 
-def mark_incoming(landing: duckdb.DuckDBPyConnection, feed: str, change_seq: int) -> None:
-    """Mark raw rows that only withdrawn deliveries held as held again by what lands."""
+def mark_rows(
+    landing: duckdb.DuckDBPyConnection, feed: str, change_seq: int, rows: str
+) -> None:
+    """Mark raw rows that only withdrawn deliveries held as held again by these rows."""
     landing.execute(
         f"update raw.{feed} set _change_seq = $change_seq "  # noqa: S608
         "where _change_seq = 0 "
-        "and (_row_hash, _copy) in (select (_row_hash, _copy) from incoming)",
+        f"and (_row_hash, _copy) in (select (_row_hash, _copy) from {rows})",
         {"change_seq": change_seq},
     )

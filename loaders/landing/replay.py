@@ -6,18 +6,26 @@ parent's entry and its rejects stay as they were; what a replay rejects still ar
 rejects, so the open ones of a delivery are those of its last replay, or else its own.
 """
 
-import duckdb
+from dataclasses import replace
 
 from loaders.config.feeds import Feed
 from loaders.errors import EventmartError, UsageError
 from loaders.files.kept_files import kept, restore, scratch
 from loaders.landing import ledger
-from loaders.landing.checks.neighbors import hold_rows, look_around, write_deltas
+from loaders.landing.checks.neighbors import look_around, rows_of, write_deltas
 from loaders.landing.database import Warehouse, transaction
-from loaders.landing.land import insert_new, insert_rejects
+from loaders.landing.draft import Draft, Landed, Origin
+from loaders.landing.land import insert_rejects
 from loaders.landing.ledger import Entry
 from loaders.landing.parse import parse
-from loaders.landing.presence import mark_incoming
+from loaders.landing.parsed_delivery import ParsedDelivery
+from loaders.landing.presence import mark_rows
+
+# What an entry has of the delivery whose records are replayed.
+_AS_ITS_PARENT = (
+    *("sha256", "n_bytes", "as_of", "as_of_source", "window_start"),
+    *("covers_from", "covers_to", "covers_source"),
+)
 
 
 def replay(
@@ -50,22 +58,23 @@ def replay(
     ).fetchall()
     if delivery_seq and not open_rejects:
         raise UsageError(f"delivery {delivery_seq} of {feed.name} has no open rejects")
-    entries = [_replay(warehouse, feed, seq, count) for seq, count in open_rejects]
-    return [entry for entry in entries if entry.status == "replayed"]
+    entries = (_replay(warehouse, feed, seq, count) for seq, count in open_rejects)
+    return [entry for entry in entries if entry]
 
 
-def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> Entry:
+def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> Entry | None:
     landing = warehouse.landing
     parent = ledger.entry_of(landing, landed_seq)
-    entry = Entry(feed.name, parent.mode, parent.uri, parent.member, sha256=parent.sha256)
+    draft = Draft(Origin(feed.name, parent.mode, parent.uri, parent.member))
     drop = kept(warehouse.paths.drops, parent.sha256 or "")
     if drop is None:
         raise UsageError(f"delivery {landed_seq}: its kept bytes have expired")
     with scratch(warehouse.paths.spool) as spool:
-        parsed = parse(landing, feed, entry, restore(drop, spool / "plain"))
-        _hold_parent(landing, parent)
-        n_passed = _count_passed(landing)
-        if entry.series != parent.series or n_passed != n_open - parsed.body.n_rejected:
+        parsed = parse(landing, feed, draft, restore(drop, spool / "plain"))
+        held = rows_of(landing, parent)
+        n_passed = _count_passed(parsed, held)
+        read = draft.entry
+        if read.series != parent.series or n_passed != n_open - parsed.body.n_rejected:
             raise EventmartError(
                 f"delivery {landed_seq} of {feed.name}: with the present settings, rows "
                 "that have landed would be read differently too, not only rejected "
@@ -73,61 +82,51 @@ def _replay(warehouse: Warehouse, feed: Feed, landed_seq: int, n_open: int) -> E
                 "rejected records do not need"
             )
         if n_passed == 0:
-            return entry
-        entry.status, entry.parent_seq = "replayed", landed_seq
-        entry.n_bytes, entry.window_start = parent.n_bytes, parent.window_start
-        entry.as_of, entry.as_of_source = parent.as_of, parent.as_of_source
-        entry.covers_from, entry.covers_to = parent.covers_from, parent.covers_to
-        entry.covers_source = parent.covers_source
-        entry.n_records, entry.n_blank = n_open, 0
+            return None
+        known = {name: getattr(parent, name) for name in _AS_ITS_PARENT}
+        entry = replace(read, **known, parent_seq=landed_seq, n_records=n_open, n_blank=0)
         with transaction(landing):
-            entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
-            entry.n_new = insert_new(landing, feed, entry)
-            entry.n_known = n_passed - entry.n_new
-            if feed.mode == "increment":
-                landing.execute(
-                    """
-                    insert into raw.presence
-                    select ?, _row_hash, _copy, ?, '+', ?
-                    from incoming
-                    anti join rows_held using (_row_hash, _copy)
-                    """,
-                    [feed.name, landed_seq, entry.change_seq],
-                )
-            else:
-                neighbors = look_around(landing, parent)
-                write_deltas(landing, parent, entry.change_seq, "incoming", neighbors)
-            mark_incoming(landing, feed.name, entry.change_seq)
-            insert_rejects(landing, entry, parsed.body)
-            ledger.enter(landing, entry)
-    return entry
+            landed = _write(parent, parsed, held, n_passed)
+            return ledger.enter(landing, replace(entry, **vars(landed)))
 
 
-def _hold_parent(landing: duckdb.DuckDBPyConnection, parent: Entry) -> None:
-    """Make the temporary table `rows_held` of the rows that a delivery holds."""
+def _write(parent: Entry, parsed: ParsedDelivery, held: str, n_passed: int) -> Landed:
+    """Write what a delivery holds now beside the rows that it held, as of it."""
+    landing, feed = parsed.landing, parsed.feed.name
+    seq, change_seq = ledger.next_numbers(landing)
+    of_parent = parent.delivery_seq, change_seq
+    n_new = parsed.insert_new(seq, change_seq)
     if parent.mode == "increment":
         landing.execute(
             f"""
-            create or replace temporary table rows_held as
-            select _row_hash, _copy from raw.{parent.feed} where _delivery_seq = $seq
-            union all
-            select _row_hash, _copy from raw.presence where _delivery_seq = $seq
+            insert into raw.presence
+            select ?, _row_hash, _copy, ?, '+', ?
+            from {parsed.hashes}
+            anti join {held} using (_row_hash, _copy)
             """,  # noqa: S608
-            {"seq": parent.delivery_seq},
+            [feed, *of_parent],
         )
     else:
-        hold_rows(landing, "rows_held", parent.place)
+        neighbors = look_around(landing, parent)
+        write_deltas(landing, feed, of_parent, parsed.hashes, neighbors)
+    mark_rows(landing, feed, change_seq, parsed.hashes)
+    insert_rejects(parsed, seq)
+    return Landed(seq, change_seq, n_new, n_passed - n_new, 0, "replayed")
 
 
-def _count_passed(landing: duckdb.DuckDBPyConnection) -> int | None:
+def _count_passed(parsed: ParsedDelivery, held: str) -> int | None:
     """Rows that are read now and were not before; None if one is not read any more."""
+    landing = parsed.landing
     row = landing.execute(
-        """
+        f"""
         select
-            (select count(*) from incoming),
-            (select count(*) from rows_held),
-            (select count(*) from rows_held semi join incoming using (_row_hash, _copy))
-        """
+            (select count(*) from {held}),
+            (
+                select count(*)
+                from {held}
+                semi join {parsed.hashes} using (_row_hash, _copy)
+            )
+        """  # noqa: S608
     ).fetchone()
-    n_read, n_held, n_read_again = row or (0, 0, 0)
-    return n_read - n_held if n_read_again == n_held else None
+    n_held, n_read_again = row or (0, 0)
+    return parsed.n_rows - n_held if n_read_again == n_held else None

@@ -10,8 +10,9 @@ from loaders.config.feeds import FEEDS_FILE, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import UsageError, listed
 from loaders.landing import ingest
-from loaders.landing.database import Warehouse, create_tables, open_landing
+from loaders.landing.database import Warehouse, open_landing
 from loaders.landing.ledger import Entry
+from loaders.landing.schema import create_tables
 
 
 def handle_event(event: Mapping[str, Any], feeds_file: Path = FEEDS_FILE) -> list[Entry]:

@@ -10,9 +10,11 @@ rows and its rejects stay. While it is withdrawn, everything is as if it had not
   gets that delivery's.
 """
 
+from dataclasses import replace
+
 from loaders.errors import UsageError
 from loaders.landing import ledger
-from loaders.landing.checks.neighbors import hold_rows, look_around, write_deltas
+from loaders.landing.checks.neighbors import look_around, rows_of, write_deltas
 from loaders.landing.database import Warehouse, transaction
 from loaders.landing.ledger import WITHDRAWAL, WITHDRAWAL_UNDONE, Entry
 from loaders.landing.presence import mark_all
@@ -27,23 +29,27 @@ def withdraw(warehouse: Warehouse, delivery_seq: int, by: str, why: str) -> Entr
     entry = _entry(warehouse, delivery_seq, WITHDRAWAL, by, why)
     landing, parent = warehouse.landing, ledger.entry_of(warehouse.landing, delivery_seq)
     with transaction(landing):
-        entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
+        seq, change_seq = ledger.next_numbers(landing)
         if parent.mode != "increment":
-            hold_rows(landing, "rows_withdrawn", parent.place)
+            rows = rows_of(landing, parent)
             neighbors = look_around(landing, parent)
             # As the delivery before it, it changes nothing; the next one follows on that.
-            write_deltas(landing, parent, entry.change_seq, "rows_before", neighbors)
+            before = neighbors.rows_before
+            write_deltas(
+                landing, parent.feed, (delivery_seq, change_seq), before, neighbors
+            )
             landing.execute(
-                "insert into raw.presence "
-                "select ?, _row_hash, _copy, ?, '+', 0 from rows_withdrawn",
+                "insert into raw.presence "  # noqa: S608
+                f"select ?, _row_hash, _copy, ?, '+', 0 from {rows}",
                 [parent.feed, delivery_seq],
             )
         landing.execute(
             "update raw.presence set _change_seq = 0 where _delivery_seq = ?",
             [delivery_seq],
         )
-        ledger.enter(landing, entry)
-        mark_all(landing, parent.feed, entry.change_seq)
+        entry = replace(entry, delivery_seq=seq, change_seq=change_seq)
+        entry = ledger.enter(landing, entry)
+        mark_all(landing, parent.feed, change_seq)
     return entry
 
 
@@ -56,22 +62,29 @@ def undo(warehouse: Warehouse, delivery_seq: int, by: str, why: str) -> Entry:
     entry = _entry(warehouse, delivery_seq, WITHDRAWAL_UNDONE, by, why)
     landing, parent = warehouse.landing, ledger.entry_of(warehouse.landing, delivery_seq)
     with transaction(landing):
-        entry.delivery_seq, entry.change_seq = ledger.next_numbers(landing)
+        seq, change_seq = ledger.next_numbers(landing)
         if parent.mode == "increment":
             landing.execute(
                 "update raw.presence set _change_seq = ? where _delivery_seq = ?",
-                [entry.change_seq, delivery_seq],
+                [change_seq, delivery_seq],
             )
         else:
             landing.execute(
-                "create or replace temporary table rows_withdrawn as "
+                "create or replace temporary table withdrawn_rows as "
                 "select _row_hash, _copy from raw.presence where _delivery_seq = ?",
                 [delivery_seq],
             )
             neighbors = look_around(landing, parent)
-            write_deltas(landing, parent, entry.change_seq, "rows_withdrawn", neighbors)
-        ledger.enter(landing, entry)
-        mark_all(landing, parent.feed, entry.change_seq)
+            write_deltas(
+                landing,
+                parent.feed,
+                (delivery_seq, change_seq),
+                "withdrawn_rows",
+                neighbors,
+            )
+        entry = replace(entry, delivery_seq=seq, change_seq=change_seq)
+        entry = ledger.enter(landing, entry)
+        mark_all(landing, parent.feed, change_seq)
     return entry
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from loaders.config.feeds import Feed, canonical
 from loaders.files.kept_files import scratch
-from loaders.landing.database import Warehouse, create_tables
+from loaders.landing.database import Warehouse
 from loaders.landing.land import land_file
 from loaders.landing.ledger import Entry
+from loaders.landing.schema import create_tables
 from loaders.landing.times import clock_time
 from loaders.new_feed.survey import null_words
 from loaders.sources.base import Offer

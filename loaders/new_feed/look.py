@@ -21,9 +21,10 @@ from loaders.files.encodings import (
     text_of,
 )
 from loaders.files.kept_files import receive, scratch
-from loaders.landing.database import Warehouse, create_tables
+from loaders.landing.database import Warehouse
 from loaders.landing.land import land_file
 from loaders.landing.ledger import Entry
+from loaders.landing.schema import create_tables
 
 # No latin-1: what it reads and cp1252 does not are control characters, which no file has;
 # such bytes are of another encoding, of Shift-JIS for one.

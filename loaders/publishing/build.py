@@ -16,7 +16,8 @@ from loaders.config.paths import Paths
 from loaders.disk import partial_name, whole_file
 from loaders.errors import UsageError
 from loaders.landing import chain
-from loaders.landing.database import has_tables, is_full, migrate, open_landing
+from loaders.landing.database import is_full, open_landing
+from loaders.landing.schema import has_tables, migrate
 from loaders.publishing import inputs, serving
 from loaders.publishing import publish as publishing
 from loaders.publishing.lock import locked

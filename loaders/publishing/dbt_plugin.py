@@ -14,7 +14,8 @@ from duckdb import DuckDBPyConnection
 from duckdb.func import FunctionNullHandling
 
 from loaders.config.feeds import load_feeds
-from loaders.landing.database import create_tables, migrate, open_landing
+from loaders.landing.database import open_landing
+from loaders.landing.schema import create_tables, migrate
 from loaders.publishing.fingerprint import n_checkpoints
 
 

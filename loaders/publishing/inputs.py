@@ -8,7 +8,8 @@ from pathlib import Path
 from loaders.config.paths import PROJECT, Paths
 from loaders.disk import sync
 from loaders.landing import chain
-from loaders.landing.database import migrate, open_landing
+from loaders.landing.database import open_landing
+from loaders.landing.schema import migrate
 from loaders.publishing.privacy import read_settings
 from loaders.publishing.tested import LastRun, Record, is_as_noted, run_noted
 from loaders.publishing.versions import current_version, examine, exports_link, exports_of

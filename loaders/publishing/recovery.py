@@ -101,8 +101,7 @@ def recover(warehouse: Warehouse, feeds: dict[str, Feed]) -> Iterator[Entry]:
         try:
             yield land_kept(warehouse, feeds, said)
         except UsageError as error:
-            said.refuse(DeliveryError("not_kept", str(error)))
-            yield said
+            yield said.refused(DeliveryError("not_kept", str(error)))
 
 
 def _is_of(version: Version, landing: duckdb.DuckDBPyConnection) -> bool:

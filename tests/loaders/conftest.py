@@ -16,9 +16,10 @@ from loaders.cli.main import main
 from loaders.config.feeds import RESERVED, Feed
 from loaders.config.paths import Paths
 from loaders.landing.chain import check
-from loaders.landing.database import Warehouse, create_tables, open_landing
+from loaders.landing.database import Warehouse, open_landing
 from loaders.landing.land import land_file
 from loaders.landing.ledger import STANDS, Entry
+from loaders.landing.schema import create_tables
 
 Run = Callable[..., Result]
 REPOSITORY = Path(__file__).parents[2]

@@ -19,10 +19,11 @@ from loaders.cli.main import main
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError
 from loaders.landing import chain, ledger
-from loaders.landing.database import Warehouse, create_tables, migrate, open_landing
+from loaders.landing.database import Warehouse, open_landing
 from loaders.landing.land import accept, land_file
 from loaders.landing.ledger import Entry
 from loaders.landing.replay import replay
+from loaders.landing.schema import create_tables, migrate
 from loaders.landing.withdraw import withdraw
 from loaders.publishing.recovery import Fork, find_fork, recover
 from loaders.publishing.versions import Version, folder_of, sha256_of

@@ -18,7 +18,8 @@ import pytest
 
 from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
-from loaders.landing.database import create_tables, open_landing
+from loaders.landing.database import open_landing
+from loaders.landing.schema import create_tables
 from loaders.publishing import inputs, versions
 from loaders.publishing.exports import export, hide_cells
 from loaders.publishing.privacy import (

@@ -8,7 +8,7 @@ import pytest
 from conftest import Lab, make_feed
 
 from loaders.config.feeds import canonical
-from loaders.landing.database import create_tables
+from loaders.landing.schema import create_tables
 
 Labs = Callable[..., Lab]
 HEADERS = [
@@ -62,7 +62,7 @@ def test_columns_may_be_called_as_what_the_loader_calls_things(
 ) -> None:
     words = [
         *("pair", "header", "step", "line", "c0", "c1", "value", "name", "key", "text"),
-        *("hashed", "incoming", "copies", "held", "rows", "lines", "moves", "kept"),
+        *("parsed_rows", "come", "gone", "held", "rows", "lines", "moves", "kept"),
         *("select", "from", "order", "feed", "change", "n_rows", "delivery_seq", "merged"),
     ]
     columns: dict[str, dict[str, list[str]]] = {word: {} for word in words}

@@ -25,9 +25,10 @@ from loaders.errors import DeliveryError, UsageError
 from loaders.files.archives import members
 from loaders.files.kept_files import restore
 from loaders.landing import land as landing_module
-from loaders.landing.database import create_tables, open_landing
+from loaders.landing.database import open_landing
 from loaders.landing.land import accept, land_file
 from loaders.landing.ledger import Entry
+from loaders.landing.schema import create_tables
 
 Labs = Callable[..., Lab]
 WINDOW = {"mode": "window"}
@@ -431,7 +432,7 @@ def test_of_a_list_that_comes_again_the_new_rows_are_those_of_the_file(
     rows += ['"q, é",,new', "é,,"]
     entry = land(rows, "2024-01-02")
     assert (entry.n_new, entry.n_known, entry.n_absent) == (5, 200, 0)
-    assert things.all("select count(*) from hashed") == [(4,)]
+    assert things.all("select count(*) from parsed_at_first") == [(4,)]
     line = len(head.splitlines()) + 2
     assert things.all(
         "select a, b, _extra, _copy, _line from raw.things "
@@ -1083,7 +1084,7 @@ def test_a_file_without_rows_is_empty_and_retires_nothing(
 
 STEPS = [
     *("receive", "parse", "judge", "write", "write_deltas"),
-    *("ledger.copy_if_seen", "ledger.next_numbers", "ledger.enter"),
+    *("ledger.seen_again", "ledger.next_numbers", "ledger.enter"),
 ]
 
 

@@ -24,8 +24,9 @@ from loaders.config.paths import Paths
 from loaders.disk import whole_file
 from loaders.errors import BusyError, EventmartError, UsageError
 from loaders.landing import ledger
-from loaders.landing.database import Warehouse, create_tables, open_landing
+from loaders.landing.database import Warehouse, open_landing
 from loaders.landing.land import land_file
+from loaders.landing.schema import create_tables
 from loaders.publishing import build as building
 from loaders.publishing import inputs, serving, tested, versions
 from loaders.publishing import publish as publishing

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from conftest import Lab, make_feed
 
-from loaders.landing.database import create_tables
 from loaders.landing.replay import replay
+from loaders.landing.schema import create_tables
 
 Labs = Callable[..., Lab]
 MODES = ["increment", "snapshot", "window"]

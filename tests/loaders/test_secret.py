@@ -11,7 +11,8 @@ import pytest
 from loaders.config import secret
 from loaders.config.feeds import load_feeds
 from loaders.errors import UsageError
-from loaders.landing.database import create_tables, open_landing
+from loaders.landing.database import open_landing
+from loaders.landing.schema import create_tables
 
 ENV = "EVENTMART_CUSTOMER_SECRET"
 FEEDS = load_feeds()

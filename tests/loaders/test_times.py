@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from loaders.config.feeds import NAMED_FORMATS, Feed
 from loaders.landing import times
 from loaders.landing.checks.ids import DEFINITION
-from loaders.landing.database import create_tables
+from loaders.landing.schema import create_tables
 
 Labs = Callable[..., Lab]
 DENVER = "America/Denver"
@@ -220,7 +220,7 @@ def test_ids_that_are_damaged_by_another_rule_are_read_anew(
 ) -> None:
     things = lab(feed_of("iso"))
     before = things.all("select fingerprint from raw.feed_times")
-    monkeypatch.setattr("loaders.landing.database.DEFINITION", f"{DEFINITION} -- another")
+    monkeypatch.setattr("loaders.landing.schema.DEFINITION", f"{DEFINITION} -- another")
     create_tables(things.landing, {"things": feed_of("iso")})
     assert things.all("select fingerprint from raw.feed_times") != before
 

@@ -38,11 +38,11 @@ FILES = MORE | {
 }
 # Where the disk was found full, by what the loader was doing when the system refused.
 STAGES = {
-    "opening": r"database\.\w+ > (connect|execute|write)",
+    "opening": r"(database|schema)\.\w+ > (connect|execute|write)",
     "keeping the bytes": r"kept_files\.(receive|settle|_pack) > |_base\.",
     "preparing the text": r"(csv_reader|csv_records|encodings)\.",
-    "parsing": r"parse\.\w+ > execute",
-    "inserting": r"land\.(write|insert|hold|_write)\w* > execute",
+    "parsing": r"parsed_delivery\._\w+ > execute",
+    "inserting": r"(land\.(write|insert)|parsed_delivery\.insert)\w* > execute",
     "committing rows and ledger": r"database\.transaction > execute",
     "entering what failed": r"ledger\.enter > execute",
     "checkpoint": r"database\.open_landing > execute",

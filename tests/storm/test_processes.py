@@ -261,7 +261,11 @@ def test_an_interrupt_stops_a_statement_within_seconds(
     (home / "inbox/things/2024-01-02.csv").write_bytes(csv_of(*rows))
     undisturbed = storm(home, "land", trace=str(home / "trace"))
     labels = (home / "trace").read_text().splitlines()
-    loads = [n for n, label in enumerate(labels) if "parse._load > execute c_call" in label]
+    loads = [
+        n
+        for n, label in enumerate(labels)
+        if "parsed_delivery._load > execute c_call" in label
+    ]
     final = state(home / "data")
     subprocess.run(["rm", "-r", home / "data"], check=True)
     # Of the second file of things: the big one.

@@ -1,6 +1,7 @@
 """Deliveries that look wrong as a whole: they are held, with the evidence."""
 
 from calendar import monthrange
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from statistics import median
 
@@ -12,14 +13,16 @@ from loaders.landing import ledger
 from loaders.landing.checks.coverage import event_date, event_dates
 from loaders.landing.checks.neighbors import (
     Loss,
+    Losses,
     Neighbor,
     Neighbors,
     look_around,
     loss_within,
     losses,
 )
+from loaders.landing.draft import LossesFound
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, parsed_rows
+from loaders.landing.parsed_delivery import ParsedDelivery
 
 # Suspicious: under half or over twice what its neighbours by as-of hold; asked only
 # where there are this many of the same layout.
@@ -34,41 +37,48 @@ MIN_WITHDRAWN = 5
 ACCEPT_IT = "if the delivery is right, accept it (eventmart accept)"
 
 
-def judge(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> tuple[Neighbors | None, DeliveryHeldError | None]:
-    """Look at a parsed delivery as a whole, beside its neighbors by as-of.
+@dataclass(frozen=True)
+class Verdict:
+    """What there is to say of a parsed delivery as a whole.
 
-    What it withdraws and what ages out is noted in the entry.
-
-    Returns:
-        Its neighbors, unless it is an increment, to which they are nothing; and why it
-        should be held, with the evidence, or None.
+    Attributes:
+        found: what it withdraws and what ages out, with notes.
+        neighbors: those by as-of; of an increment, to which they are nothing, None.
+        doubts: why it should be held, with the evidence, if it should.
     """
-    neighbors = None
+
+    found: LossesFound
+    neighbors: Neighbors | None
+    doubts: DeliveryHeldError | None
+
+
+def judge(entry: Entry, parsed: ParsedDelivery) -> Verdict:
+    """Look at a parsed delivery as a whole, beside its neighbors by as-of."""
+    landing, feed = parsed.landing, parsed.feed
+    neighbors, found, notes, doubts = None, LossesFound(), list[str](), None
     if entry.mode != "increment":
         # Before all that may hold it: if it is accepted, it stands beside these.
-        entry.delivery_seq = ledger.next_numbers(landing)[0]
+        entry = replace(entry, delivery_seq=ledger.next_numbers(landing)[0])
         neighbors = look_around(landing, entry)
-        taken, overruled = losses(landing, feed, entry, neighbors)
-        entry.n_withdrawn, entry.n_aged_out = taken.n_withdrawn, taken.n_aged_out
+        lost = losses(entry, parsed, neighbors)
+        found = LossesFound(lost.taken.n_withdrawn, lost.taken.n_aged_out)
     try:
         _hold_if_cut_or_early(entry, parsed)
-        _hold_if_elsewhere(landing, feed, entry, parsed)
+        notes += _rows_elsewhere(entry, parsed)
         if neighbors:
-            _note_replaced(entry, taken)
-            _note_overruled(entry, overruled)
+            notes += _replaced(lost.taken)
+            notes += map(_overruled, lost.overruled)
             _hold_if_other_size(landing, entry)
-            _hold_if_withdrawing(landing, feed, entry, parsed, taken)
-            _hold_if_window_goes_back(landing, feed, entry, neighbors)
-            for later, loss in overruled:
+            _hold_if_withdrawing(entry, parsed, lost)
+            notes += _window_goes_back(entry, parsed, neighbors)
+            for later, loss in lost.overruled:
                 _hold_if_withdrawn_by(feed, entry, later, loss)
     except DeliveryHeldError as error:
-        return neighbors, error
-    return neighbors, None
+        doubts = error
+    return Verdict(replace(found, notes=tuple(notes)), neighbors, doubts)
 
 
-def _hold_if_cut_or_early(entry: Entry, parsed: Parsed) -> None:
+def _hold_if_cut_or_early(entry: Entry, parsed: ParsedDelivery) -> None:
     if parsed.body.is_cut:
         raise DeliveryHeldError(
             "cut_mid_record",
@@ -102,12 +112,11 @@ def _hold_if_other_size(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Non
 # ---------------------------------------------------------------- windows
 
 
-def _hold_if_elsewhere(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> None:
+def _rows_elsewhere(entry: Entry, parsed: ParsedDelivery) -> list[str]:
     """Hold what has rows of other dates than it states to cover; note if they are few."""
+    landing, feed = parsed.landing, parsed.feed
     if not (feed.window and entry.covers_from and entry.covers_to):
-        return
+        return []
     found = landing.execute(
         f"""
         select
@@ -117,14 +126,14 @@ def _hold_if_elsewhere(
             max(event_date)
         from (
             select {event_date(feed)} as event_date
-            from {parsed_rows(feed, parsed)}
+            from {parsed.versions}
         )
         """,  # noqa: S608
         {"first": entry.covers_from, "last": entry.covers_to},
     ).fetchone()
     n_elsewhere, n_rows, first, last = found or (0, 0, None, None)
     if not n_elsewhere:
-        return
+        return []
     evidence = (
         f"{n_elsewhere:,} of its {n_rows:,} rows are not of "
         f"{_days(entry.covers_from, entry.covers_to)}, the dates that it should cover: "
@@ -136,32 +145,30 @@ def _hold_if_elsewhere(
             f"{evidence}; give the right dates with --covers (or correct `covers` of the "
             f"feed in feeds.yml); or {ACCEPT_IT}",
         )
-    _note(entry, evidence)
+    return [evidence]
 
 
-def _hold_if_window_goes_back(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, neighbors: Neighbors
-) -> None:
+def _window_goes_back(
+    entry: Entry, parsed: ParsedDelivery, neighbors: Neighbors
+) -> list[str]:
     """Hold the newest if it has rows from before the window of the one before it.
 
     Unless that one had such rows, too: then it is the feed's window that is wrong.
     """
+    landing, feed = parsed.landing, parsed.feed
     before = neighbors.before
     if not (feed.window and before and before.first_date and entry.as_of):
-        return
+        return []
     if entry.covers_from or neighbors.after or entry.as_of <= before.as_of:
-        return
+        return []
     found = landing.execute(
         f"""
         select
             count(*) filter (where event_date < $first),
             count(*) filter (where event_date < least(reached, $first)),
-            (select count(*) from incoming),
             any_value(reached)
         from (
-            select {event_date(feed)} as event_date
-            from incoming_rows
-            semi join new_rows using (_place)
+            select {event_date(feed)} as event_date from {parsed.new_rows}
         ), (
             -- Less one row in a thousand, whose date may be a slip.
             select quantile_disc({event_date(feed)}, 0.001) as reached
@@ -171,28 +178,24 @@ def _hold_if_window_goes_back(
         """,  # noqa: S608
         {"first": before.first_date},
     ).fetchone()
-    n_before_window, n_earlier, n_rows, reached = found or (0, 0, 0, None)
-    if n_earlier > MAX_EARLIER_SHARE * n_rows:
+    n_before_window, n_earlier, reached = found or (0, 0, None)
+    if n_earlier > MAX_EARLIER_SHARE * parsed.n_rows:
         raise DeliveryHeldError(
             "earlier_window",
             f"as of {entry.as_of:%Y-%m-%d}, newer than delivery {before.delivery_seq} "
-            f"({before.as_of:%Y-%m-%d}), but {n_earlier} of {n_rows} records are new with "
-            f"a {feed.window.column} before {min(reached, before.first_date)}, where that "
-            "one's window starts: is its as-of right, is the feed's window? If it is an "
-            f"archive or a part, land it with --covers FROM TO; or {ACCEPT_IT}",
+            f"({before.as_of:%Y-%m-%d}), but {n_earlier} of {parsed.n_rows} records are "
+            f"new with a {feed.window.column} before {min(reached, before.first_date)}, "
+            "where that one's window starts: is its as-of right, is the feed's window? If "
+            f"it is an archive or a part, land it with --covers FROM TO; or {ACCEPT_IT}",
         )
-    if n_before_window > MAX_EARLIER_SHARE * n_rows:
-        _note(
-            entry,
-            f"the feed's window is {feed.window.length}, from {entry.window_start} on, "
-            f"but its files reach back to {reached}: rows that they lack from before the "
-            "window count as aged out, not withdrawn; if the files are complete, set the "
-            "window in feeds.yml",
-        )
-
-
-def _note(entry: Entry, text: str) -> None:
-    entry.detail = f"{entry.detail}; {text}" if entry.detail else text
+    if n_before_window <= MAX_EARLIER_SHARE * parsed.n_rows:
+        return []
+    return [
+        f"the feed's window is {feed.window.length}, from {entry.window_start} on, "
+        f"but its files reach back to {reached}: rows that they lack from before the "
+        "window count as aged out, not withdrawn; if the files are complete, set the "
+        "window in feeds.yml"
+    ]
 
 
 # ---------------------------------------------------------------- withdrawals
@@ -206,37 +209,32 @@ def _is_too_much(feed: Feed, entry: Entry, loss: Loss) -> bool:
     )
 
 
-def _note_replaced(entry: Entry, loss: Loss) -> None:
+def _replaced(loss: Loss) -> list[str]:
     """Say of rows without an identity what became of them: by day, nothing is missing."""
-    if loss.n_replaced:
-        _note(
-            entry,
-            f"{loss.n_replaced:,} rows landed before, which have no id, are not in it "
-            "word for word, and it has as many other rows of the same days: whether "
-            "these are corrections cannot be known, so the old rows count as withdrawn "
-            "and the others as new",
-        )
+    if not loss.n_replaced:
+        return []
+    return [
+        f"{loss.n_replaced:,} rows landed before, which have no id, are not in it "
+        "word for word, and it has as many other rows of the same days: whether "
+        "these are corrections cannot be known, so the old rows count as withdrawn "
+        "and the others as new"
+    ]
 
 
-def _note_overruled(entry: Entry, overruled: list[tuple[Neighbor, Loss]]) -> None:
-    """Say of a delivery that comes late what later ones have withdrawn."""
-    for later, loss in overruled:
-        # Without its number, which depends on what else was tried before.
-        _note(
-            entry,
-            f"{loss.n_withdrawn:,} of its rows are withdrawn by the delivery as of "
-            f"{later.as_of:%Y-%m-%d}, which lacks them",
-        )
+def _overruled(by: tuple[Neighbor, Loss]) -> str:
+    """Say of a delivery that comes late what a later one has withdrawn."""
+    later, loss = by
+    # Without its number, which depends on what else was tried before.
+    return (
+        f"{loss.n_withdrawn:,} of its rows are withdrawn by the delivery as of "
+        f"{later.as_of:%Y-%m-%d}, which lacks them"
+    )
 
 
-def _hold_if_withdrawing(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    parsed: Parsed,
-    loss: Loss,
-) -> None:
+def _hold_if_withdrawing(entry: Entry, parsed: ParsedDelivery, lost: Losses) -> None:
     """Hold what lacks more than the feed allows of what it covers: a slice, it seems."""
+    feed = parsed.feed
+    loss = lost.taken
     if not _is_too_much(feed, entry, loss):
         return
     share, allowed = _percents(loss.share, feed.withdrawn_share_allowed)
@@ -246,20 +244,18 @@ def _hold_if_withdrawing(
     ]
     if loss.first_date and loss.last_date:
         evidence.append(f"they are of {_days(loss.first_date, loss.last_date)}")
-    first, last = event_dates(landing, feed, entry, parsed)
-    filters = _filters(landing, feed, parsed)
+    first, last = event_dates(entry, parsed)
+    filters = _filters(parsed, lost.earlier)
     if first and last:
         evidence.append(f"its own rows are of {_days(first, last)}")
     evidence += filters
     if filters:
         step = "Ask for it without the filter"
     elif first and last:
-        first_of_most, last_of_most = event_dates(
-            landing, feed, entry, parsed, MAX_ELSEWHERE_SHARE / 4
-        )
+        first_of_most, last_of_most = event_dates(entry, parsed, MAX_ELSEWHERE_SHARE / 4)
         for dates in ((first, last), (first_of_most or first, last_of_most or last)):
             months = _whole_months(*dates)
-            within = loss_within(landing, feed, *months)
+            within = loss_within(parsed, lost.earlier, *months)
             if not _is_too_much(feed, entry, within):
                 covers = " ".join(map(str, months))
                 step = f"If it is an archive or a part, land it with --covers {covers}"
@@ -323,17 +319,18 @@ def _whole_months(first: date, last: date) -> tuple[date, date]:
     )
 
 
-def _filters(landing: duckdb.DuckDBPyConnection, feed: Feed, parsed: Parsed) -> list[str]:
+def _filters(parsed: ParsedDelivery, earlier: str) -> list[str]:
     """Columns in which all rows are alike, and those that would be withdrawn are not."""
+    landing, feed = parsed.landing, parsed.feed
     columns = [name for name in feed.columns if name in parsed.columns]
     own = ", ".join(f'count(distinct "{c}"), min("{c}")' for c in columns)
     values = landing.execute(
-        f"select {own} from {parsed_rows(feed, parsed)}"  # noqa: S608
+        f"select {own} from {parsed.versions}"  # noqa: S608
     ).fetchone()
-    earlier = ", ".join(f'count(distinct "{c}")' for c in columns)
+    counts = ", ".join(f'count(distinct "{c}")' for c in columns)
     before = landing.execute(
-        f"select {earlier} from raw.{feed.name} "  # noqa: S608
-        "semi join rows_judged using (_row_hash, _copy)"
+        f"select {counts} from raw.{feed.name} "  # noqa: S608
+        f"semi join {earlier} using (_row_hash, _copy)"
     ).fetchone()
     if not (values and before):
         return []

@@ -4,20 +4,19 @@ import calendar
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
 from loaders.config.feeds import Feed
 from loaders.config.patterns import search
 from loaders.errors import DeliveryHeldError, UsageError
+from loaders.landing.draft import Coverage, Origin, WindowStart
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed, parsed_rows
+from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.times import clock_time, is_plausible
 
 Dates = tuple[date, date]
 
 
-def state_coverage(feed: Feed, entry: Entry, given: Dates | None) -> None:
-    """Note in the entry what the caller, or the name of the member or file, says it covers.
+def stated_coverage(feed: Feed, origin: Origin, given: Dates | None) -> Coverage:
+    """The dates that the caller, or the name of the member or file, says it covers.
 
     Raises:
         UsageError: if the caller says so of a feed whose deliveries have no dates.
@@ -30,11 +29,9 @@ def state_coverage(feed: Feed, entry: Entry, given: Dates | None) -> None:
     source = "given"
     if not given and feed.covers.file_name:
         source = "file_name"
-        for name in (entry.member or "", entry.uri):
+        for name in (origin.member or "", origin.uri):
             given = given or dates_of(search(feed.covers.file_name, Path(name).name))
-    if given:
-        entry.covers_from, entry.covers_to = given
-        entry.covers_source = source
+    return Coverage(*given, source) if given else Coverage()
 
 
 def dates_of(parts: dict[str, str]) -> Dates | None:
@@ -58,26 +55,30 @@ def dates_of(parts: dict[str, str]) -> Dates | None:
         return None
 
 
-def find_coverage(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> None:
-    """Note the first date that a parsed delivery covers, and what else is not stated.
+def found_coverage(entry: Entry, parsed: ParsedDelivery) -> Coverage:
+    """The dates that a parsed delivery covers: as stated, or its own by the settings."""
+    feed = parsed.feed
+    stated = Coverage(entry.covers_from, entry.covers_to, entry.covers_source)
+    if not feed.window or stated.covers_from or not feed.covers.own_dates:
+        return stated
+    return Coverage(*event_dates(entry, parsed), "own_dates")
+
+
+def window_start(feed: Feed, entry: Entry) -> WindowStart:
+    """The first date that a delivery covers, if its feed has a window.
 
     Raises:
         DeliveryHeldError: if each file of the feed covers its own dates, and it has none.
     """
     if feed.window is None or entry.as_of is None:
-        return
+        return WindowStart()
     if entry.covers_from is None and feed.covers.own_dates:
-        entry.covers_from, entry.covers_to = event_dates(landing, feed, entry, parsed)
-        entry.covers_source = "own_dates"
-        if entry.covers_from is None:
-            raise DeliveryHeldError(
-                "no_event_dates",
-                f"each file of {feed.name} covers its own dates, but no "
-                f"{feed.window.column} in it can be read",
-            )
-    entry.window_start = entry.covers_from or feed.window.start(entry.as_of)
+        raise DeliveryHeldError(
+            "no_event_dates",
+            f"each file of {feed.name} covers its own dates, but no "
+            f"{feed.window.column} in it can be read",
+        )
+    return WindowStart(entry.covers_from or feed.window.start(entry.as_of))
 
 
 def event_date(feed: Feed) -> str:
@@ -93,13 +94,10 @@ def event_date(feed: Feed) -> str:
 
 
 def event_dates(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    parsed: Parsed,
-    slips: float = 0,
+    entry: Entry, parsed: ParsedDelivery, slips: float = 0
 ) -> tuple[date | None, date | None]:
     """The first and last event date of a delivery that can be true, less some slips."""
+    landing, feed = parsed.landing, parsed.feed
     if feed.window is None:
         return None, None
     found = landing.execute(
@@ -109,7 +107,7 @@ def event_dates(
             quantile_disc(event_date, 1 - {slips})
         from (
             select {event_date(feed)} as event_date
-            from {parsed_rows(feed, parsed)}
+            from {parsed.versions}
         )
         where {is_plausible(feed, "event_date", entry.started_at)}
         """  # noqa: S608

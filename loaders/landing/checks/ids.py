@@ -5,12 +5,15 @@ loader judges deliveries and staging judges rows. Digits that are lost cannot be
 and are never guessed.
 """
 
+from dataclasses import replace
+
 import duckdb
 
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
+from loaders.landing.draft import IdsFound
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed
+from loaders.landing.parsed_delivery import ParsedDelivery
 
 # Fewer rows that share ids are set apart later; they say nothing of the whole.
 MIN_SHARING = 10
@@ -55,74 +58,68 @@ create or replace macro raw.is_damaged_id(id) as coalesce(
 
 
 def judge_ids(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> None:
-    """Note how many rows of a delivery have damaged ids.
+    entry: Entry, parsed: ParsedDelivery
+) -> tuple[IdsFound, DeliveryHeldError | None]:
+    """Find how many rows of a delivery have damaged ids.
 
-    Raises:
-        DeliveryHeldError: if they are more than the feed's share, or if so many rows
-            share their ids with others, and nobody has accepted that.
+    Returns:
+        What was found; and why the delivery is to be held: they are more than the feed's
+        share, or so many rows share their ids with others, and nobody has accepted that.
     """
+    landing, feed = parsed.landing, parsed.feed
     columns = [name for name in feed.id_columns if name in parsed.columns]
     if not columns:
-        return
-    rows = _rows(feed, parsed, columns)
+        return IdsFound(), None
+    rows = parsed.with_lines(columns)
     tests = {name: f'raw.is_damaged_id("{name}")' for name in columns}
     counts = ", ".join(f"count(*) filter (where {test})" for test in tests.values())
-    counted = landing.execute(f"select count(*), {counts} from {rows}").fetchone()  # noqa: S608
-    n_rows, *n_damaged = counted or (0,)
+    n_damaged = landing.execute(f"select {counts} from {rows}").fetchone() or ()  # noqa: S608
+    found = IdsFound()
     if any(n_damaged):
         # What came like that before stands for nothing that is missing now.
         new = landing.execute(
-            "select count(*) from incoming_rows semi join new_rows using (_place) "  # noqa: S608
+            f"select count(*) from {parsed.new_rows} "  # noqa: S608
             f"where {' or '.join(tests.values())}"
         ).fetchone()
-        entry.n_damaged = new[0] if new else 0
-    for (name, test), n in zip(tests.items(), n_damaged, strict=False):
-        if n:
-            values = _examples(landing, feed, rows, name, test)
-            found = f"{n:,} of {n_rows:,} rows have a damaged {name}: {values}"
-            if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
-                raise _damaged(
-                    f"{found}; a spreadsheet writes such ids", "such rows are set aside"
-                )
-            entry.detail = "; ".join(filter(None, (entry.detail, f"{found}: no id")))
-    for name in columns:
-        _judge_zeros(landing, feed, entry, rows, n_rows, name)
-    if entry.accepted_by:
-        return
-    for name in columns:
-        _hold_if_rounded(landing, feed, rows, name)
-    if entry.mode != "increment":
-        _hold_if_shared(landing, feed, rows, n_rows, columns)
+        found = IdsFound(new[0] if new else 0)
+    notes = []
+    try:
+        for (name, test), n in zip(tests.items(), n_damaged, strict=False):
+            if n:
+                values = _examples(landing, feed, rows, name, test)
+                said = f"{n:,} of {parsed.n_rows:,} rows have a damaged {name}: {values}"
+                if _is_too_much(entry, parsed, n):
+                    raise _damaged(
+                        f"{said}; a spreadsheet writes such ids", "such rows are set aside"
+                    )
+                notes.append(f"{said}: no id")
+        for name in columns:
+            notes += _judge_zeros(entry, parsed, rows, name)
+        if not entry.accepted_by:
+            for name in columns:
+                _hold_if_rounded(landing, feed, rows, name)
+            if entry.mode != "increment":
+                _hold_if_shared(parsed, rows, columns)
+    except DeliveryHeldError as error:
+        return found, error
+    return replace(found, notes=tuple(notes)), None
 
 
-def _rows(feed: Feed, parsed: Parsed, columns: list[str]) -> str:
-    """The rows of a delivery with their lines: of lines that are known, as they landed."""
-    names = ", ".join(f'"{name}"' for name in columns)
-    if not parsed.is_picked:
-        return f"(select _line, _row_hash, {names} from incoming_rows)"  # noqa: S608
-    return (
-        f"(select _line, _row_hash, {names} from incoming_rows union all "  # noqa: S608
-        f"select incoming._line, _row_hash, {names} from incoming "
-        f"anti join incoming_rows using (_place) "
-        f"inner join raw.{feed.name} using (_row_hash, _copy))"
-    )
+def _is_too_much(entry: Entry, parsed: ParsedDelivery, n: int) -> bool:
+    """Whether so many rows are more than the feed's share, and nobody accepted that."""
+    feed = parsed.feed
+    return n > feed.max_damaged_share * parsed.n_rows and not entry.accepted_by
 
 
 def _judge_zeros(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    entry: Entry,
-    rows: str,
-    n_rows: int,
-    column: str,
-) -> None:
-    """Note ids that came before with more zeros in front, or fewer: 7 for 007.
+    entry: Entry, parsed: ParsedDelivery, rows: str, column: str
+) -> tuple[str, ...]:
+    """Find ids that came before with more zeros in front, or fewer: 7 for 007.
 
     Raises:
         DeliveryHeldError: if they are more than the feed's share, and nobody accepted that.
     """
+    landing, feed = parsed.landing, parsed.feed
     # What sorts after the digit 0 has none in front: of most rows no more is looked at.
     is_led = (
         f"\"{column}\" < '1' "
@@ -133,7 +130,7 @@ def _judge_zeros(
         landing.execute(f"select exists (from {of} where {is_led})").fetchone() == (True,)
         for of in (rows, held)
     ):
-        return
+        return ()
     found = landing.execute(
         f"""
         with sent as (
@@ -157,14 +154,14 @@ def _judge_zeros(
     ).fetchone()
     n, sent, line, before = found or (None, "", 0, "")
     if not n:
-        return
+        return ()
     said = (
-        f"{n:,} of {n_rows:,} rows have a {column} that arrived before with other leading "
-        f"zeros, such as {sent!r} (line {line}), before {before!r}"
+        f"{n:,} of {parsed.n_rows:,} rows have a {column} that arrived before with other "
+        f"leading zeros, such as {sent!r} (line {line}), before {before!r}"
     )
-    if n > feed.max_damaged_share * n_rows and not entry.accepted_by:
+    if _is_too_much(entry, parsed, n):
         raise _damaged(f"{said}: a spreadsheet drops them", "they count as different ids")
-    entry.detail = "; ".join(filter(None, (entry.detail, f"{said}: a different id")))
+    return (f"{said}: a different id",)
 
 
 def _hold_if_rounded(
@@ -206,17 +203,12 @@ def _count_long(
     return found or (0, 0, 0)
 
 
-def _hold_if_shared(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    rows: str,
-    n_rows: int,
-    columns: list[str],
-) -> None:
+def _hold_if_shared(parsed: ParsedDelivery, rows: str, columns: list[str]) -> None:
     """Raise `DeliveryHeldError` if many rows that differ have one id.
 
     Asked where ids alone identify an event: other columns may be equal by chance.
     """
+    landing, feed = parsed.landing, parsed.feed
     if not feed.identity or not {*feed.identity} <= {*columns}:
         return
     names = ", ".join(f'"{name}"' for name in feed.identity)
@@ -227,11 +219,11 @@ def _hold_if_shared(
     )
     counted = landing.execute(f"select count(*) from {shared}").fetchone()  # noqa: S608
     n = counted[0] if counted else 0
-    if n >= MIN_SHARING and n > feed.max_damaged_share * n_rows:
+    if n >= MIN_SHARING and n > feed.max_damaged_share * parsed.n_rows:
         values = _examples(landing, feed, shared, feed.identity[0])
         raise _damaged(
-            f"{n:,} of {n_rows:,} rows share their {', '.join(feed.identity)} with a row "
-            f"that differs: {values}; one id, one event",
+            f"{n:,} of {parsed.n_rows:,} rows share their {', '.join(feed.identity)} with "
+            f"a row that differs: {values}; one id, one event",
             "they are kept apart where they disagree in what must agree",
         )
 

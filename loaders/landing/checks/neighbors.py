@@ -14,6 +14,7 @@ import duckdb
 from loaders.config.feeds import Feed
 from loaders.landing.checks.coverage import event_date
 from loaders.landing.ledger import STANDS, Entry
+from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.times import clock_time
 
 _SAME_CHAIN = (
@@ -35,7 +36,7 @@ class Neighbor:
         as_of: the moment that it describes.
         first_date: the first date that it covers; None for lists, which cover all.
         last_date: the last one; None if there is none.
-        rows: the temporary table of its rows, by `_row_hash` and `_copy`.
+        rows: the relation of its rows, by `_row_hash` and `_copy`.
     """
 
     delivery_seq: int
@@ -49,6 +50,9 @@ class Neighbor:
 class Neighbors:
     """What stands around the place of a delivery.
 
+    Their rows are in temporary tables, that nobody else knows by name, until the next
+    delivery is looked at on the same connection.
+
     Attributes:
         before: the delivery before it in its chain.
         after: the one after it in its chain.
@@ -60,6 +64,11 @@ class Neighbors:
     after: Neighbor | None
     others_before: tuple[Neighbor, ...]
     others_after: tuple[Neighbor, ...]
+
+    @property
+    def rows_before(self) -> str:
+        """The rows of `before`, by `_row_hash` and `_copy`: none if there is none."""
+        return "neighbor_before"
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,21 @@ class Loss:
         return self.n_withdrawn / self.n_covered if self.n_covered else 0
 
 
+@dataclass(frozen=True)
+class Losses:
+    """What a delivery and those beside it would withdraw of each other.
+
+    Attributes:
+        taken: what it takes from those before it.
+        overruled: of each later delivery that lacks rows of it, what that takes.
+        earlier: the relation of the rows of those before it, by `_row_hash` and `_copy`.
+    """
+
+    taken: Loss
+    overruled: tuple[tuple[Neighbor, Loss], ...]
+    earlier: str
+
+
 def look_around(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Neighbors:
     """Find the neighbors of a delivery's place, with their rows in temporary tables.
 
@@ -109,20 +133,20 @@ def look_around(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Neighbors:
         landing: the loader's database.
         entry: the delivery; ties in as-of go by arrival, that is by its number.
     """
-    before = _neighbor(landing, entry.place, "<", "rows_before")
-    after = _neighbor(landing, entry.place, ">", "rows_after")
+    before = _neighbor(landing, entry.place, "<", "neighbor_before")
+    after = _neighbor(landing, entry.place, ">", "neighbor_after")
     if not before:
-        _make_empty(landing, "rows_before")
+        _make_empty(landing, "neighbor_before")
     others_before, others_after = [], []
     for number, chain in enumerate(_other_chains(landing, entry)):
         place = entry.place | chain
-        last = _neighbor(landing, place, "<", f"rows_before_{number}")
+        last = _neighbor(landing, place, "<", f"neighbor_before_{number}")
         if last and (
             not before
             or (last.as_of, last.delivery_seq) > (before.as_of, before.delivery_seq)
         ):
             others_before.append(last)
-        if first := _neighbor(landing, place, ">", f"rows_after_{number}"):
+        if first := _neighbor(landing, place, ">", f"neighbor_after_{number}"):
             others_after.append(first)
     return Neighbors(before, after, tuple(others_before), tuple(others_after))
 
@@ -168,7 +192,7 @@ def _neighbor(
     if not found:
         return None
     seq, as_of, first_date, last_date = found
-    hold_rows(landing, table, {**place, "seq": seq, "as_of": as_of})
+    _hold_rows(landing, table, {**place, "seq": seq, "as_of": as_of})
     return Neighbor(seq, as_of, first_date, last_date, table)
 
 
@@ -179,16 +203,30 @@ def _make_empty(landing: duckdb.DuckDBPyConnection, table: str) -> None:
     )
 
 
-def hold_rows(
+def rows_of(landing: duckdb.DuckDBPyConnection, entry: Entry) -> str:
+    """The relation of the rows that a landed delivery holds, by `_row_hash` and `_copy`.
+
+    It stays as it is, whatever is written, until the next is asked for.
+    """
+    if entry.mode != "increment":
+        _hold_rows(landing, "neighbor_itself", entry.place)
+        return "neighbor_itself"
+    landing.execute(
+        f"""
+        create or replace temporary table neighbor_itself as
+        select _row_hash, _copy from raw.{entry.feed} where _delivery_seq = $seq
+        union all
+        select _row_hash, _copy from raw.presence where _delivery_seq = $seq
+        """,  # noqa: S608
+        {"seq": entry.delivery_seq},
+    )
+    return "neighbor_itself"
+
+
+def _hold_rows(
     landing: duckdb.DuckDBPyConnection, table: str, place: Mapping[str, object]
 ) -> None:
-    """Make a temporary table of the rows that a chain held at a place.
-
-    Args:
-        landing: the loader's database.
-        table: its name; its columns are `_row_hash` and `_copy`.
-        place: that of a delivery, see `Entry.place`.
-    """
+    """Make a temporary table of the rows that a chain held at a place."""
     landing.execute(
         f"""
         create or replace temporary table {table} as
@@ -209,59 +247,56 @@ def hold_rows(
 # ---------------------------------------------------------------- what is lost
 
 
-def losses(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, neighbors: Neighbors
-) -> tuple[Loss, list[tuple[Neighbor, Loss]]]:
-    """What a parsed delivery would withdraw, and what later ones would withdraw of it.
-
-    Returns:
-        What it takes from those before it; and of each later delivery that lacks rows of
-        it, what that takes.
-    """
+def losses(entry: Entry, parsed: ParsedDelivery, neighbors: Neighbors) -> Losses:
+    """What a parsed delivery would withdraw, and what later ones would withdraw of it."""
+    landing = parsed.landing
     dates = entry.window_start, entry.covers_to
-    landing.execute("create or replace temporary table rows_judged as from rows_before")
-    taken = _loss(landing, feed, "rows_before", "incoming", *dates)
+    landing.execute(
+        "create or replace temporary table neighbor_earlier as from neighbor_before"
+    )
+    taken = _loss(parsed, "neighbor_before", parsed.hashes, *dates)
     for other in neighbors.others_before:
         landing.execute(
-            "create or replace temporary table rows_of_other as "
-            f"from {other.rows} anti join rows_judged using (_row_hash, _copy)"
+            "create or replace temporary table neighbor_other as "
+            f"from {other.rows} anti join neighbor_earlier using (_row_hash, _copy)"
         )
         # What a delivery does not cover is left to the chains that do.
         taken += replace(
-            _loss(landing, feed, "rows_of_other", "incoming", *dates), n_aged_out=0
+            _loss(parsed, "neighbor_other", parsed.hashes, *dates), n_aged_out=0
         )
-        landing.execute("insert into rows_judged from rows_of_other")
+        landing.execute("insert into neighbor_earlier from neighbor_other")
     if taken.n_withdrawn:
-        n_covered = _n_covered(landing, feed, "rows_judged", *dates)
+        n_covered = _n_covered(parsed, "neighbor_earlier", *dates)
         taken = replace(taken, n_covered=n_covered)
     later = [neighbors.after] if neighbors.after else []
     overruled = [
-        (
-            one,
-            _loss(landing, feed, "incoming", one.rows, one.first_date, one.last_date),
-        )
+        (one, _loss(parsed, parsed.hashes, one.rows, one.first_date, one.last_date))
         for one in (*later, *neighbors.others_after)
     ]
-    return taken, [(one, loss) for one, loss in overruled if loss.n_withdrawn]
+    lossy = tuple((one, loss) for one, loss in overruled if loss.n_withdrawn)
+    return Losses(taken, lossy, "neighbor_earlier")
 
 
 def loss_within(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, first_date: date, last_date: date
+    parsed: ParsedDelivery, earlier: str, first_date: date, last_date: date
 ) -> Loss:
-    """What the delivery that was judged last would withdraw if it covered these dates."""
-    return _loss(landing, feed, "rows_judged", "incoming", first_date, last_date)
+    """What a delivery would withdraw of earlier rows if it covered these dates."""
+    return _loss(parsed, earlier, parsed.hashes, first_date, last_date)
 
 
 def _loss(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
+    parsed: ParsedDelivery,
     earlier: str,
     later: str,
     first_date: date | None,
     last_date: date | None,
 ) -> Loss:
     """What rows of one relation a later one lacks, which covers these dates."""
-    for table, rows, others in (("gone", earlier, later), ("come", later, earlier)):
+    landing = parsed.landing
+    for table, rows, others in (
+        ("neighbor_gone", earlier, later),
+        ("neighbor_come", later, earlier),
+    ):
         # One copy more or less of a row that stays is no event more or less.
         landing.execute(
             f"""
@@ -272,16 +307,20 @@ def _loss(
             where _copy = 1 or _row_hash not in (select _row_hash from {others})
             """  # noqa: S608
         )
-        if table == "gone" and landing.execute(
-            "select count(*) from gone_keys"
+        if rows == earlier and landing.execute(
+            f"select count(*) from {table}_keys"  # noqa: S608
         ).fetchone() == (0,):
             return Loss()
-        _describe(landing, feed, table)
+        _describe(parsed, table, f"{table}_keys")
     dates = {"first": first_date, "last": last_date}
     found = landing.execute(
         f"""
         -- Where most rows have no identity, days are compared by their numbers of rows.
-        with ways as (
+        with gone as (from neighbor_gone),
+
+        come as (from neighbor_come),
+
+        ways as (
             select
                 coalesce((select count(identity) > count(*) / 2 from gone), false)
                 and coalesce((select count(identity) > count(*) / 2 from come), true)
@@ -322,35 +361,30 @@ def _loss(
     n_withdrawn, n_aged_out, n_replaced, first, last = found or (0, 0, 0, None, None)
     n_covered = 0
     if n_withdrawn:
-        n_covered = _n_covered(landing, feed, earlier, first_date, last_date)
+        n_covered = _n_covered(parsed, earlier, first_date, last_date)
     return Loss(
         int(n_withdrawn), int(n_aged_out), int(n_covered), int(n_replaced), first, last
     )
 
 
 def _n_covered(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    rows: str,
-    first_date: date | None,
-    last_date: date | None,
+    parsed: ParsedDelivery, rows: str, first_date: date | None, last_date: date | None
 ) -> int:
     """How many rows of a relation are of these dates."""
-    _describe(landing, feed, "described", rows)
-    found = landing.execute(
-        f"select count(*) from described where {_COVERED}",  # noqa: S608
+    _describe(parsed, "neighbor_described", rows)
+    found = parsed.landing.execute(
+        f"select count(*) from neighbor_described where {_COVERED}",  # noqa: S608
         {"first": first_date, "last": last_date},
     ).fetchone()
     return int(found[0]) if found else 0
 
 
-def _describe(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, table: str, keys: str | None = None
-) -> None:
+def _describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
     """Make a temporary table of the event date and the identity of rows, by their keys.
 
-    Rows that have not landed yet stand in `incoming_rows`, others in raw.
+    Rows that have not landed yet stand in the parsed delivery, others in raw.
     """
+    feed = parsed.feed
     parts = [_identity_part(feed, column) for column in feed.identity]
     identity = "null"
     if parts:
@@ -358,7 +392,7 @@ def _describe(
         identity += (
             f"concat_ws(chr(0), {', '.join(f'coalesce({p}, chr(1))' for p in parts)}) end"
         )
-    landing.execute(
+    parsed.landing.execute(
         f"""
         create or replace temporary table {table} as
         select
@@ -367,11 +401,9 @@ def _describe(
         from (
             select * from raw.{feed.name}
             union all by name
-            select incoming_rows.* exclude (_place)
-            from incoming_rows
-            semi join new_rows using (_place)
+            select * exclude (_place) from {parsed.new_rows}
         )
-        semi join {keys or f"{table}_keys"} using (_row_hash, _copy)
+        semi join {keys} using (_row_hash, _copy)
         """  # noqa: S608
     )
 
@@ -390,8 +422,8 @@ def _identity_part(feed: Feed, column: str) -> str:
 
 def write_deltas(
     landing: duckdb.DuckDBPyConnection,
-    entry: Entry,
-    change_seq: int,
+    feed: str,
+    numbers: tuple[int, int],
     rows: str,
     neighbors: Neighbors,
 ) -> int:
@@ -399,8 +431,8 @@ def write_deltas(
 
     Args:
         landing: the loader's database, in a transaction.
-        entry: the delivery.
-        change_seq: the number of this change.
+        feed: the name of the delivery's feed.
+        numbers: those of the delivery and of this change.
         rows: the relation of the rows that it holds, by `_row_hash` and `_copy`.
         neighbors: what `look_around` found.
 
@@ -408,10 +440,9 @@ def write_deltas(
         How many rows of the delivery before are absent from this one.
     """
     if after := neighbors.after:
-        seqs = (after.delivery_seq, change_seq)
-        _write_delta(landing, entry.feed, seqs, rows, after.rows)
-    seqs = (entry.delivery_seq, change_seq)
-    return _write_delta(landing, entry.feed, seqs, "rows_before", rows)
+        seqs = (after.delivery_seq, numbers[1])
+        _write_delta(landing, feed, seqs, rows, after.rows)
+    return _write_delta(landing, feed, numbers, neighbors.rows_before, rows)
 
 
 def _write_delta(

@@ -22,28 +22,28 @@ _ODD = (
 )
 
 
-def odd_words(landing: duckdb.DuckDBPyConnection, feed: Feed) -> str | None:
-    """Say of which columns of the table `hashed` more than half is one such word."""
+def odd_words(landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str) -> str | None:
+    """Say of which columns of a table of rows more than half is one such word."""
     found = []
-    n_rows = _count(landing, "hashed")
-    for name, word in _commonest(landing, feed, n_rows).items():
+    n_rows = _count(landing, rows)
+    for name, word in _commonest(landing, feed, rows, n_rows).items():
         # A number is one, and a zero is none for nothing.
         if not word.strip() or any(c.isdigit() for c in word):
             continue
-        n_times = _count(landing, f'hashed where "{name}" = $word', word)
-        if n_times > n_rows / 2 and _is_odd(landing, feed, name, word):
+        n_times = _count(landing, f'{rows} where "{name}" = $word', word)
+        if n_times > n_rows / 2 and _is_odd(landing, feed, rows, name, word):
             found.append(f"column {name} is {word!r} in {n_times:,} of {n_rows:,} rows")
     advice = "if that means no value, add it to the feed's null_markers in feeds.yml"
     return f"{', '.join(found)}; {advice}" if found else None
 
 
 def _commonest(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, n_rows: int
+    landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, n_rows: int
 ) -> dict[str, str]:
     """Each column's value that about half of a sample of rows has, if one does."""
     if n_rows < MIN_ROWS:
         return {}
-    sample = "(from hashed where rowid % $step = 0)"
+    sample = f"(from {rows} where rowid % $step = 0)"
     given = {"step": -(-n_rows // N_SAMPLED)}
     modes = ", ".join(f'mode("{name}") as "{name}"' for name in feed.columns)
     shares = ", ".join(
@@ -59,7 +59,9 @@ def _commonest(
     return {name: value for name, value, share in values if share > 0.45}
 
 
-def _is_odd(landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, word: str) -> bool:
+def _is_odd(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, name: str, word: str
+) -> bool:
     """Whether there is evidence that this word says nothing in its column."""
     if word.strip().lower() in _ODD or not any(c.isalnum() for c in word):
         return True
@@ -74,7 +76,7 @@ def _is_odd(landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, word: str
         others as (
             select value from held
             union
-            select "{name}" from hashed
+            select "{name}" from {rows}
         ),
 
         deliveries as (

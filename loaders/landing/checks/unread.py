@@ -10,8 +10,9 @@ from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
 from loaders.files.csv_records import Body
 from loaders.landing.checks.anomalies import ACCEPT_IT
+from loaders.landing.draft import BlanksFound, TimesFound
 from loaders.landing.ledger import Entry
-from loaders.landing.parse import Parsed
+from loaders.landing.parsed_delivery import ParsedDelivery
 from loaders.landing.rejects import rejects_of
 from loaders.landing.times import any_time, clock_time, is_plausible
 
@@ -97,10 +98,8 @@ def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) 
     )
 
 
-def judge_times(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> None:
-    """Note which times cannot be read, or not be true, in the entry and its detail.
+def judge_times(entry: Entry, parsed: ParsedDelivery) -> TimesFound:
+    """Find which times cannot be read, or not be true.
 
     Of lines that are known, none is judged again.
 
@@ -108,10 +107,11 @@ def judge_times(
         DeliveryHeldError: if it is more than the feed allows, or if days stand where the
             feed has months, and nobody has accepted that.
     """
-    _note_unclear_order(landing, feed, entry, parsed)
-    found = unread_times(landing, feed, entry, parsed)
+    landing, feed = parsed.landing, parsed.feed
+    notes = _unclear_order(parsed)
+    found = unread_times(entry, parsed)
     if not found:
-        return
+        return TimesFound(notes=notes)
     if not entry.accepted_by:
         for unread in found:
             _hold_if_day_first(feed, unread)
@@ -124,20 +124,18 @@ def judge_times(
         if feed.time_columns[unread.column]
     ]
     counted = landing.execute(
-        f"select count(*) from incoming_rows where {' or '.join(tests) or 'false'}"  # noqa: S608
+        f"select count(*) from {parsed.rows} "  # noqa: S608
+        f"where {' or '.join(tests) or 'false'}"
     ).fetchone()
-    entry.n_untyped = int(counted[0]) if counted else 0
-    notes = [entry.detail] if entry.detail else []
-    entry.detail = "; ".join([*notes, *map(str, found)])
+    return TimesFound(int(counted[0]) if counted else 0, (*notes, *map(str, found)))
 
 
-def _note_unclear_order(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> None:
+def _unclear_order(parsed: ParsedDelivery) -> tuple[str, ...]:
     """Report dates that have the day or the month first, if no day is above 12.
 
     One day above 12, in any time of the file or of landed rows, is proof for all.
     """
+    landing, feed = parsed.landing, parsed.feed
     columns = [_quoted(name) for name in feed.time_columns if name in parsed.columns]
 
     def is_like(pattern: str) -> str:
@@ -147,62 +145,58 @@ def _note_unclear_order(
         )
 
     if not columns:
-        return
+        return ()
     is_either, is_clear = is_like(_EITHER), is_like(f"{_DAY_FIRST}|{_MONTH_FIRST}")
     row = landing.execute(
         f"""
         select
-            exists (from incoming_rows where {is_either})
-            and not exists (from incoming_rows where {is_clear})
+            exists (from {parsed.rows} where {is_either})
+            and not exists (from {parsed.rows} where {is_clear})
             and not exists (from raw.{feed.name} where {is_clear})
         """
     ).fetchone()
-    if row == (True,):
-        note = (
-            "no date such as 3/4/2024 has a day above 12, so it is unknown whether the "
-            f"month or the day is first: read by {', '.join(feed.time_formats)}; if "
-            "that is "
-            'wrong, put a pattern such as "%d/%m/%Y %H:%M:%S" first in the formats of the '
-            "feed in feeds.yml"
-        )
-        entry.detail = "; ".join(filter(None, (entry.detail, note)))
+    if row != (True,):
+        return ()
+    return (
+        "no date such as 3/4/2024 has a day above 12, so it is unknown whether the month "
+        f"or the day is first: read by {', '.join(feed.time_formats)}; if that is wrong, "
+        'put a pattern such as "%d/%m/%Y %H:%M:%S" first in the formats of the feed in '
+        "feeds.yml",
+    )
 
 
-def note_blanks(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> None:
-    """Say in the entry's detail how many rows lack their time, id or shape.
+def find_blanks(parsed: ParsedDelivery) -> BlanksFound:
+    """Find how many rows lack their time, id or shape.
 
     Staging sets most of them aside: that is no reason to hold the rest, but none to be
     silent. Of lines that are known, none is counted again.
     """
+    landing, feed = parsed.landing, parsed.feed
     ids = [name for name in feed.id_columns if feed.columns[name].required]
     shapes = ["geometry"] if feed.format == "geojson" else []
     required = (*feed.event_times[:1], *ids, *shapes)
     columns = [name for name in required if name in parsed.columns]
     if not columns:
-        return
+        return BlanksFound()
     # Nothing that begins with more than a space is trimmed to nothing: that saves trimming.
     counts = ", ".join(
         f"count(*) filter (where case when {name} < '!' then trim({name}) = '' "
         f"else {name} is null end)"
         for name in map(_quoted, columns)
     )
-    n_blank = landing.execute(f"select {counts} from incoming_rows").fetchone() or ()  # noqa: S608
-    body = parsed.body
-    n_rows = body.n_records - body.n_rejected - body.n_blank
-    found = [
-        f"{n:,} of {n_rows:,} rows have no {name}"
-        for name, n in zip(columns, n_blank, strict=True)
-        if n
-    ]
-    entry.detail = "; ".join(filter(None, (entry.detail, *found))) or None
+    n_blank = landing.execute(f"select {counts} from {parsed.rows}").fetchone() or ()  # noqa: S608
+    return BlanksFound(
+        tuple(
+            f"{n:,} of {parsed.n_rows:,} rows have no {name}"
+            for name, n in zip(columns, n_blank, strict=True)
+            if n
+        )
+    )
 
 
-def unread_times(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, parsed: Parsed
-) -> list[Unread]:
+def unread_times(entry: Entry, parsed: ParsedDelivery) -> list[Unread]:
     """The columns of a delivery that are times, of which some values cannot be used."""
+    landing, feed = parsed.landing, parsed.feed
     columns = [name for name in feed.time_columns if name in parsed.columns]
     if not columns:
         return []
@@ -215,11 +209,9 @@ def unread_times(
         f"between {range_} then 1 end)"
         for name in columns
     )
-    row = landing.execute(f"select {counts} from incoming_rows").fetchone() or ()  # noqa: S608
-    body = parsed.body
-    n_good = body.n_records - body.n_rejected - body.n_blank
+    row = landing.execute(f"select {counts} from {parsed.rows}").fetchone() or ()  # noqa: S608
     found = [
-        _look(landing, feed, name, n_good, entry.started_at)
+        _look(name, parsed, entry.started_at)
         for name, n in zip(columns, row, strict=True)
         if n
     ]
@@ -232,13 +224,8 @@ def known_formats(feed: Feed) -> str:
     return f"the feed reads the formats {known}: add the format of its files in feeds.yml"
 
 
-def _look(
-    landing: duckdb.DuckDBPyConnection,
-    feed: Feed,
-    name: str,
-    n_good: int,
-    received: datetime,
-) -> Unread:
+def _look(name: str, parsed: ParsedDelivery, received: datetime) -> Unread:
+    landing, feed = parsed.landing, parsed.feed
     is_unread = _is_unread(feed, name)
     is_implausible = _is_implausible(feed, name, received)
     n_values, n, n_day_first, n_month_first, n_implausible = landing.execute(
@@ -252,9 +239,9 @@ def _look(
             ),
             count(*) filter (where regexp_full_match({_quoted(name)}, $month_first)),
             count(*) filter (where {is_implausible})
-        from incoming_rows
+        from {parsed.rows}
         """,  # noqa: S608
-        {"n_good": n_good, "day_first": _DAY_FIRST, "month_first": _MONTH_FIRST},
+        {"n_good": parsed.n_rows, "day_first": _DAY_FIRST, "month_first": _MONTH_FIRST},
     ).fetchone() or (0, 0, 0, 0, 0)
     last = received.date() + timedelta(days=feed.plausible.days_ahead)
     return Unread(
@@ -263,20 +250,19 @@ def _look(
         n_values,
         n_day_first,
         n_month_first,
-        _examples(landing, feed, name, is_unread),
+        _examples(name, parsed, is_unread),
         n_implausible,
-        _examples(landing, feed, name, is_implausible),
+        _examples(name, parsed, is_implausible),
         f"between {feed.plausible.first} and {last}",
     )
 
 
-def _examples(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, name: str, condition: str
-) -> str:
+def _examples(name: str, parsed: ParsedDelivery, condition: str) -> str:
+    landing, feed = parsed.landing, parsed.feed
     examples = landing.execute(
         f"""
         select {_quoted(name)}, min(_line)
-        from incoming_rows
+        from {parsed.rows}
         where {condition}
         group by {_quoted(name)}
         order by min(_line)
