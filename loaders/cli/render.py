@@ -78,7 +78,7 @@ def rehearsal_text(rehearsal: Rehearsal) -> str:
         ("-", "removed", rehearsal.gone),
     ):
         if count:
-            lines.append(f"  {sign} {count:,} row versions {text}, such as")
+            lines.append(f"  {sign} {counted(count, 'row version')} {text}, such as")
             lines += [f"      {example}" for example in examples]
     lines += [
         f"  ! line {line} would be rejected: {reason}: {detail}"

@@ -131,8 +131,8 @@ def test_a_folder_of_blanks_and_accents_is_as_good_as_any(
 @pytest.mark.parametrize(
     ("number", "step"),
     [
-        (errno.EACCES, "the right to it"),
-        (errno.EPERM, "the right to it"),
+        (errno.EACCES, "the permission"),
+        (errno.EPERM, "the permission"),
         (errno.EROFS, "can only be read"),
         (errno.EEXIST, "move it away"),
         (errno.ENOTDIR, "a file stands where a folder should"),
@@ -570,9 +570,9 @@ def test_a_diff_says_what_would_change_and_changes_nothing(
     output = run("diff", "products", "p_2024-01-02.csv").output
     assert output.startswith("would be landed ")
     assert "5 records = 1 new + 3 known + 1 rejected + 0 blank" in output
-    assert "against delivery 1, as of 2024-01-01, of 4 rows:\n" in output
-    assert "  + 1 row versions come, such as\n      line 2: 1,\\x1b[31mMint,," in output
-    assert "  - 1 row versions go, such as\n      line 2: 1,Mints,," in output
+    assert "compared with delivery 1, as of 2024-01-01, of 4 rows:\n" in output
+    assert "  + 1 row version added, such as\n      line 2: 1,\\x1b[31mMint,," in output
+    assert "  - 1 row version removed, such as\n      line 2: 1,Mints,," in output
     assert "  ! line 6 would be rejected: too_few_fields: 1 fields, the" in output
     write(tmp_path / "cut_2024-01-03.csv", PRODUCTS + "5,x\n6")
     output = run("diff", "products", "cut_2024-01-03.csv", code=3).output
