@@ -207,7 +207,8 @@ def _zip_members(path: Path, pattern: str, limits: Limits) -> list[Member]:
         elif not _is_fork(entry.filename):
             others.append(_named(entry))
     if not wanted:
-        endings = sorted({PurePosixPath(name).suffix for name in others} - {"", ".zip"})
+        files = [e.filename for e in entries if _is_file(e) and not _is_fork(e.filename)]
+        endings = sorted({PurePosixPath(name).suffix for name in files} - {"", ".zip"})
         hint = (
             "if one of them holds the rows, name it in feeds.yml, such as by "
             f"member: '*{endings[0]}'"

@@ -142,7 +142,7 @@ def _fail(
             raise BusyError(f"the database is in use: {line.strip()}; try again later")
         if says_full(line) or _FULL_SPILL in line:
             # Its log cannot be written either, of which it says a hundred thousand lines.
-            raise OSError(errno.ENOSPC, line.strip())
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"dbt {command}")
     for line in said:
         progress.say(line, err=True)
     how = f"was killed by signal {-code}" if code < 0 else "failed"

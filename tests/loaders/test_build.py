@@ -223,7 +223,9 @@ def test_a_disk_that_is_full_in_dbt_is_named_once_and_made_up_for(
     said = run("build", code=1).stderr.splitlines()
     errors = [line for line in said if not re.match(r"[a-z ]+: .*\d s$", line)]
     assert len(errors) == 1
-    assert re.match(rf"error: {paths.data}: the disk is full \(.+\); what has ", errors[0])
+    where = rf"\[Errno 28\] {NO_SPACE}: 'dbt {command}'"
+    full = rf"error: {paths.data}: the disk is full \({where}\); what has landed "
+    assert re.match(full, errors[0])
     assert errors[0].endswith("published are whole; free some space and run it again")
     assert paths.docs.exists() is False
     assert (paths.published / "eventmart.duckdb").exists() == (command == "docs")

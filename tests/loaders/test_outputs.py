@@ -190,7 +190,7 @@ def test_a_file_that_comes_while_another_is_written_stays(
             stream.write(b"ours")
             file.write_bytes(b"theirs")
 
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists and was not changed"):
         write()
     assert file.read_bytes() == b"theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -228,7 +228,7 @@ def test_no_demo_is_written_around_a_data_folder(
     for folder in (tmp_path, tmp_path / "data"):
         (folder / "truth.json").write_text('{"synthetic": true, "deliveries": []}')
     said = run("demo", "--scale", "0.001", "--out", place, "--force", code=2).output
-    assert "is in a data folder of eventmart, or holds one" in said
+    assert "is in a data folder of eventmart, or contains one" in said
     assert before.items() <= hashes(tmp_path).items()
 
 

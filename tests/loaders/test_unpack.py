@@ -5,6 +5,7 @@ What each kind of broken archive comes to is in tests/dirty/; here stand the cor
 
 import gzip
 import io
+import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -188,6 +189,18 @@ def test_an_archive_without_any_fitting_member_is_one_refusal(lab: Labs) -> None
     assert "aliases in feeds.yml" in str(entry.detail)
     entry = things.land(zip_of({"x.csv": b"x,y\n1,2\n"}), "y.zip")
     assert (entry.status, entry.reason) == ("held", "no_header")
+
+
+@pytest.mark.fault("archive.members")
+def test_no_setting_is_proposed_for_a_link(lab: Labs) -> None:
+    link = zipfile.ZipInfo("x.csv")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as packed:
+        packed.writestr(link, "/etc/passwd")
+    entry = lab().land(target.getvalue(), "x.zip")
+    assert entry.reason == "archive_without_member"
+    assert "x.csv (not a regular file); ask for the file itself" in str(entry.detail)
 
 
 @pytest.mark.fault("archive.members")
