@@ -159,6 +159,15 @@ def test_known_lines_of_a_window_are_not_judged_again(lab: Labs) -> None:
     assert "1 of 61 b" in str(entry.detail)
 
 
+def test_a_known_line_dates_a_list_as_it_did_before(lab: Labs) -> None:
+    """Most lines are known, and the newest date stands in one of them."""
+    things = lab(**EVENTS | {"mode": "snapshot", "as_of": {"newest": ["b"]}})
+    assert str(things.land(csv_of(n_good=60)).as_of)[:10] == "2026-01-28"
+    entry = things.land(csv_of("2025-01-01", n_good=60))
+    assert (entry.status, entry.n_new) == ("landed", 1)
+    assert str(entry.as_of)[:10] == "2026-01-28"
+
+
 @pytest.mark.fault("meaning.day_first")
 @pytest.mark.parametrize("given", GIVEN)
 @pytest.mark.parametrize(
