@@ -180,6 +180,22 @@ def test_days_in_place_of_months_hold_a_delivery(
     assert repr(times[-1]) in str(entry.detail)
 
 
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("21/03/2025 09:07:02 AM", "21/3/25 9:07 pm", "21/3/2025 19:07:02"),
+        *("21/03/25 09:07", "21/03/2025", "21/3/25"),
+    ],
+)
+def test_the_pattern_that_the_message_names_reads_the_days(lab: Labs, time: str) -> None:
+    held = lab(**EVENTS).land(csv_of(time, time.replace("21/", "2/", 1)))
+    pattern = str(held.detail).split('"')[1]
+    things = lab(**EVENTS | {"name": "others", "formats": [pattern, *EVENTS["formats"]]})
+    entry = things.land(csv_of(time))
+    assert (entry.status, entry.n_untyped) == ("landed", 0)
+    assert str(entry.as_of).startswith("2025-03-2")
+
+
 def test_a_slip_among_dates_with_the_month_first_is_only_named(lab: Labs) -> None:
     entry = lab(**EVENTS).land(csv_of(*["3/25/2025"] * 30, "25/3/2025"))
     assert (entry.status, entry.n_untyped) == ("landed", 1)
