@@ -135,7 +135,7 @@ def test_a_feed_without_slashes_has_no_order_of_day_and_month(lab: Labs) -> None
 def test_one_date_tells_of_all_that_come(lab: Labs) -> None:
     things = lab(**EVENTS)
     unclear = "a,b,c\n1,3/4/2025,\n"
-    assert "cannot be told" in str(things.land(unclear).detail)
+    assert "it is unknown" in str(things.land(unclear).detail)
     assert things.land("a,b,c\n2,3/5/2025,3/31/2025\n").detail is None
     assert things.land("a,b,c\n3,3/6/2025,\n").detail is None
 
