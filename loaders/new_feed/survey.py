@@ -18,7 +18,7 @@ _NULL_WORDS = ("null", "n/a", "na", "none", "nan", "nil", "-", "--", "#n/a")
 _DAY_FIRST = tuple(
     f"%d{mark}%m{mark}{year}{clock}"
     for mark, year in (("/", "%Y"), ("/", "%y"), (".", "%Y"), ("-", "%Y"))
-    for clock in ("", " %H:%M", " %H:%M:%S")
+    for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 )
 _WORDED = (
     "%d-%b-%y",

@@ -126,10 +126,16 @@ def test_numbers_that_only_name_something_stay_text(
     assert list(found.facts.values())[1].kind == "text"
 
 
-def test_a_day_above_12_tells_of_all_dates(scratch: Warehouse, tmp_path: Path) -> None:
-    path = file(tmp_path, "key,opened,closed\na,03/04/2024,25/04/2024\nb,05/04/2024,\n")
-    _, found = guessed(scratch, path)
-    assert found.formats == ("%d/%m/%Y",)
+@pytest.mark.parametrize(
+    ("clock", "pattern"), [("", ""), (" 9:07 PM", " %I:%M %p"), (" 09:07", " %H:%M")]
+)
+def test_a_day_above_12_tells_of_all_dates(
+    scratch: Warehouse, tmp_path: Path, clock: str, pattern: str
+) -> None:
+    days = [f"{day}/04/2024{clock}" for day in ("03", "25", "05")]
+    rows = "key,opened,closed\na,{},{}\nb,{},\n".format(*days)
+    _, found = guessed(scratch, file(tmp_path, rows))
+    assert found.formats == (f"%d/%m/%Y{pattern}",)
 
 
 def test_a_file_that_could_be_either_is_month_first_and_said_to_be_a_guess(

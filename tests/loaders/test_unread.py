@@ -135,7 +135,7 @@ def test_a_feed_without_slashes_has_no_order_of_day_and_month(lab: Labs) -> None
 def test_one_date_tells_of_all_that_come(lab: Labs) -> None:
     things = lab(**EVENTS)
     unclear = "a,b,c\n1,3/4/2025,\n"
-    assert "cannot be told" in str(things.land(unclear).detail)
+    assert "it is unknown" in str(things.land(unclear).detail)
     assert things.land("a,b,c\n2,3/5/2025,3/31/2025\n").detail is None
     assert things.land("a,b,c\n3,3/6/2025,\n").detail is None
 
@@ -187,6 +187,22 @@ def test_days_in_place_of_months_hold_a_delivery(
     assert (entry.status, entry.reason) == ("held", "day_first_dates")
     assert "day above 12" in str(entry.detail)
     assert repr(times[-1]) in str(entry.detail)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("21/03/2025 09:07:02 AM", "21/3/25 9:07 pm", "21/3/2025 19:07:02"),
+        *("21/03/25 09:07", "21/03/2025", "21/3/25"),
+    ],
+)
+def test_the_pattern_that_the_message_names_reads_the_days(lab: Labs, time: str) -> None:
+    held = lab(**EVENTS).land(csv_of(time, time.replace("21/", "2/", 1)))
+    pattern = str(held.detail).split('"')[1]
+    things = lab(**EVENTS | {"name": "others", "formats": [pattern, *EVENTS["formats"]]})
+    entry = things.land(csv_of(time))
+    assert (entry.status, entry.n_untyped) == ("landed", 0)
+    assert str(entry.as_of).startswith("2025-03-2")
 
 
 def test_a_slip_among_dates_with_the_month_first_is_only_named(lab: Labs) -> None:

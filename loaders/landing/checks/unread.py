@@ -304,9 +304,21 @@ def _hold_if_day_first(feed: Feed, unread: Unread) -> None:
             "day_first_dates",
             f"{unread}: {unread.n_day_first:,} have a day above 12 where the feed reads "
             "the month, so that days up to 12 would be taken for months; ask for dates "
-            "with the month first, or, if all files have the day first, put a pattern such "
-            'as "%d/%m/%Y %H:%M:%S" before us in the formats of the feed in feeds.yml',
+            "with the month first, or, if all files have the day first, put "
+            f'"{_day_first_pattern(unread.examples)}" before us in the formats of the feed '
+            "in feeds.yml",
         )
+
+
+def _day_first_pattern(examples: str) -> str:
+    """The pattern that reads such values with the day first, as `strptime` has it."""
+    year = "%Y" if re.search(r"/\d{4}", examples) else "%y"
+    seconds = ":%S" if re.search(r"\d:\d\d:\d\d", examples) else ""
+    if re.search(r":\d\d ?[AaPp][Mm]", examples):
+        clock = f" %I:%M{seconds} %p"
+    else:
+        clock = f" %H:%M{seconds}" if re.search(r"\d:\d\d", examples) else ""
+    return f"%d/%m/{year}{clock}"
 
 
 def _hold_if_untyped(feed: Feed, unread: Unread) -> None:
