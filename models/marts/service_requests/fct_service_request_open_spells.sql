@@ -19,8 +19,8 @@ with versions as (
     {%- endif %}
 ),
 
--- Rows that cannot be distinguished follow no other row: each is a history of its own, and
--- those that were replaced by others are left out.
+-- Rows that cannot be distinguished follow no other row: each is a history of its own,
+-- and those that were replaced by others are left out.
 told_apart as (
     select
         *,

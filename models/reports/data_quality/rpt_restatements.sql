@@ -103,8 +103,8 @@ deliveries as (
     group by feed, series, as_of_at
 ),
 
--- The values of a delivery in months that the delivery before it had covered to their end:
--- other months are not restated but simply continue.
+-- The values of a delivery in months that the delivery before it had covered to their
+-- end: other months are not restated but simply continue.
 restated as (
     select
         summed.*,

@@ -33,7 +33,7 @@ last_delivery as (
     from deliveries
 ),
 
--- Successive versions in deliveries: requests that cannot be distinguished have no order.
+-- Successive versions in deliveries: requests that cannot be distinguished have none.
 closed_once as (
     select
         identity_key,

@@ -23,7 +23,7 @@ logs as (
         and n_accidents_of_series >= {{ least_n_events }}
 ),
 
--- Area less its value expected from residents, so that each control is removed separately.
+-- Area less its value expected from residents: each control is removed separately.
 controlled as (
     select
         *,

@@ -53,8 +53,8 @@ spans as (
     group by feed
 ),
 
--- Whole files of a window cover known days; files that only add cover all days between the
--- first and the last.
+-- Whole files of a window cover known days; files that only add cover all days between
+-- the first and the last.
 days as (
     select
         spans.feed,

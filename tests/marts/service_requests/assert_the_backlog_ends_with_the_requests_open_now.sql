@@ -1,5 +1,5 @@
--- A returned row means that the backlog of the last day, which follows versions, differs
--- from the open requests of the fact.
+-- A returned row means that the backlog of the last day, which follows versions,
+-- differs from the open requests of the fact.
 with requests as (
     select * from {{ ref('fct_service_requests') }}
 ),
