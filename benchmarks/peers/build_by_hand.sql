@@ -601,8 +601,10 @@ mended as (
 select
     cast(md5(
         part(requested_at) || part(source) || part(mended_agency) || part(case_summary)
-        || part(incident_address_1) || part(incident_address_2)
-        || part(incident_intersection_1) || part(incident_intersection_2)
+        || part(landing.raw.keyed_text(cast(key_of(
+            incident_address_1, incident_address_2,
+            incident_intersection_1, incident_intersection_2
+        ) as varchar)))
         || part(coalesce(customer_zip, customer_zip_code))
         || part(coalesce(incident_zip, incident_zip_code))
     ) as uuid) as identity_key,

@@ -344,7 +344,7 @@ def test_rows_that_share_an_identity_are_versions_or_events(is_identified: bool)
     increments = written(found("increment", is_identified=is_identified))
     fates = increments["int_jobs_row_fates.sql"]
     assert f"increment_row_fates(is_identified={flag})" in fates
-    means = "the last word on it" if is_identified else "one row each"
+    means = "in its latest state" if is_identified else "one row each"
     assert means in " ".join(said(increments["fct_jobs.yml"])["description"].split())
     windows = written(found("window", is_identified=is_identified))
     assert f"        {flag} as is_identified" in windows["int_jobs_versions.sql"]

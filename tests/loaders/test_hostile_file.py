@@ -260,7 +260,7 @@ ENDLESS = "range(1000000000000000) as endless(n)"
 def test_a_view_that_does_not_end_is_given_up(
     served: Served, monkeypatch: pytest.MonkeyPatch, command: str, row: str
 ) -> None:
-    monkeypatch.setattr("loaders.published.PATIENCE", 0.2)
+    monkeypatch.setattr("loaders.publishing.versions.PATIENCE", 0.2)
     served.write(
         f"create view reports.rpt_trust as select *, 1 as n_landed_deliveries from ({row})"
     )

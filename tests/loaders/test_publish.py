@@ -942,7 +942,7 @@ def test_if_nothing_sound_is_kept_it_is_said_and_the_next_publish_mends_it(
     publish(paths, results())
     flip(served(paths))
     said = run("published", "--repair", code=1).output
-    assert "no sound version is kept; run: make build" in said
+    assert "no undamaged version is kept; run: make build" in said
     assert publish(paths, results())[0].number == 2
     assert served_damage(paths) is None
 
@@ -970,7 +970,7 @@ def test_a_served_file_that_is_gone_or_another_is_replaced(
     # As a copy that knows no links puts it back.
     served(paths).rename(served(paths).with_suffix(".old"))
     served(paths).write_bytes(served(paths).with_suffix(".old").read_bytes())
-    assert "it is none of the kept versions" in run("status", code=1).output
+    assert "it is not one of the kept versions" in run("status", code=1).output
     run("published", "--repair")
     assert served_number(paths) == 3
 

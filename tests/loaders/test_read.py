@@ -326,7 +326,7 @@ def test_many_short_fields_are_no_long_one(tmp_path: Path) -> None:
 def test_short_records_under_a_wide_header_cost_what_they_are(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.records._SMALL", 10_000)
+    monkeypatch.setattr("loaders.files.csv_records._SMALL", 10_000)
     things = lab(pad_short_rows=True)
     header = ",".join(["a", "b", "c", *(f"n{n}" for n in range(997))])
     entry = things.land(f"{header}\n" + "x\n" * 10)
@@ -774,7 +774,7 @@ def test_another_header_further_down_is_held(
 ) -> None:
     entry = lab().land(f"a,b,c\n1,2,3\n{odd}{again}\n4,5,6\n")
     assert (entry.status, entry.reason) == ("held", "second_header")
-    assert f"line {4 if odd else 3} is a header" in str(entry.detail)
+    assert f"line {4 if odd else 3} is a second header" in str(entry.detail)
 
 
 @pytest.mark.fault("text.two_headers")

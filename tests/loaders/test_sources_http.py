@@ -250,7 +250,7 @@ def test_the_next_address_of_a_host_is_tried(
 
 def test_an_encoding_nobody_asked_for_is_refused(take: Take, server: Server) -> None:
     url = server.script("/x.csv", (200, {"Content-Encoding": "br"}, BODY))
-    assert refusal(take, url) == ("http_encoding", f"{url}: is sent as br, unasked")
+    assert refusal(take, url) == ("http_encoding", f"{url}: is sent as br, not as asked")
 
 
 def test_a_body_in_chunks_lands(take: Take, server: Server) -> None:
@@ -377,7 +377,7 @@ def test_a_page_of_html_never_lands(
     take: Take, server: Server, headers: dict[str, str], body: bytes
 ) -> None:
     reason, detail = refusal(take, server.script("/x.csv", (200, headers, body)))
-    assert (reason, "page of HTML" in detail) == ("http_not_csv", True)
+    assert (reason, "an HTML page" in detail) == ("http_not_csv", True)
     assert len(server.asked) == 1
 
 

@@ -184,7 +184,7 @@ def test_rejects_of_a_withdrawn_one_are_not_open(lab: Labs, mode: str) -> None:
         (2, "delivery 2 is held, not landed"),
         (3, "delivery 3 is failed, not landed"),
         (4, "delivery 4 is seen_again, not landed"),
-        (5, "delivery 5 is withdrawn already"),
+        (5, "delivery 5 is already withdrawn"),
         (6, "delivery 6 is withdrawal, not landed"),
     ],
 )

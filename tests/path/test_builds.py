@@ -131,7 +131,7 @@ def test_a_build_that_is_killed_is_not_published(project: Project, tmp_path: Pat
     is_time = has_logged(project, "START sql incremental model marts.fct_purchases")
     kill_when(started(project), is_time)
     said = refused(project)
-    assert "the dbt run that wrote it was stopped" in said
+    assert "the last dbt run that wrote it was stopped" in said
     # The record of the build before, which passed, is still there.
     record = project.paths.data / "target" / "run_results.json"
     assert "was stopped" in refused(project, "--run-results", record)

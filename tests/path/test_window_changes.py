@@ -256,7 +256,7 @@ def bench() -> Bench:
         order by all
         """
     ).render()
-    in_order = ordered("models/intermediate/city/int_deliveries_in_order.sql")
+    in_order = ordered("models/intermediate/deliveries/int_deliveries_in_order.sql")
     return Bench(connection, in_order, changes)
 
 
