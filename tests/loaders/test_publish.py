@@ -1252,7 +1252,7 @@ def test_a_clock_that_jumps_lets_no_version_expire(
     paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("EVENTMART_KEEP_DAYS", raising=False)
-    for number, days in enumerate([5, 2, 2, 1], 1):
+    for number, days in enumerate([5, 3, 3, 2], 1):
         build(paths, str(number))
         publish(paths, results())
         age(paths, number, days)
