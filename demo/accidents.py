@@ -113,7 +113,6 @@ NEWEST = Vintage(
 )
 # Each file with the bits of the deliveries that hold what it holds.
 FILES = (*((vintage, 1 << i) for i, vintage in enumerate(VINTAGES)), (NEWEST, 0b1100))
-_OLDER_YEARS = (2009, 2010)
 _OLDER = 0.3  # records of those years for one in the last delivery
 # Precincts of each district beside the ten of the published list.
 _PRECINCTS = {

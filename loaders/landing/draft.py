@@ -1,4 +1,4 @@
-"""What becomes known of a delivery, step by step, and the ledger's entry made of it."""
+"""The parts of a delivery that landing steps find, and the ledger entry made of them."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,7 +21,7 @@ class Origin(Part):
 
 @dataclass(frozen=True)
 class Acceptance(Part):
-    """Which held delivery it is, who accepted it and why; all None if nobody had to."""
+    """The held delivery that was accepted, by whom and why; all None for any other."""
 
     parent_seq: int | None
     accepted_by: str | None
@@ -30,7 +30,7 @@ class Acceptance(Part):
 
 @dataclass(frozen=True)
 class Received(Part):
-    """Its bytes."""
+    """The bytes of the delivery: their hash and their number."""
 
     sha256: str
     n_bytes: int
@@ -38,7 +38,7 @@ class Received(Part):
 
 @dataclass(frozen=True)
 class AsOf(Part):
-    """What moment it speaks for, and what states that."""
+    """The moment that the delivery describes, and how it is known."""
 
     as_of: datetime | None = None
     as_of_source: str | None = None
@@ -46,7 +46,7 @@ class AsOf(Part):
 
 @dataclass(frozen=True)
 class Coverage(Part):
-    """The first and the last event date that it covers, and what states them."""
+    """The first and the last event date that it covers, and how they are known."""
 
     covers_from: date | None = None
     covers_to: date | None = None
@@ -55,14 +55,14 @@ class Coverage(Part):
 
 @dataclass(frozen=True)
 class WindowStart(Part):
-    """The first date of which its absences speak, stated or by the feed's window."""
+    """The first date on which a missing event counts as withdrawn."""
 
     window_start: date | None = None
 
 
 @dataclass(frozen=True)
 class FileFacts(Part):
-    """What its file holds, by our own count."""
+    """The encoding and header of the file, and its records by the loader's own count."""
 
     encoding: str
     header: str
@@ -75,7 +75,7 @@ class FileFacts(Part):
 
 @dataclass(frozen=True)
 class Understood(Part):
-    """As what its header was understood."""
+    """The layout and series that the header belongs to."""
 
     layout: str | None
     series: str
@@ -99,7 +99,7 @@ class BlanksFound(Part):
 
 @dataclass(frozen=True)
 class IdsFound(Part):
-    """New rows with an id that is none."""
+    """New rows with a damaged id."""
 
     n_damaged: int = 0
     notes: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ class IdsFound(Part):
 
 @dataclass(frozen=True)
 class LossesFound(Part):
-    """What it withdraws, and what ages out."""
+    """The rows that it withdraws, and those that age out."""
 
     n_withdrawn: int = 0
     n_aged_out: int = 0
@@ -116,7 +116,7 @@ class LossesFound(Part):
 
 @dataclass(frozen=True)
 class Outcome(Part):
-    """What became of it, if it was not refused."""
+    """The status of a delivery that was not refused."""
 
     status: str
     reason: str | None = None
@@ -124,7 +124,7 @@ class Outcome(Part):
 
 @dataclass(frozen=True)
 class Landed(Part):
-    """What was written of it, under which numbers."""
+    """The numbers of a landed delivery, and the counts of its rows."""
 
     delivery_seq: int
     change_seq: int
