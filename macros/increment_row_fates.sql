@@ -1,5 +1,6 @@
 {#-
-    The CTEs that give each raw row of an increment feed its one fate. They read the CTEs
+    Each raw row of an increment feed with its one fate: a query, to be the whole of a CTE.
+    It reads
     - versions: all versions of the identities in question, with identity_key and
       set_aside_reason;
     - presences: the feed's presence changes; deliveries: those of the ledger.
@@ -10,11 +11,15 @@
     - else identical rows are so many events, as two units of one purchase: of the
       delivery that has most of them, of several the one of the latest as-of. All other
       rows are duplicates.
-    They end in `fates`: the columns of `versions` and fate.
-    Usage: with versions as (...), presences as (...), deliveries as (...),
-    {{ increment_row_fates(is_identified=true) }} select * from fates
+    It gives the columns of `versions` and fate.
+    Usage: fates as (
+        {{ increment_row_fates(
+            'versions', 'presences', 'deliveries', is_identified=true
+        ) }}
+    )
 -#}
-{% macro increment_row_fates(is_identified) -%}
+{% macro increment_row_fates(versions, presences, deliveries, is_identified) -%}
+with
 -- Copies of one row are numbered within a delivery, so their number is already the
 -- most that one delivery held. Rows that differ need a look at presence.
 compared as (
@@ -22,7 +27,7 @@ compared as (
         *,
         min(_row_hash) over (partition by identity_key)
         <> max(_row_hash) over (partition by identity_key) as has_different_rows
-    from versions
+    from {{ versions }} as versions
 ),
 
 -- A delivery holds the rows first read in it, and those that it repeats. (A row that
@@ -34,7 +39,7 @@ presence_of_different_rows as (
         compared._copy,
         compared._delivery_seq
     from compared
-    inner join deliveries
+    inner join {{ deliveries }} as deliveries
         on compared._delivery_seq = deliveries.delivery_seq
     where compared.has_different_rows and deliveries.status = 'landed'
     union all
@@ -44,7 +49,7 @@ presence_of_different_rows as (
         presences._copy,
         presences._delivery_seq
     from compared
-    inner join presences
+    inner join {{ presences }} as presences
         on
             compared._row_hash = presences._row_hash
             and compared._copy = presences._copy
@@ -74,7 +79,8 @@ ranked_deliveries as (
                 counted._delivery_seq desc
         ) as delivery_rank
     from counted
-    inner join deliveries on counted._delivery_seq = deliveries.delivery_seq
+    inner join {{ deliveries }} as deliveries
+        on counted._delivery_seq = deliveries.delivery_seq
 ),
 
 latest_rows as (
@@ -100,9 +106,9 @@ placed as (
         on
             compared._row_hash = latest_rows._row_hash
             and compared._copy = latest_rows._copy
-),
+)
+{%- if is_identified %},
 
-{% if is_identified -%}
 ranked as (
     select
         *,
@@ -111,29 +117,18 @@ ranked as (
             order by _row_hash, _copy
         ) as row_rank
     from placed
-),
-
-fates as (
-    select
-        *,
-        case
-            when set_aside_reason is not null then 'set_aside'
-            when not is_latest then 'superseded'
-            when row_rank > 1 then 'duplicate'
-            else 'current_version'
-        end as fate
-    from ranked
-)
-{%- else -%}
-fates as (
-    select
-        *,
-        case
-            when set_aside_reason is not null then 'set_aside'
-            when not is_latest then 'duplicate'
-            else 'current_version'
-        end as fate
-    from placed
 )
 {%- endif %}
+
+select
+    *,
+    case
+        when set_aside_reason is not null then 'set_aside'
+        when not is_latest then '{{ 'superseded' if is_identified else 'duplicate' }}'
+        {%- if is_identified %}
+        when row_rank > 1 then 'duplicate'
+        {%- endif %}
+        else 'current_version'
+    end as fate
+from {{ 'ranked' if is_identified else 'placed' }}
 {%- endmacro %}

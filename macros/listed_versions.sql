@@ -1,23 +1,24 @@
 {#-
-    The CTEs that find, of a feed of whole lists, each thing as it was last listed. They
-    read the CTEs
+    Of a feed of whole lists, each thing as it was last listed: a query, to be the whole of
+    a CTE. It reads
     - versions: the typed rows that are not set aside, with the columns of the `key`;
     - presences: the feed's presence changes; deliveries: its landed ones.
-    They end in `latest_versions`: one row per key, the columns of `versions` and
+    and gives one row per key, the columns of `versions` and
     - is_listed: whether it is in the last list, or no list without rejects and damaged ids
       lacks it;
     - of `conflicts`, a mapping of names to columns, whether the list that held it last has
       other values of the column for the same key.
-    Usage: with versions as (...), presences as (...), deliveries as (...),
-    {{ listed_versions(['product_id']) }} select * from latest_versions
+    Usage: latest_versions as (
+        {{ listed_versions('versions', 'presences', 'deliveries', ['product_id']) }}
+    )
 -#}
-{% macro listed_versions(key, conflicts={}) -%}
-ordered as (
+{% macro listed_versions(versions, presences, deliveries, key, conflicts={}) -%}
+with ordered as (
     select
         delivery_seq,
         coalesce(n_open_rejects > 0 or n_damaged_ids > 0, false) as is_doubtful,
         row_number() over (order by as_of, delivery_seq) as place
-    from deliveries
+    from {{ deliveries }}
 ),
 
 -- A list with rejects or damaged ids proves no absence: only clean ones end a listing.
@@ -38,7 +39,7 @@ changes as (
             partition by presences._row_hash, presences._copy
             order by ordered.place desc
         ) as change_rank
-    from presences
+    from {{ presences }} as presences
     inner join ordered on presences._delivery_seq = ordered.delivery_seq
 ),
 
@@ -50,7 +51,7 @@ held as (
             else changes.place - 1
         end as last_held_place,
         coalesce(ends.last_clean_place, 0) as last_clean_place
-    from versions
+    from {{ versions }} as versions
     inner join changes
         on
             versions._row_hash = changes._row_hash
@@ -75,10 +76,8 @@ ranked as (
     {% if conflicts -%}
     window same_list as (partition by {{ key | join(', ') }}, last_held_place)
     {%- endif %}
-),
-
-latest_versions as (
-    select * from ranked
-    where version_rank = 1
 )
+
+select * from ranked
+where version_rank = 1
 {%- endmacro %}

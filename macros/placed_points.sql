@@ -1,25 +1,27 @@
 {#-
-    The CTEs that put points on the map. They read the CTEs
+    Points, put on the map: a query, to be the whole of a CTE. It reads
     - points: longitude and latitude as sent, each pair once;
     - cells: int_neighborhood_cells.
-    The last, placed_points, has one row per point that can be put on a map, with the
-    longitude and latitude to map it by, the neighborhood there and the repair made, if
-    any: `swapped` (the parts are exchanged), `sign` (west became east, or north south),
-    `state_plane` (they are feet of the state plane).
+    One row per point that can be put on a map, with the longitude and latitude to map it
+    by, the neighborhood there and the repair made, if any: `swapped` (the parts are
+    exchanged), `sign` (west became east, or north south), `state_plane` (they are feet of
+    the state plane).
     A repair is made only if it is proven: the point as sent is in no neighborhood, and
     exactly one repair puts it into one. A point on a border, see is_on_edge(), is in all
     neighborhoods that touch it, and so in the first by slug; also where two overlap.
-    Usage: with points as (...), cells as (...), {{ placed_points() }} select ...
+    Usage: placed_points as (
+        {{ placed_points('points', 'cells') }}
+    )
 -#}
-{% macro placed_points() -%}
-candidates as (
+{% macro placed_points(points, cells) -%}
+with candidates as (
     select
         longitude,
         latitude,
         'as_sent' as reading,
         longitude as mapped_longitude,
         latitude as mapped_latitude
-    from points
+    from {{ points }}
     union all
     select
         longitude,
@@ -27,7 +29,7 @@ candidates as (
         'swapped' as reading,
         latitude as mapped_longitude,
         longitude as mapped_latitude
-    from points
+    from {{ points }}
     union all
     select
         longitude,
@@ -35,7 +37,7 @@ candidates as (
         'sign' as reading,
         -abs(longitude) as mapped_longitude,
         abs(latitude) as mapped_latitude
-    from points
+    from {{ points }}
     where longitude > 0 or latitude < 0
     union all
     select
@@ -44,7 +46,7 @@ candidates as (
         'state_plane' as reading,
         {{ state_plane_longitude('longitude', 'latitude') }} as mapped_longitude,
         {{ state_plane_latitude('longitude', 'latitude') }} as mapped_latitude
-    from points
+    from {{ points }}
     -- What the feet of the city's surroundings are between.
     where longitude between 3000000 and 3400000 and latitude between 1500000 and 1900000
 ),
@@ -65,7 +67,7 @@ containing as (
         mappable.reading,
         cells.neighborhood_slug
     from mappable
-    inner join cells
+    inner join {{ cells }} as cells
         on mappable.cell_x = cells.cell_x and mappable.cell_y = cells.cell_y
     group by
         mappable.longitude,
@@ -108,22 +110,20 @@ compared as (
             mappable.longitude = located.longitude
             and mappable.latitude = located.latitude
             and mappable.reading = located.reading
-),
-
-placed_points as (
-    select
-        longitude,
-        latitude,
-        mapped_longitude,
-        mapped_latitude,
-        neighborhood_slug,
-        nullif(reading, 'as_sent') as point_repair
-    from compared
-    where
-        (reading = 'as_sent' and (n_as_sent = 1 or n_repairs <> 1))
-        or (
-            reading <> 'as_sent' and neighborhood_slug is not null
-            and n_as_sent = 0 and n_repairs = 1
-        )
 )
+
+select
+    longitude,
+    latitude,
+    mapped_longitude,
+    mapped_latitude,
+    neighborhood_slug,
+    nullif(reading, 'as_sent') as point_repair
+from compared
+where
+    (reading = 'as_sent' and (n_as_sent = 1 or n_repairs <> 1))
+    or (
+        reading <> 'as_sent' and neighborhood_slug is not null
+        and n_as_sent = 0 and n_repairs = 1
+    )
 {%- endmacro %}

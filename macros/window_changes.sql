@@ -1,17 +1,18 @@
 {#-
-    The CTEs that give, for each raw row of a window feed, its state in successive
-    deliveries. They read the CTEs that window_spells() reads. They end in `row_changes`:
-    one row per raw row and delivery that ends or begins a stay of it, by `change`.
+    The state of each raw row of a window feed in successive deliveries: a query, to be the
+    whole of a CTE. It reads what window_spells() reads, and gives one row per raw row and
+    delivery that ends or begins a stay of it, by `change`.
     The last delivery that covers a date, or contains a row, decides whether it is there.
     A row goes with the first delivery that covers its date and lacks it: in its own chain
     that is a change that presence has; of a delivery that follows upon one which covers
     other dates (a run start) it is found here. Where all deliveries of a series cover the
     same, the changes are those of presence.
-    Usage: with versions as (...), presences as (...), deliveries as (...),
-    {{ window_changes() }} select * from row_changes
+    Usage: row_changes as (
+        {{ window_changes('versions', 'presences', 'deliveries') }}
+    )
 -#}
-{% macro window_changes() -%}
-row_deltas as (
+{% macro window_changes(versions, presences, deliveries) -%}
+with row_deltas as (
     select
         versions.identity_key,
         versions._row_hash,
@@ -28,12 +29,12 @@ row_deltas as (
             true
         ) as is_covered,
         presences.change
-    from versions
-    inner join presences
+    from {{ versions }} as versions
+    inner join {{ presences }} as presences
         on
             versions._row_hash = presences._row_hash
             and versions._copy = presences._copy
-    inner join deliveries
+    inner join {{ deliveries }} as deliveries
         on presences._delivery_seq = deliveries.delivery_seq
 ),
 
@@ -92,7 +93,7 @@ told_by_rows as (
         deliveries.chain_number,
         deliveries.place
     from chain_stays
-    inner join deliveries
+    inner join {{ deliveries }} as deliveries
         on
             chain_stays.series = deliveries.series
             and chain_stays.chain_number = deliveries.chain_number
@@ -126,7 +127,7 @@ told as (
         deliveries.place,
         coalesce(chain_rows.window_date >= deliveries.window_start, true) as is_covered
     from chain_rows
-    inner join deliveries
+    inner join {{ deliveries }} as deliveries
         on
             chain_rows.series = deliveries.series
             and chain_rows.first_place <= deliveries.place
@@ -211,7 +212,7 @@ held_elsewhere as (
         departures_uncovered.series,
         departures_uncovered.place
     from departures_uncovered
-    inner join deliveries
+    inner join {{ deliveries }} as deliveries
         on
             departures_uncovered.series = deliveries.series
             and departures_uncovered.place > deliveries.place
@@ -340,12 +341,12 @@ chains_before as (
             order by deliveries.place
             rows between unbounded preceding and 1 preceding
         ) as last_place
-    from deliveries
+    from {{ deliveries }} as deliveries
     inner join (
         select distinct
             series,
             chain_number
-        from deliveries
+        from {{ deliveries }} as deliveries
     ) as chains
         on deliveries.series = chains.series
 ),
@@ -405,47 +406,45 @@ changes as (
         change,
         is_of_several_chains
     from chained_changes
-),
-
-row_changes as (
-    select
-        changes.identity_key,
-        changes._row_hash,
-        changes._copy,
-        changes.is_readable,
-        changes.series,
-        changes.place,
-        deliveries.as_of,
-        coalesce(holders.as_of, deliveries.previous_as_of) as last_held_at,
-        -- Deliveries without rejects are counted by chain; what several chains speak of is
-        -- taken as if none had any.
-        case
-            when changes.is_of_several_chains then changes.place
-            else deliveries.n_clean_before
-        end as n_clean_before,
-        changes.change,
-        case
-            when deliveries.is_provisional then 'in_doubt'
-            when
-                changes.window_date < deliveries.window_start
-                or changes.window_date > deliveries.covers_to_date
-                then 'aged_out'
-            else 'withdrawn'
-        end as left_as
-    from changes
-    inner join deliveries
-        on
-            changes.series = deliveries.series
-            and changes.place = deliveries.place
-    left join last_holders
-        on
-            changes._row_hash = last_holders._row_hash
-            and changes._copy = last_holders._copy
-            and changes.series = last_holders.series
-            and changes.place = last_holders.place
-    left join deliveries as holders
-        on
-            last_holders.series = holders.series
-            and last_holders.last_place = holders.place
 )
+
+select
+    changes.identity_key,
+    changes._row_hash,
+    changes._copy,
+    changes.is_readable,
+    changes.series,
+    changes.place,
+    deliveries.as_of,
+    coalesce(holders.as_of, deliveries.previous_as_of) as last_held_at,
+    -- Deliveries without rejects are counted by chain; what several chains speak of is
+    -- taken as if none had any.
+    case
+        when changes.is_of_several_chains then changes.place
+        else deliveries.n_clean_before
+    end as n_clean_before,
+    changes.change,
+    case
+        when deliveries.is_provisional then 'in_doubt'
+        when
+            changes.window_date < deliveries.window_start
+            or changes.window_date > deliveries.covers_to_date
+            then 'aged_out'
+        else 'withdrawn'
+    end as left_as
+from changes
+inner join {{ deliveries }} as deliveries
+    on
+        changes.series = deliveries.series
+        and changes.place = deliveries.place
+left join last_holders
+    on
+        changes._row_hash = last_holders._row_hash
+        and changes._copy = last_holders._copy
+        and changes.series = last_holders.series
+        and changes.place = last_holders.place
+left join {{ deliveries }} as holders
+    on
+        last_holders.series = holders.series
+        and last_holders.last_place = holders.place
 {%- endmacro %}

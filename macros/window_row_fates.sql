@@ -1,19 +1,23 @@
 {#-
-    The CTEs that give each raw row of a window feed its one fate. They read what
-    window_spells() reads, and of `versions` is_identified too: the source itself tells
-    the identity, so that a second row of it is a duplicate, if it agrees in the columns
-    `agreeing`; rows that do not are not one event, whatever their ids say, and all count,
-    as equal identities do that the source does not tell.
+    Each raw row of a window feed with its one fate: a query, to be the whole of a CTE. It
+    reads what window_spells() reads, and of `versions` is_identified too: the source itself
+    tells the identity, so that a second row of it is a duplicate, if it agrees in the
+    columns `agreeing`; rows that do not are not one event, whatever their ids say, and all
+    count, as equal identities do that the source does not tell.
     The current version of an identity are its rows in the last delivery that held any.
     A row set aside supersedes nothing: the last readable version stands.
-    Usage: with versions as (...), presences as (...), deliveries as (...),
-    {{ window_row_fates() }} select * from fates
+    Columns of deliveries in `said_by_file` are those of the last file that held the row.
+    Usage: fates as (
+        {{ window_row_fates('versions', 'presences', 'deliveries') }}
+    )
 -#}
-{% macro window_row_fates(agreeing=[]) -%}
+{% macro window_row_fates(versions, presences, deliveries, agreeing=[], said_by_file=[]) -%}
 {%- set alike = (
     ['identity_key', 'set_aside_reason is null', 'left_place'] + agreeing
 ) | join(', ') -%}
-{{ window_spells() }},
+with spells as (
+    {{ window_spells(versions, presences, deliveries) }}
+),
 
 last_spells as (
     select
@@ -44,7 +48,7 @@ departures as (
             when spells.left_as in ('aged_out', 'withdrawn') then spells.left_as
             else 'current'
         end as row_state
-    from versions
+    from {{ versions }} as versions
     inner join last_spells
         on
             versions._row_hash = last_spells._row_hash
@@ -104,25 +108,34 @@ decided as (
             ) as integer
         ) as n_events_at_once,
         was_reinstated,
+        series,
+        left_place,
         last_held_at
     from ranked
-),
-
-fates as (
-    select
-        versions.*,
-        decided.fate,
-        decided.record_state,
-        decided.row_rank,
-        decided.n_rows_at_once,
-        decided.n_rows_alike,
-        decided.n_events_at_once,
-        decided.was_reinstated,
-        decided.last_held_at
-    from versions
-    inner join decided
-        on
-            versions._row_hash = decided._row_hash
-            and versions._copy = decided._copy
 )
+
+select
+    versions.*,
+    decided.fate,
+    decided.record_state,
+    decided.row_rank,
+    decided.n_rows_at_once,
+    decided.n_rows_alike,
+    decided.n_events_at_once,
+    decided.was_reinstated,
+    decided.last_held_at
+    {%- for column in said_by_file %},
+    last_deliveries.{{ column }}
+    {%- endfor %}
+from {{ versions }} as versions
+inner join decided
+    on
+        versions._row_hash = decided._row_hash
+        and versions._copy = decided._copy
+{%- if said_by_file %}
+inner join {{ deliveries }} as last_deliveries
+    on
+        decided.series = last_deliveries.series
+        and coalesce(decided.left_place, 0) = last_deliveries.next_place
+{%- endif %}
 {%- endmacro %}

@@ -1,9 +1,9 @@
 {#-
-    The CTEs that tell when each raw row of a window feed was held. They read the CTEs
+    When each raw row of a window feed was held: a query, to be the whole of a CTE. It reads
     - versions: all versions of the identities in question, with identity_key,
       set_aside_reason and window_date, the date that the feed's window is about;
     - presences: the feed's presence changes; deliveries: its deliveries in order.
-    They end in `spells`: one row per raw row and stay, from the delivery that it came
+    and gives one row per raw row and stay, from the delivery that it came
     with (came_place, came_at) to the first without it (left_place, left_at; null while
     it is there), with
     - last_held_at: the as-of of the last delivery of the stay, once it is over;
@@ -13,11 +13,14 @@
     - arrived_as: `first` of its identity, `changed` if it follows upon another row,
       `reinstated` after a withdrawal, `returned` after aging out. What only files with
       rejects lacked was never gone: what comes next follows upon it.
-    Usage: with versions as (...), presences as (...), deliveries as (...),
-    {{ window_spells() }} select * from spells
+    Usage: spells as (
+        {{ window_spells('versions', 'presences', 'deliveries') }}
+    )
 -#}
-{% macro window_spells() -%}
-{{ window_changes() }},
+{% macro window_spells(versions, presences, deliveries) -%}
+with row_changes as (
+    {{ window_changes(versions, presences, deliveries) }}
+),
 
 paired as (
     select
@@ -69,31 +72,29 @@ compared as (
             order by came_place
             range between unbounded preceding and 1 preceding
         )
-),
-
-spells as (
-    select
-        identity_key,
-        _row_hash,
-        _copy,
-        series,
-        came_place,
-        came_at,
-        left_place,
-        left_at,
-        last_held_at,
-        left_as,
-        max(
-            case
-                when n_came_together > 1 or last_end_place > came_place then 1 else 0
-            end
-        ) over (partition by identity_key, is_readable) = 0 as is_alone,
-        case
-            when last_end_place is null then 'first'
-            when n_clean_before_last_end >= n_clean_before_came then 'changed'
-            when last_end_place = last_withdrawn_place then 'reinstated'
-            else 'returned'
-        end as arrived_as
-    from compared
 )
+
+select
+    identity_key,
+    _row_hash,
+    _copy,
+    series,
+    came_place,
+    came_at,
+    left_place,
+    left_at,
+    last_held_at,
+    left_as,
+    max(
+        case
+            when n_came_together > 1 or last_end_place > came_place then 1 else 0
+        end
+    ) over (partition by identity_key, is_readable) = 0 as is_alone,
+    case
+        when last_end_place is null then 'first'
+        when n_clean_before_last_end >= n_clean_before_came then 'changed'
+        when last_end_place = last_withdrawn_place then 'reinstated'
+        else 'returned'
+    end as arrived_as
+from compared
 {%- endmacro %}

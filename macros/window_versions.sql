@@ -1,6 +1,6 @@
 {#-
-    The CTEs that give the successive versions of each record of a window feed. They read
-    what window_spells() reads. They end in `said`: the columns of `versions` and
+    The successive versions of each record of a window feed: a query, to be the whole of a
+    CTE. It reads what window_spells() reads, and gives the columns of `versions` and
     - version_number, from 1 for each identity. Rows that follow upon one another and
       differ in none of the `columns` are one version: a new layout has the same values in
       another form. Of `optional_columns`, which a layout may lack, only values that both
@@ -12,11 +12,18 @@
       the last of them went is told;
     - changed_columns: those in which it differs from the version before, in order;
     - valid_from_at, valid_to_at: by the as-of of deliveries; null while it is held.
-    Usage: with versions as (...), presences as (...), deliveries as (...),
-    {{ window_versions(['status', 'closed_at']) }} select * from said
+    Usage: record_versions as (
+        {{ window_versions(
+            'versions', 'presences', 'deliveries', ['status', 'closed_at']
+        ) }}
+    )
 -#}
-{% macro window_versions(columns, optional_columns=[], untold={}) -%}
-{{ window_spells() }},
+{% macro window_versions(
+    versions, presences, deliveries, columns, optional_columns=[], untold={}
+) -%}
+with spells as (
+    {{ window_spells(versions, presences, deliveries) }}
+),
 
 spelled as (
     select
@@ -47,7 +54,7 @@ spelled as (
             end
             {%- endfor %}
         ) as differing_columns
-    from versions
+    from {{ versions }} as versions
     inner join spells
         on
             versions._row_hash = spells._row_hash
@@ -112,19 +119,17 @@ bounded as (
         end as changed_columns
     from runs
     where run_rank = 1
-),
-
-said as (
-    select
-        *,
-        case
-            when ended_as is not null then left_at
-            -- What others stand for by now is not in doubt any more.
-            when
-                not is_alone
-                and (left_as <> 'in_doubt' or left_place < identity_end_place)
-                then left_at
-        end as valid_to_at
-    from bounded
 )
+
+select
+    *,
+    case
+        when ended_as is not null then left_at
+        -- What others stand for by now is not in doubt any more.
+        when
+            not is_alone
+            and (left_as <> 'in_doubt' or left_place < identity_end_place)
+            then left_at
+    end as valid_to_at
+from bounded
 {%- endmacro %}

@@ -321,6 +321,9 @@ def test_a_fact_follows_the_dates_of_events_that_may_move() -> None:
     assert not [name for name, text in fixed.items() if "dates_from" in text]
 
 
+RELATIONS = " 'versions', 'presences', 'deliveries',"
+
+
 def macro_call(sql: str, macro: str) -> str:
     return re.sub(r"\s+", " ", sql.split(f"{{{{ {macro}(")[1].split("}}")[0])
 
@@ -328,13 +331,13 @@ def macro_call(sql: str, macro: str) -> str:
 def test_versions_are_told_by_what_files_always_say_and_by_what_they_say_at_times() -> None:
     versions = written(found("window"), "due", "qty")["fct_jobs_versions.sql"]
     assert macro_call(versions, "window_versions") == (
-        " [ 'site', 'closed_on', 'status', 'order_value', 'updated_at', 'opened_at', ],"
+        f"{RELATIONS} [ 'site', 'closed_on', 'status', 'order_value', 'updated_at', 'opened_at', ],"
         " [ 'qty', 'due_at', ], ) "
     )
     # Of what is nothing but identity no version is told from another, and that is said.
     bare = found("window", text("ticket"), time("opened"), identity=("ticket", "opened"))
     assert macro_call(written(bare)["fct_jobs_versions.sql"], "window_versions") == (
-        " [ 'opened_date', ], ) "
+        f"{RELATIONS} [ 'opened_date', ], ) "
     )
 
 
@@ -343,7 +346,9 @@ def test_rows_that_share_an_identity_are_versions_or_events(is_identified: bool)
     flag = str(is_identified).lower()
     increments = written(found("increment", is_identified=is_identified))
     fates = increments["int_jobs_row_fates.sql"]
-    assert f"increment_row_fates(is_identified={flag})" in fates
+    assert macro_call(fates, "increment_row_fates") == (
+        f"{RELATIONS} is_identified={flag}, ) "
+    )
     means = "in its latest state" if is_identified else "one row each"
     assert means in " ".join(said(increments["fct_jobs.yml"])["description"].split())
     windows = written(found("window", is_identified=is_identified))

@@ -14,7 +14,9 @@ with known as (
     ) as chances (number, n_seen, expected_n, known_p_value) -- noqa: AL05
 ),
 
-{{ poisson_tails('known', ['number', 'known_p_value']) }}
+poisson_tails as (
+    {{ poisson_tails('known', ['number', 'known_p_value']) }}
+)
 
 select *
 from poisson_tails

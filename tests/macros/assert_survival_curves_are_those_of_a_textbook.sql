@@ -25,7 +25,9 @@ with patients as (
     ) as counts (watched_days, n_closed) -- noqa: AL05
 ),
 
-{{ survival_steps('patients', ['treatment']) }},
+survival_steps as (
+    {{ survival_steps('patients', ['treatment']) }}
+),
 
 printed as (
     select *

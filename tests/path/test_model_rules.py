@@ -12,7 +12,7 @@ import pytest
 from dbt.contracts.graph.manifest import Manifest
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import new_project
+from tests.path.conftest import ROOT, new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 
@@ -164,3 +164,15 @@ def test_each_rule_is_noticed_when_it_is_broken(models: list[Model], said: str) 
     (model,) = (model for model in models if model.name == was)
     assert list(broken(model)) == []
     assert list(broken(replace(model, **change))) == [said]
+
+
+@pytest.mark.parametrize("folder", ["models", "analyses", "tests", "loaders/new_feed"])
+def test_no_macro_brings_ctes_that_its_caller_must_know_by_name(folder: str) -> None:
+    """A call at the margin stands among the CTEs; in one it would be indented."""
+    calls = [
+        f"{file.relative_to(ROOT)}: {line}"
+        for file in sorted((ROOT / folder).rglob("*.sql*"))
+        for line in file.read_text().splitlines()
+        if line.startswith("{{ ") and not line.startswith("{{ config(")
+    ]
+    assert not calls

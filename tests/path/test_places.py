@@ -26,7 +26,9 @@ TOLERANCE = 1e-12
 PLACED = """
 with points as (select longitude, latitude from points),
 cells as (select * from intermediate.intermediate.int_neighborhood_cells),
-{{ placed_points() }}
+placed_points as (
+    {{ placed_points('points', 'cells') }}
+)
 select * from placed_points
 """
 

@@ -17,24 +17,22 @@ DELIVERIES = "delivery_seq, as_of, status, n_open_rejects, n_damaged_ids"
 
 
 def told(
-    macro: str, call: str, ctes: dict[str, tuple[str, Sequence[tuple[object, ...]]]]
+    macro: str, call: str, tables: dict[str, tuple[str, Sequence[tuple[object, ...]]]]
 ) -> list[tuple]:
-    """What a macro says of some rows, by the CTEs that it reads."""
+    """What a macro says of some rows, by the relations that it reads."""
     text = (ROOT / "macros" / f"{macro}.sql").read_text()
     environment = jinja2.Environment()
     module = environment.from_string(text).make_module()
     environment.globals[macro] = getattr(module, macro)
     with duckdb.connect() as connection:
-        for name, (columns, rows) in ctes.items():
+        for name, (columns, rows) in tables.items():
             values = [list(column) for column in zip(*rows, strict=True)]
             marks = ", ".join("unnest(?)" for _ in values)
             connection.execute(
-                f"create table {name}_ as select * from (select {marks}) as t ({columns})",
+                f"create table {name} as select * from (select {marks}) as t ({columns})",
                 values,
             )
-        with_all = ", ".join(f"{name} as (from {name}_)" for name in ctes)
-        query = environment.from_string(f"with {with_all}, {call}").render()
-        return connection.execute(query).fetchall()
+        return connection.execute(environment.from_string(call).render()).fetchall()
 
 
 def increments(rng: random.Random, identity: int) -> dict[int, set[Row]]:
@@ -89,7 +87,8 @@ def test_of_rows_that_differ_one_delivery_has_the_last_word(is_identified: bool)
     truth |= {(9000 + n, 9000 + n, 1): "set_aside" for n in range(3)}
     found = told(
         "increment_row_fates",
-        f"{{{{ increment_row_fates({str(is_identified).lower()}) }}}} "
+        "with fates as ({{ increment_row_fates('versions', 'presences', 'deliveries', "
+        f"{str(is_identified).lower()}) }}}}) "
         "select identity_key, _row_hash, _copy, fate from fates",
         {
             "versions": (VERSIONS, versions),
@@ -132,8 +131,9 @@ def test_a_thing_is_as_the_last_list_that_holds_it_says() -> None:
             truth[best] = last[best] >= last_clean
         found = told(
             "listed_versions",
-            "{{ listed_versions(['identity_key']) }} "
-            "select identity_key, _row_hash, _copy, is_listed from latest_versions",
+            "with listed as ({{ listed_versions('versions', 'presences', 'deliveries', "
+            "['identity_key']) }}) "
+            "select identity_key, _row_hash, _copy, is_listed from listed",
             {
                 "versions": (VERSIONS, [(*row, 0, None) for row in rows]),
                 "presences": (PRESENCES, changes),

@@ -246,7 +246,9 @@ def bench() -> Bench:
     environment = macro("macros/window_changes.sql")
     changes = environment.from_string(
         """
-        with {{ window_changes() }}
+        with row_changes as (
+            {{ window_changes('versions', 'presences', 'deliveries') }}
+        )
         select
             series, identity_key, _row_hash, _copy, place, change,
             case when change = '-' then last_held_at end,

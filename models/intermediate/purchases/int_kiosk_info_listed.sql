@@ -13,8 +13,13 @@ deliveries as (
     where feed = 'kiosk_info' and status = 'landed'
 ),
 
-{{ listed_versions([
-    'kiosk_id',
-]) }}
+latest_versions as (
+    {{ listed_versions(
+        'versions', 'presences', 'deliveries',
+        [
+            'kiosk_id',
+        ],
+    ) }}
+)
 
 select * from latest_versions

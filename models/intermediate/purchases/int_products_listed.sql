@@ -13,6 +13,11 @@ deliveries as (
     where feed = 'products' and status = 'landed'
 ),
 
-{{ listed_versions(['product_id'], {'has_conflicting_names': 'product_name'}) }}
+latest_versions as (
+    {{ listed_versions(
+        'versions', 'presences', 'deliveries', ['product_id'],
+        {'has_conflicting_names': 'product_name'}
+    ) }}
+)
 
 select * from latest_versions

@@ -10,13 +10,7 @@ with versions as (
     select * from {{ ref('int_purchase_versions') }}
     {% if is_incremental() -%}
         -- All versions of what changed, not only the changed ones.
-        where (identity_key, event_date) in (
-            select
-                touched.identity_key,
-                touched.event_date
-            from {{ ref('int_purchases_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(ref('int_purchases_touched'), 'identity_key', 'event_date') }}
     {%- endif %}
 ),
 
@@ -29,7 +23,11 @@ deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
 ),
 
-{{ increment_row_fates(is_identified=false) }}
+fates as (
+    {{ increment_row_fates(
+        'versions', 'presences', 'deliveries', is_identified=false
+    ) }}
+)
 
 select * from fates
 order by event_date

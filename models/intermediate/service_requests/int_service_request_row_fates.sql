@@ -10,13 +10,7 @@ with versions as (
     select * from {{ ref('int_service_request_versions') }}
     {% if is_incremental() -%}
         -- All versions of what changed, not only the changed ones.
-        where (identity_key, event_date) in (
-            select
-                touched.identity_key,
-                touched.event_date
-            from {{ ref('int_service_requests_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(ref('int_service_requests_touched'), 'identity_key', 'event_date') }}
     {%- endif %}
 ),
 
@@ -30,7 +24,9 @@ deliveries as (
     where feed = 'service_requests'
 ),
 
-{{ window_row_fates() }}
+fates as (
+    {{ window_row_fates('versions', 'presences', 'deliveries') }}
+)
 
 select * from fates
 order by event_date

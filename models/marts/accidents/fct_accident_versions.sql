@@ -14,11 +14,7 @@ with versions as (
     from {{ ref('int_accident_versions') }}
     {% if is_incremental() -%}
         -- All versions of what changed, not only the changed ones.
-        where identity_key in (
-            select touched.identity_key
-            from {{ ref('int_accidents_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(ref('int_accidents_touched'), 'identity_key') }}
     {%- endif %}
 ),
 
@@ -32,14 +28,17 @@ deliveries as (
     where feed = 'accidents'
 ),
 
-{{ window_versions(
-    ['offense_type_id', 'occurred_date'],
-    [
-        'occurred_time', 'reported_date', 'neighborhood', 'district', 'precinct',
-        'longitude', 'latitude', 'n_bicycles', 'n_pedestrians',
-        'n_seriously_injured', 'n_fatalities',
-    ],
-) }},
+record_versions as (
+    {{ window_versions(
+        'versions', 'presences', 'deliveries',
+        ['offense_type_id', 'occurred_date'],
+        [
+            'occurred_time', 'reported_date', 'neighborhood', 'district', 'precinct',
+            'longitude', 'latitude', 'n_bicycles', 'n_pedestrians',
+            'n_seriously_injured', 'n_fatalities',
+        ],
+    ) }}
+),
 
 accident_versions as (
     select
@@ -65,7 +64,7 @@ accident_versions as (
         _delivery_seq,
         _change_seq,
         _line
-    from said
+    from record_versions
 )
 
 select * from accident_versions

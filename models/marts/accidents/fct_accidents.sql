@@ -9,11 +9,7 @@
 with row_fates as (
     select * from {{ ref('int_accident_row_fates') }}
     {% if is_incremental() -%}
-        where identity_key in (
-            select touched.identity_key
-            from {{ ref('int_accidents_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(ref('int_accidents_touched'), 'identity_key') }}
     {%- endif %}
 ),
 
@@ -26,7 +22,9 @@ cells as (
     select * from {{ ref('int_neighborhood_cells') }}
 ),
 
-{{ placed_rows('current_rows') }},
+placed as (
+    {{ placed_rows('current_rows', 'cells') }}
+),
 
 offenses as (
     select * from {{ ref('dim_offenses') }}

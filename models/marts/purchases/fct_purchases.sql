@@ -14,13 +14,7 @@ with current_rows as (
 touched_rows as (
     select * from current_rows
     {% if is_incremental() -%}
-        where (identity_key, event_date) in (
-            select
-                touched.identity_key,
-                touched.event_date
-            from {{ ref('int_purchases_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(ref('int_purchases_touched'), 'identity_key', 'event_date') }}
     {%- endif %}
 ),
 

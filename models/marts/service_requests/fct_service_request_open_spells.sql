@@ -9,13 +9,7 @@
 with versions as (
     select * from {{ ref('fct_service_request_versions') }}
     {% if is_incremental() -%}
-        where (identity_key, request_date) in (
-            select
-                touched.identity_key,
-                touched.event_date
-            from {{ ref('int_service_requests_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(ref('int_service_requests_touched'), 'identity_key', 'request_date') }}
     {%- endif %}
 ),
 

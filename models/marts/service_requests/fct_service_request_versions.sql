@@ -10,13 +10,7 @@ with versions as (
     select * from {{ ref('int_service_request_versions') }}
     {% if is_incremental() -%}
         -- All versions of what changed, not only the changed ones.
-        where (identity_key, event_date) in (
-            select
-                touched.identity_key,
-                touched.event_date
-            from {{ ref('int_service_requests_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(ref('int_service_requests_touched'), 'identity_key', 'event_date') }}
     {%- endif %}
 ),
 
@@ -31,14 +25,17 @@ deliveries as (
 ),
 
 -- Layouts of later years leave types and neighborhoods empty: that is no change.
-{{ window_versions(
-    [
-        'status', 'is_open', 'closed_at', 'first_call_resolution', 'request_type',
-        'neighborhood_slug', 'council_district', 'police_district', 'longitude',
-        'latitude',
-    ],
-    untold={'request_type': 'Unknown', 'neighborhood_slug': 'unknown'},
-) }},
+record_versions as (
+    {{ window_versions(
+        'versions', 'presences', 'deliveries',
+        [
+            'status', 'is_open', 'closed_at', 'first_call_resolution', 'request_type',
+            'neighborhood_slug', 'council_district', 'police_district', 'longitude',
+            'latitude',
+        ],
+        untold={'request_type': 'Unknown', 'neighborhood_slug': 'unknown'},
+    ) }}
+),
 
 request_versions as (
     select
@@ -67,7 +64,7 @@ request_versions as (
         _delivery_seq,
         _change_seq,
         _line
-    from said
+    from record_versions
 )
 
 select * from request_versions

@@ -9,13 +9,7 @@
 with row_fates as (
     select * from {{ ref('int_service_request_row_fates') }}
     {% if is_incremental() -%}
-        where (identity_key, event_date) in (
-            select
-                touched.identity_key,
-                touched.event_date
-            from {{ ref('int_service_requests_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(ref('int_service_requests_touched'), 'identity_key', 'event_date') }}
     {%- endif %}
 ),
 
@@ -28,7 +22,9 @@ cells as (
     select * from {{ ref('int_neighborhood_cells') }}
 ),
 
-{{ placed_rows('current_rows') }},
+placed as (
+    {{ placed_rows('current_rows', 'cells') }}
+),
 
 judged as (
     select

@@ -23,7 +23,9 @@ with forecasts as (
     from {{ ref('int_accidents_forecast') }}
 ),
 
-{{ count_tail_steps('forecasts', ['series_key', 'event_date']) }},
+count_tails as (
+    {{ count_tails('forecasts', ['series_key', 'event_date']) }}
+),
 
 -- Within the middle 90 % of the Poisson law around the forecast.
 covered as (

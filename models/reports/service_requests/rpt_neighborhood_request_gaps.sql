@@ -48,7 +48,9 @@ daily_counts as (
     group by {{ grouped_by_dimension(groupings, ['watched_days']) }} -- noqa: PRS
 ),
 
-{{ survival_steps('daily_counts', ['request_type_key', 'neighborhood_key']) }},
+survival_steps as (
+    {{ survival_steps('daily_counts', ['request_type_key', 'neighborhood_key']) }}
+),
 
 -- By when the city has closed half of the type.
 horizons as (

@@ -64,7 +64,9 @@ daily_counts as (
     group by {{ grouped_by_dimension(dimensions, ['watched_days']) }} -- noqa: PRS
 ),
 
-{{ survival_steps('daily_counts', ['dimension', 'dimension_value']) }},
+survival_steps as (
+    {{ survival_steps('daily_counts', ['dimension', 'dimension_value']) }}
+),
 
 quantiles as (
     select

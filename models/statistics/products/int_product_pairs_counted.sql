@@ -10,7 +10,9 @@ cards as (
     select * from {{ ref('dim_cards') }}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 -- Only a visit with several products can show a pair.
 baskets as (

@@ -5,7 +5,9 @@ with expectations as (
     select * from {{ ref('int_series_baselines_estimated') }}
 ),
 
-{{ count_tail_steps('expectations', ['series_key', 'event_date']) }},
+count_tails as (
+    {{ count_tails('expectations', ['series_key', 'event_date']) }}
+),
 
 -- A series can be odd in three ways: too many, too few, silent.
 chanced as (

@@ -71,7 +71,19 @@ pair_moments as (
     group by pair_key, vintage, period, batch, lag
 ),
 
-{{ block_permutation_steps(n_draws) }},
+block_correlations as (
+    {{ block_correlations('pair_values', 'pair_moments') }}
+),
+
+lag_deviations as (
+    {{ lag_deviations('block_correlations') }}
+),
+
+pair_chances as (
+    {{ permutation_chances(
+        'pair_values', 'block_correlations', 'lag_deviations', n_draws
+    ) }}
+),
 
 measured as (
     select

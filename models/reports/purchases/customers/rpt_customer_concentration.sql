@@ -12,7 +12,9 @@ with cards as (
     select * from {{ ref('dim_cards') }}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 -- Of cards with as many units any may stand for the others: their units are the same.
 ranked as (

@@ -25,7 +25,9 @@ last_month as (
     from {{ ref('fct_purchases') }}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 cohorts as (
     select

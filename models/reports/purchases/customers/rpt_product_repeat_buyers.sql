@@ -14,7 +14,9 @@ products as (
     select * from {{ ref('dim_products') }}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 buyers as (
     select

@@ -16,7 +16,9 @@ visit_products as (
     inner join cards on visits.customer_key = cards.customer_key
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 -- How popular each product is with cards that are not shared.
 popular as (

@@ -14,7 +14,9 @@ last_day as (
     select max(purchase_date) as last_purchase_date from {{ ref('fct_purchases') }}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 -- A second visit of the same day is no return.
 returns as (

@@ -14,7 +14,9 @@ visits as (
     select * from {{ ref('fct_visits') }}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 waited as (
     select
@@ -43,9 +45,11 @@ daily_counts as (
     group by {{ grouped_by_dimension(dimensions, also) }} -- noqa: PRS
 ),
 
-{{ survival_steps(
-    'daily_counts', ['has_shared_cards', 'dimension', 'dimension_value']
-) }},
+survival_steps as (
+    {{ survival_steps(
+        'daily_counts', ['has_shared_cards', 'dimension', 'dimension_value']
+    ) }}
+),
 
 -- The last step of the curve up to each of the days shown.
 marked as (

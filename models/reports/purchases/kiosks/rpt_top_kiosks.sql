@@ -71,7 +71,9 @@ exposures as (
     group by kiosk_id
 ),
 
-{{ pareto_steps('by_dimension', 'kiosk_id') }},
+pareto_ranked as (
+    {{ pareto_ranked('by_dimension', 'kiosk_id') }}
+),
 
 joined as (
     select

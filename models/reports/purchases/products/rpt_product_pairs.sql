@@ -29,7 +29,9 @@ cards as (
     select * from {{ ref('dim_cards') }}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 grouped_visits as (
     select
@@ -70,7 +72,9 @@ pairs_tested as (
     group by has_shared_cards
 ),
 
-{{ poisson_tails('pairs', ['product_pair_key']) }},
+poisson_tails as (
+    {{ poisson_tails('pairs', ['product_pair_key']) }}
+),
 
 tested as (
     select

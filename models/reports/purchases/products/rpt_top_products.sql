@@ -103,7 +103,9 @@ month_exposures as (
     group by product_spans.product_id, active_kiosks.calendar_month
 ),
 
-{{ pareto_steps('with_categories', 'product_id') }},
+pareto_ranked as (
+    {{ pareto_ranked('with_categories', 'product_id') }}
+),
 
 joined as (
     select

@@ -21,7 +21,9 @@ cards as (
     select * from {{ ref('dim_cards') }}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 by_card as (
     select

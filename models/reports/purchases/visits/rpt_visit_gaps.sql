@@ -18,7 +18,9 @@ settings as (
     {% endfor %}
 ),
 
-{{ grouped_cards() }},
+grouped_cards as (
+    {{ grouped_cards('cards') }}
+),
 
 preceded as (
     select
