@@ -20,12 +20,14 @@
         {%- do descriptions.append(column.name ~ ': ' ~ column.description) -%}
     {%- endfor -%}
     {%- set inputs = local_md5(versions | join('\n')) -%}
+    {%- set documentation = local_md5(descriptions | join('\n')) -%}
     {{ return({
         'definition': definition,
         'fingerprint':
             local_md5(
-                ([definition, inputs, states.versions] + descriptions) | join('\n')
+                [definition, inputs, states.versions, documentation] | join('\n')
             ),
+        'documentation': documentation,
         'inputs': inputs,
         'built_change_seq': change_seqs | min if change_seqs else none,
     }) }}

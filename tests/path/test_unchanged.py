@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
+from dbt.contracts.graph.manifest import Manifest
 
 from tests.path.conftest import ROOT, Project, new_project
 
@@ -22,6 +23,36 @@ def state(project: Project, name: str) -> tuple[str, str]:
     return row
 
 
+def is_test(node: str) -> bool:
+    return node.startswith("test.")
+
+
+def results(project: Project, target: Path | None = None) -> dict[str, dict]:
+    """What dbt has on record of its last run, by node."""
+    record = (target or project.paths.data / "target") / "run_results.json"
+    return {one["unique_id"]: one for one in json.loads(record.read_text())["results"]}
+
+
+def rebuilt(project: Project) -> set[str]:
+    """The models that the last run built, whatever that changed."""
+    return {
+        node.split(".")[-1]
+        for node, one in results(project).items()
+        if one["adapter_response"].get("code") == "WRITE"
+    }
+
+
+def versions(project: Project) -> dict[str, str]:
+    """What tells the rows of each model and seed."""
+    with project.unpublished() as build:
+        found = build.execute(
+            "select node_id, definition || data_version from eventmart.meta.model_states "
+            "union all "
+            "select node_id, definition || data_version from intermediate.meta.model_states"
+        ).fetchall()
+    return dict(found)
+
+
 def test_a_model_is_built_again_by_other_versions_or_variables_or_if_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -32,7 +63,9 @@ def test_a_model_is_built_again_by_other_versions_or_variables_or_if_asked(
     before = {name: state(project, name) for name in both[1:]}
 
     monkeypatch.setattr("loaders.publishing.dbt_plugin.version", lambda _: "another")
-    assert project.run(*both) == 24
+    # It has the same rows then, which nobody need read again.
+    assert project.run(*both) == 0
+    assert rebuilt(project) == set(both[1:])
     assert state(project, "dim_times_of_day")[1] != before["dim_times_of_day"][1]
     # An incremental model is brought up to date by any version, and not built anew.
     assert state(project, "fct_event_days")[0] == before["fct_event_days"][0]
@@ -41,6 +74,35 @@ def test_a_model_is_built_again_by_other_versions_or_variables_or_if_asked(
     events = settings["vars"]["events"]
     events["purchases"]["note"] = "of no use"
     variables = json.dumps({"skip_unchanged": False, "events": events})
-    assert project.run(*both, "--vars", variables) == 24
+    assert project.run(*both, "--vars", variables) == 0
+    assert rebuilt(project) == set(both[1:])
     assert state(project, "dim_times_of_day")[0] == before["dim_times_of_day"][0]
     assert state(project, "fct_event_days")[0] != before["fct_event_days"][0]
+
+
+def test_a_table_that_is_built_again_as_it_was_changes_nothing_behind_it(
+    tmp_path: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = new_project(tmp_path)
+    table = ("--select", "dim_times_of_day")
+    project.run("--select", "+rpt_time_of_day")
+    before = versions(project)
+    project.run(*table, "--vars", "{skip_unchanged: false}")
+    assert rebuilt(project) == {"dim_times_of_day"}
+    assert versions(project) == before
+    project.run("--select", "rpt_time_of_day")
+    assert rebuilt(project) == set()
+
+    # What readers see of it are its descriptions, too.
+    node = manifest.nodes["model.eventmart.dim_times_of_day"]
+    monkeypatch.setattr(node, "description", "One row per hour of the day, or so.")
+    assert project.run(*table) == 24
+    changed = {one for one, version in versions(project).items() if version != before[one]}
+    assert changed == {"model.eventmart.dim_times_of_day"}
+    project.run("--select", "rpt_time_of_day")
+    assert rebuilt(project) == {"rpt_time_of_day"}
+
+    # Other rows, as many.
+    with duckdb.connect(str(project.paths.build)) as build:
+        build.execute("update meta.model_states set content = 'of other rows'")
+    assert project.run(*table, "--vars", "{skip_unchanged: false}") == 24
