@@ -9,7 +9,14 @@
     {%- set change_seqs = [] -%}
     {%- for node_id in model.depends_on.nodes | default([]) -%}
         {%- set parent = states.get(node_id, {}) -%}
-        {%- do versions.append(parent.get('data_version')) -%}
+        {%- set feeds = feeds_read(node_id) -%}
+        {%- if feeds -%}
+            {%- for feed in feeds -%}
+                {%- do versions.append(feed ~ ' ' ~ states.attempts.get(feed)) -%}
+            {%- endfor -%}
+        {%- else -%}
+            {%- do versions.append(parent.get('data_version')) -%}
+        {%- endif -%}
         {%- if parent.get('built_change_seq') is not none -%}
             {%- do change_seqs.append(parent.get('built_change_seq', 0)) -%}
         {%- endif -%}

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from dbt.contracts.graph.manifest import Manifest
 
+from loaders.config.paths import Paths
+from tests.path.compiled import Compiled
 from tests.path.conftest import ROOT, Project, new_project
 
 
@@ -106,3 +108,60 @@ def test_a_table_that_is_built_again_as_it_was_changes_nothing_behind_it(
     with duckdb.connect(str(project.paths.build)) as build:
         build.execute("update meta.model_states set content = 'of other rows'")
     assert project.run(*table, "--vars", "{skip_unchanged: false}") == 24
+
+
+READ = "select * from {{ ref('stg_landing__deliveries') }}"
+# In no other place of the SQL may stand what it is called.
+FEEDS = "{{ feeds_read('model.eventmart.stg_landing__' ~ 'deliveries') }}"
+
+
+@pytest.mark.parametrize(
+    ("feeds", "sql"),
+    [
+        (["shop"], f"with x as ({READ} where feed = 'shop')"),
+        (
+            ["shop"],
+            f"with x as (\n    {READ}\n    where feed = 'shop' and status = 'landed'\n)",
+        ),
+        (
+            ["bank", "shop"],
+            f"with x as ({READ} where feed = 'shop'), y as ({READ} where feed = 'bank')",
+        ),
+        (None, f"with x as ({READ})"),
+        (None, f"with x as ({READ} where feed <> 'shop')"),
+        (None, f"with x as ({READ} where feed = 'shop' or status = 'held')"),
+        (None, f"with x as ({READ} where feed = 'shop' and status = 'held' or true)"),
+        (None, f"with x as ({READ} where status = 'held' and feed = 'shop')"),
+        (None, f"with x as ({READ} where feed = 'shop'), y as ({READ})"),
+        # A macro that reads it, too.
+        (None, f"with x as ({READ} where feed = 'shop') {{{{ where_held_by_then() }}}}"),
+    ],
+)
+def test_a_relation_of_all_feeds_is_as_new_as_the_feeds_that_are_read(
+    compiled: Compiled, tmp_path: Path, feeds: list[str] | None, sql: str
+) -> None:
+    project = Project(Paths(tmp_path, tmp_path / "inbox"))
+    result = project.invoke("compile", "--inline", f"{sql} -- {FEEDS}")
+    assert result.success, result.exception
+    code = result.result.results[0].node.compiled_code
+    assert code.splitlines()[-1].split(" -- ")[-1] == str(feeds)
+
+
+def test_what_reads_one_feed_is_not_built_for_another(demo: Path, tmp_path: Path) -> None:
+    project = new_project(tmp_path, demo)
+    wanted = ("--select", "+fct_accidents", "+fct_purchases", "+fct_accident_versions")
+    files = {feed: sorted((demo / feed).iterdir()) for feed in ("accidents", "purchases")}
+    project.land("neighborhoods")
+    for feed, (first, *_) in files.items():
+        project.land(feed, first)
+    project.run(*wanted)
+    of_accidents = {name for name in rebuilt(project) if "accident" in name}
+    assert {"int_accident_row_fates", "fct_accident_versions"} <= of_accidents
+    project.land("purchases", files["purchases"][1])
+    project.run(*wanted)
+    assert "fct_purchases" in rebuilt(project)
+    assert not rebuilt(project) & of_accidents
+    project.land("accidents", files["accidents"][1])
+    project.run(*wanted)
+    assert {"int_accident_row_fates", "fct_accident_versions"} <= rebuilt(project)
+    assert not {name for name in rebuilt(project) if "purchase" in name}
