@@ -98,7 +98,7 @@ def _parse(
         if not body.numbered and known.mode != "increment" and is_dated:
             reading = reading_of(feed, head, columns)
             parsed = replace(parsed, lines=look_up(landing, body, reading))
-        parsed.load()
+        parsed = parsed.loaded()
     except duckdb.InvalidInputException as error:
         # What follows the first line is the record itself.
         why = str(error).partition("\n")[0]
