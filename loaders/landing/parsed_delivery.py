@@ -13,10 +13,13 @@ from loaders.errors import DeliveryError
 from loaders.files.csv_records import MAX_PLAIN_BYTES, MAX_RECORD_BYTES, Body, Head
 from loaders.landing.header import may_hold_headers
 from loaders.landing.line_cache import KnownLines, pick
-from loaders.sql import literal
+from loaders.landing.times import first_reading
+from loaders.sql import literal, quoted
 
 # Of so few rows, to ask whether any come twice is quicker than to make a table of those.
 FEW_ROWS = 10_000
+# Behind the name of a column of times, among the rows that are asked about.
+FIRST_READ = " by the first reading"
 
 
 class ParseError(DeliveryError):
@@ -145,13 +148,16 @@ class ParsedDelivery:
 
         Those that were asked before are not asked again, so that the checks' questions
         can all be asked in one pass, before each check looks at the answers to its own.
+        Beside the columns there are those by `FIRST_READ`.
         """
         new = [one for one in dict.fromkeys(questions) if one not in self._answers]
         if new:
             # The place and the number among equals of a row are nothing to an aggregate.
             rows = self.rows if self.is_picked else self.table
+            asked = ", ".join(new)
+            readings = self._first_readings if FIRST_READ in asked else ""
             found = self.landing.execute(
-                f"select {', '.join(new)} from {rows}"  # noqa: S608
+                f"select {asked} from (select *{readings} from {rows})"  # noqa: S608
             ).fetchone()
             self._answers.update(zip(new, found or (), strict=True))
         return tuple(self._answers[one] for one in questions)
@@ -178,6 +184,18 @@ class ParsedDelivery:
         """Remember what rows its lines are, now that they land."""
         if self.lines:
             self.lines.remember(self.hashes)
+
+    @property
+    def _first_readings(self) -> str:
+        """More columns: of each time the value by the first reading of the feed's formats.
+
+        Their names have a blank, which no name of the feed's has.
+        """
+        times = [name for name in self.feed.time_columns if name in self.columns]
+        return "".join(
+            f', {first_reading(self.feed, quoted(name))} as "{name}{FIRST_READ}"'
+            for name in times
+        )
 
     # ------------------------------------------------------------ how it is made
 
