@@ -136,11 +136,13 @@ def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
     ).fetchone()
     next_seq, finished_at = row or (1, None)
     entry = replace(entry, delivery_seq=entry.delivery_seq or next_seq)
-    values = {name: getattr(entry, name) for name in _NAMES} | {
+    known = {name: getattr(entry, name) for name in _NAMES} | {
         "finished_at": finished_at,
         "loader_version": __version__,
         "duckdb_version": duckdb.__version__,
     }
+    # Half of them are null, and each that is named takes time.
+    values = {name: value for name, value in known.items() if value is not None}
     landing.execute(
         f"insert into raw.deliveries ({', '.join(values)}) "  # noqa: S608
         f"values ({', '.join('?' for _ in values)})",
@@ -321,9 +323,9 @@ def last_settled(landing: duckdb.DuckDBPyConnection, feed: str, uri: str) -> str
 
 
 def stamps(
-    landing: duckdb.DuckDBPyConnection, feed: str, uri: str, judged_by: str
-) -> tuple[str | None, str | None]:
-    """The stamps of a place: when it was settled, and when refused on these grounds.
+    landing: duckdb.DuckDBPyConnection, feed: str, uri: str
+) -> dict[str | None, str]:
+    """The stamps of a place: by None when it was settled, else by why it was refused.
 
     A stamp tells a thing from what it was before, without reading it.
     """
@@ -331,8 +333,7 @@ def stamps(
         "select refused_by, stamp from raw.file_stamps where feed = ? and uri = ?",
         [feed, uri],
     ).fetchall()
-    found = dict(rows)
-    return found.get(None), found.get(judged_by)
+    return dict(rows)
 
 
 def put_stamp(
@@ -341,13 +342,25 @@ def put_stamp(
     uri: str,
     stamp: str,
     refused_by: str | None = None,
+    *,
+    replaces: bool = True,
 ) -> None:
-    """Remember that a place was processed: settled, or refused on these grounds."""
-    landing.execute(
-        "delete from raw.file_stamps where feed = ? and uri = ? "
-        "and (refused_by is not null or cast(? as varchar) is null)",
-        [feed, uri, refused_by],
-    )
+    """Remember that a place was processed: settled, or refused on these grounds.
+
+    Args:
+        landing: the loader's database.
+        feed: whose place it is.
+        uri: the place.
+        stamp: what tells that it is still as it was.
+        refused_by: the grounds, if it was refused.
+        replaces: whether there may be stamps of it already.
+    """
+    if replaces:
+        landing.execute(
+            "delete from raw.file_stamps where feed = ? and uri = ? "
+            "and (refused_by is not null or cast(? as varchar) is null)",
+            [feed, uri, refused_by],
+        )
     landing.execute(
         "insert into raw.file_stamps values (?, ?, ?, ?)", [feed, uri, stamp, refused_by]
     )

@@ -103,7 +103,7 @@ def _parse(
         # What follows the first line is the record itself.
         why = str(error).partition("\n")[0]
         raise ParseError("not_parsed", f"DuckDB cannot read it: {why}") from error
-    if odd := odd_words(landing, feed, parsed.table):
+    if odd := odd_words(landing, feed, parsed.table, parsed.n_parsed):
         notes.append(odd)
     draft.add(Understood(layout.name, layout.series, tuple(notes)))
     return parsed

@@ -65,6 +65,11 @@ class ParsedDelivery:
         return self.body.n_records - self.body.n_rejected - self.body.n_blank
 
     @property
+    def n_parsed(self) -> int:
+        """How many rows were parsed at first: those of `table`."""
+        return self.n_rows - (self.lines.n_known if self.lines and self.is_picked else 0)
+
+    @property
     def hashes(self) -> str:
         """All rows: `_place` in the file, `_line`, `_row_hash`, `_copy` among equals.
 
@@ -389,7 +394,8 @@ class ParsedDelivery:
         return n_new
 
 
-_HAS_COPIES = "count(*) > count(distinct _row_hash)"
+# Without a table to count in, for which few rows are too few.
+_HAS_COPIES = "list_unique(list(_row_hash)) < count(*)"
 
 
 def _check_count(body: Body, n_parsed: int) -> None:

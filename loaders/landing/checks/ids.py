@@ -81,35 +81,31 @@ def id_questions(parsed: ParsedDelivery) -> list[str]:
     """What the judgement of ids asks of all rows: see `ParsedDelivery.ask`."""
     if parsed.is_picked:
         return []  # Ids of lines that are known count, too.
-    return [_n_doubtful(name) for name in _id_columns(parsed)]
+    return [_n_doubtful(parsed.feed, name) for name in _id_columns(parsed)]
 
 
 def _id_columns(parsed: ParsedDelivery) -> list[str]:
     return [name for name in parsed.feed.id_columns if name in parsed.columns]
 
 
-def _n_doubtful(name: str) -> str:
-    return f"count(*) filter (where not {is_plain(quoted(name))})"
+def _n_doubtful(feed: Feed, name: str) -> str:
+    is_long = feed.columns[name].incompressible
+    return f"count(*) filter (where {is_doubtful(quoted(name), is_long=is_long)})"
 
 
-def is_plain(id_: str) -> str:
-    """Whether an id is clearly whole, without a search for patterns; never null.
+def is_doubtful(id_: str, *, is_long: bool) -> str:
+    """Whether an id may be damaged, long or led by zeros, which patterns tell.
 
-    It is null, a whole number that no spreadsheet would write otherwise, a word, or longer
-    than any number. What is not plain may be whole, too.
+    Of others that is clear without, in less time to plan and to run: of whole numbers as a
+    database writes them, below those that spreadsheets round; where ids are long random
+    text, of all that is too long for a number, of whose zeros nobody asks.
     """
-    return f"""coalesce(
-        case
-            when strlen({id_}) > 40
-                then strlen({id_}) <= 1000 and not starts_with({id_}, '#')
-                and ({id_} >= '1' or translate(trim({id_}), '0123456789.', '') <> '')
-            when lower({id_}[1]) between 'a' and 'z'
-                then not starts_with(lower({id_}), 'nan')
-            else strlen({id_}) < 16 and {id_} <> '0'
-                and cast(try_cast({id_} as bigint) as varchar) = {id_}
-        end,
-        {id_} is null
-    )"""
+    if is_long:
+        return f"strlen({id_}) not between 41 and 1000 or {id_} < '$'"
+    return (
+        f"strlen({id_}) > 15 or {id_} = '0' "
+        f"or cast(try_cast({id_} as bigint) as varchar) is distinct from {id_}"
+    )
 
 
 def judge_ids(
@@ -163,7 +159,7 @@ def _look(parsed: ParsedDelivery, rows: str, columns: list[str]) -> dict[str, _F
     if parsed.is_picked:
         doubtful = columns
     else:
-        counts = parsed.ask(*map(_n_doubtful, columns))
+        counts = parsed.ask(*id_questions(parsed))
         doubtful = [name for name, n in zip(columns, counts, strict=True) if n]
     found = dict.fromkeys(columns, _Found())
     if not doubtful:
