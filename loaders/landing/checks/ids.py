@@ -203,9 +203,12 @@ def _with_led(parsed: ParsedDelivery, like: dict[str, _Found]) -> list[str]:
 
 
 def _is_led(name: str) -> str:
-    # What sorts after the digit 0 has none in front: of most rows no more is looked at.
+    # Of most rows no more is looked at: what follows such a zero is a digit, before `:`.
+    # By `< '1'`, blocks whose smallest value is 1 would be read.
     id_ = quoted(name)
-    return f"({id_} < '1' and regexp_full_match(trim({id_}), '0[0-9]*[1-9][0-9]*([.]0+)?'))"
+    return (
+        f"({id_} < '0:' and regexp_full_match(trim({id_}), '0[0-9]*[1-9][0-9]*([.]0+)?'))"
+    )
 
 
 def _is_damaged(name: str) -> str:
