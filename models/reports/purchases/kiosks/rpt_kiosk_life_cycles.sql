@@ -62,15 +62,15 @@ silent as (
 ends as (
     select
         silences.subject_id as kiosk_id,
-        max(case when silences.kind = 'before_first_sale' then silences.told_date end)
+        max(case when silences.kind = 'before_first_sale' then silences.detectable_date end)
             as opening_told_from_date,
         cast(max(
             case
                 when
                     silences.kind = 'since_last_sale'
-                    and silences.told_date is not null
+                    and silences.detectable_date is not null
                     then least(
-                        silences.told_date,
+                        silences.detectable_date,
                         {{ dbt.dateadd('day', -28, 'spans.last_date') }}
                     )
             end
