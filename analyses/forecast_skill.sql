@@ -23,7 +23,7 @@ neighborhoods as (
         sum(case when verdict = 'better' then 1 else 0 end) as n_better,
         sum(case when verdict = 'worse' then 1 else 0 end) as n_worse
     from skills
-    where neighborhood_slug <> 'all'
+    where neighborhood_slug <> 'pooled'
     group by baseline
 )
 
@@ -41,5 +41,5 @@ select
     neighborhoods.n_worse
 from skills
 inner join neighborhoods on skills.baseline = neighborhoods.baseline
-where skills.neighborhood_slug = 'all'
+where skills.neighborhood_slug = 'pooled'
 order by skills.skill asc, skills.baseline asc

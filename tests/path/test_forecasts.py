@@ -93,7 +93,7 @@ def test_forecasts_and_scores_equal_pandas_and_scipy(compiled: Compiled) -> None
     assert len(found) == 4 * 5
     for baseline in BASELINES:
         other = expected[baseline].iloc[-N_SCORED:].to_numpy()
-        for name, columns in {"a": [0], "b": [1], "c": [2], "all": [0, 1, 2]}.items():
+        for name, columns in {"a": [0], "b": [1], "c": [2], "pooled": [0, 1, 2]}.items():
             row = found.loc[(name, baseline)]
             ours, theirs = deviance(mean)[:, columns], deviance(other)[:, columns]
             wanted = [ours.mean(), theirs.mean(), 1 - ours.mean() / theirs.mean()]
@@ -123,9 +123,9 @@ def test_where_days_differ_it_says_better_and_where_not_it_says_so(
     _, _, found = scores(compiled, flat, 3)
     against = found[found["baseline"] == "neighborhood_mean"]
     assert (against["verdict"] == "better").sum() <= 3
-    assert against.set_index("neighborhood_slug").loc["all", "skill"] < 0.005
+    assert against.set_index("neighborhood_slug").loc["pooled", "skill"] < 0.005
     _, _, found = scores(compiled, {"busy": 10 * season(), "idle": season()}, 4)
     found = found.set_index(["neighborhood_slug", "baseline"])
-    assert (found.loc["all", "verdict"] == "better").all()
+    assert (found.loc["pooled", "verdict"] == "better").all()
     assert found.loc[("busy", "neighborhood_mean"), "skill"] > 0.2
     assert found["in_interval_share"].min() >= 0.9

@@ -40,6 +40,7 @@ SHOWN = {
         *("district_id", "neighborhood_id", "precinct_id", "harmful_event_seq_1"),
         *("light_condition", "road_condition", "road_description", "road_location"),
         *("tu1_driver_humancontribfactor", "tu2_driver_humancontribfactor"),
+        *("tu1_pedestrian_action", "tu2_pedestrian_action"),
     },
 }
 

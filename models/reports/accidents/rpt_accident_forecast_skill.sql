@@ -80,12 +80,12 @@ measured as (
     from compared
 ),
 
--- Once by neighborhood, once for all of them.
+-- Once by neighborhood, once for the days of all of them, which is not the city's day.
 weeks as (
     select
         vintage,
         baseline,
-        coalesce(neighborhood_slug, 'all') as neighborhood_slug,
+        coalesce(neighborhood_slug, 'pooled') as neighborhood_slug,
         week_number,
         count(*) as n_days,
         sum(n_events) as n_events,

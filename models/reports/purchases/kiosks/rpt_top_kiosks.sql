@@ -25,6 +25,11 @@ kiosks as (
     select * from {{ ref('dim_kiosks') }}
 ),
 
+dispersions as (
+    select * from {{ ref('int_series_dispersions_estimated') }}
+    where feed = 'purchases' and dimension = 'kiosk'
+),
+
 counted_by_day as (
     select
         purchases.kiosk_id,
@@ -80,8 +85,10 @@ joined as (
         kiosks.kiosk_key,
         pareto_ranked.*,
         coalesce(month_exposures.n_active_days, exposures.n_active_days)
-            as n_active_days
+            as n_active_days,
+        dispersions.week_dispersion
     from pareto_ranked
+    left join dispersions on pareto_ranked.kiosk_id = dispersions.dimension_value
     inner join kiosks on pareto_ranked.kiosk_id = kiosks.kiosk_id
     inner join exposures on pareto_ranked.kiosk_id = exposures.kiosk_id
     left join month_exposures
@@ -110,6 +117,7 @@ ranked as (
         cumulative_share,
         round(cast(n_purchases as double) / nullif(n_active_days, 0), 9)
             as purchases_per_active_day,
+        week_dispersion,
         first_purchase_date,
         last_purchase_date
     from joined
