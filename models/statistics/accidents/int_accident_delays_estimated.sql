@@ -74,7 +74,7 @@ curves as (
         n_days as n_days_to_report,
         coalesce(
             case when min(share_before) over later = 0 then 0e0 end,
-            exp(sum(ln(nullif(share_before, 0))) over later),
+            round(exp(sum(ln(nullif(share_before, 0))) over later), 9),
             1e0
         ) as reported_share
     from shares

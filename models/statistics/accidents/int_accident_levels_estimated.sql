@@ -1,53 +1,8 @@
--- The weight of a day halves with so many days, and so many days like the long mean are
--- added.
-{% set n_half_life_days = 120 %}
+-- So many days like the long mean are added to the recent ones.
 {% set n_prior_days = 30 %}
 
-with series_days as (
-    select
-        *,
-        case when dimension = 'overall' then 'city_total' else dimension end as area_kind
-    from {{ ref('fct_series_days') }}
-    where
-        feed = 'accidents'
-        and (
-            dimension = 'overall'
-            or (dimension = 'neighborhood' and dimension_value <> 'unknown')
-        )
-),
-
-seasons as (
-    select
-        *,
-        exp(ln(0.5e0) * -horizon_days / {{ n_half_life_days }}) as recency
-    from {{ ref('int_accident_seasons_estimated') }}
-    where horizon_days <= 0
-),
-
-own_weekdays as (
-    select
-        series_days.series_key,
-        series_days.vintage,
-        series_days.area_kind,
-        series_days.dimension_value,
-        seasons.origin_date,
-        seasons.weekday_number,
-        count(*) as n_days,
-        sum(series_days.n_events) as n_events,
-        {{ exact_sum('seasons.season_weight') }} as season_days,
-        {{ exact_sum('seasons.recency * series_days.n_events') }} as recent_events,
-        {{ exact_sum('seasons.recency * seasons.season_weight') }} as recent_days,
-        count(case when seasons.horizon_days > -28 then 1 end) as n_days_of_28,
-        sum(case when seasons.horizon_days > -28 then series_days.n_events else 0 end)
-            as n_events_of_28
-    from series_days
-    inner join seasons
-        on
-            series_days.vintage = seasons.vintage
-            and series_days.event_date = seasons.event_date
-    group by
-        series_days.series_key, series_days.vintage, series_days.area_kind,
-        series_days.dimension_value, seasons.origin_date, seasons.weekday_number
+with own_weekdays as (
+    select * from {{ ref('int_accident_weekdays_counted') }}
 ),
 
 -- Half an event is added, so that none says never.
@@ -95,14 +50,15 @@ estimated as (
         series_key,
         vintage,
         area_kind,
-        case when area_kind = 'neighborhood' then dimension_value else area_kind end
-            as neighborhood_slug,
+        neighborhood_slug,
         origin_date,
         weekday_number,
         round(
             level * case
                 when excess > 0
-                    then (n_events + square_sum / excess) / (weekday_n + square_sum / excess)
+                    then
+                        (n_events + square_sum / excess)
+                        / (weekday_n + square_sum / excess)
                 else 1
             end, 9
         ) as weekday_level,

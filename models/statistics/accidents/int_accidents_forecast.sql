@@ -41,7 +41,7 @@ deviations as (
             - {{ log_gamma('floor(expected_n) + 1') }}
         ) as chance_deviation
     from days
-    where horizon_days <= 0
+    where horizon_days <= 0 and n_events is not null
 ),
 
 scatters as (
