@@ -55,7 +55,7 @@ estimated as (
         weekday_number,
         round(
             level * case
-                when excess > 0
+                when area_kind = 'neighborhood' and excess > 0
                     then
                         (n_events + square_sum / excess)
                         / (weekday_n + square_sum / excess)

@@ -210,6 +210,10 @@ judged as (
         silent_pace * least(
             coalesce(rate_before, rate_after), coalesce(rate_after, rate_before)
         ) as n_expected_sales,
+        case
+            when coalesce(rate_after < rate_before, rate_before is null) then n_after
+            else n_before
+        end as n_compared_sales,
         -- Of an end of the data: the pace it takes to tell its silence from chance.
         case
             {% for kind, side in sides.items() -%}
@@ -221,6 +225,18 @@ judged as (
             {% endfor -%}
         end as least_pace
     from compared
+),
+
+-- As many as would have been sold: with the scatter of the days of the silence, and with
+-- that of the sales that the rate is from.
+bounded as (
+    select
+        *,
+        1.959963984540054e0 * sqrt(
+            dispersion * n_expected_sales
+            * (1 + n_expected_sales / nullif(n_compared_sales, 0))
+        ) as half_width
+    from judged
 ),
 
 told as (
@@ -256,6 +272,9 @@ silences_told as (
             ) }} + 1 as integer
         ) as n_silent_days,
         round(judged.n_expected_sales, 3) as n_expected_sales,
+        round(greatest(judged.n_expected_sales - judged.half_width, 0), 3)
+            as n_expected_sales_low,
+        round(judged.n_expected_sales + judged.half_width, 3) as n_expected_sales_high,
         round(judged.log_probability, 6) as log_probability,
         coalesce(judged.log_probability < judged.log_chance_allowed, false)
             as is_beyond_chance,
@@ -265,7 +284,7 @@ silences_told as (
             when 'before_first_sale' then told.first_date
             else told.last_date
         end as told_date
-    from judged
+    from bounded as judged
     left join told
         on
             judged.subject = told.subject
