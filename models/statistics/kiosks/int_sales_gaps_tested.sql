@@ -227,8 +227,8 @@ judged as (
     from compared
 ),
 
--- As many as would have been sold: with the scatter of the days of the silence, and with
--- that of the sales that the rate is from.
+-- As many as would have been sold: with the scatter of the days of the silence, and
+-- with that of the sales that the rate is from.
 bounded as (
     select
         *,

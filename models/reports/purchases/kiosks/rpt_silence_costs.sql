@@ -41,9 +41,12 @@ estimated as (
         silences.kind,
         silences.n_silent_days,
         prices.n_priced_purchases,
-        {% for end in ['', '_low', '_high'] -%}
-            round(silences.n_expected_sales{{ end }} * units.units_per_visit, 3)
-                as expected_units{{ end }},
+        {% for name, sales in {
+            'expected_units': 'n_expected_sales',
+            'expected_units_low': 'n_expected_sales_low',
+            'expected_units_high': 'n_expected_sales_high',
+        }.items() -%}
+            round(silences.{{ sales }} * units.units_per_visit, 3) as {{ name }},
         {% endfor -%}
         {% for end in ['', '_low', '_high'] -%}
             cast(
