@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import altair as alt
+from markupsafe import Markup
 
 from loaders.pages import charts
 from loaders.pages.figures import Column, Figure
@@ -56,10 +57,10 @@ def _months(site: Site, feed: str) -> Figure:
         title,
         rows,
         columns,
-        empty=f"No month of {feed} was observed in full: an index for each would be here.",
+        empty="No month was observed in full: an index for each would be here.",
         svg=_index(rows, columns, title),
-        note="Times the average day, without the effect of year, weekday and holiday. Hollow: "
-        "months seen in one year only, which may have been unlike others.",
+        note="Times the average day, without the effect of year, weekday and holiday. "
+        "Hollow: months seen in one year only, which may have been unlike others.",
         report="rpt_seasonality",
         feeds=(feed,),
     )
@@ -74,7 +75,7 @@ def _weekdays(site: Site, feed: str) -> Figure:
         title,
         rows,
         columns,
-        empty=f"No weekday of {feed} was observed in full: an index for each would be here.",
+        empty="No weekday was observed in full: an index for each would be here.",
         svg=_index(rows, columns, title),
         note="Times the average day, with 95 % intervals.",
         report="rpt_seasonality",
@@ -82,7 +83,7 @@ def _weekdays(site: Site, feed: str) -> Figure:
     )
 
 
-def _index(rows: Rows, columns: tuple[Column, ...], title: str) -> charts.Markup | None:
+def _index(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup | None:
     if not rows:
         return None
     base = alt.Chart().encode(
@@ -185,10 +186,11 @@ def _strongest(site: Site) -> Figure:
         "The pairs that go together most",
         rows,
         columns,
-        empty="Pairs of requests and accidents would be here, if both feeds covered the same "
-        "days for some weeks.",
-        note="The first 20 of all pairs. Those that did not survive are what chance gives when "
-        "so many pairs are compared: no finding. None says that one causes the other.",
+        empty="Pairs of requests and accidents would be here, if both feeds covered "
+        "the same days for some weeks.",
+        note="The first 20 of all pairs. Those that did not survive are what chance "
+        "gives when so many pairs are compared: no finding. None says that one "
+        "causes the other.",
         report="rpt_event_correlations",
         feeds=_FEEDS[1:],
         is_wide=True,
@@ -208,7 +210,8 @@ def _profile(site: Site) -> Figure:
         )
 
         select lags.* from rpt_event_correlations as lags
-        inner join first_pair using (vintage, comparison, request_series, accident_series, period)
+        inner join first_pair
+            using (vintage, comparison, request_series, accident_series, period)
         order by lags.lag_periods
         """,
     )
@@ -248,10 +251,11 @@ def _profile(site: Site) -> Figure:
         title,
         rows,
         columns,
-        empty="A correlation for each lag would be here, if both feeds covered the same weeks.",
+        empty="A correlation for each lag would be here, if both feeds covered the "
+        "same weeks.",
         svg=charts.draw(rows, columns, title, layers, height=220) if rows else None,
-        note="Without what is usual at the time of the year. Filled: survived among all pairs; "
-        "hollow: within what chance does.",
+        note="Without what is usual at the time of the year. Filled: survived among "
+        "all pairs; hollow: within what chance does.",
         report="rpt_event_correlations",
         feeds=_FEEDS[1:],
     )
@@ -294,7 +298,7 @@ def _neighborhoods(site: Site) -> Figure:
             "partial_correlation",
             "partial_correlation_low",
             "partial_correlation_high",
-            axis="correlation, filled: residents and area removed, hollow: plain",
+            axis="correlation",
             form=".1f",
             reference=0,
             beside="naive_correlation",
@@ -302,7 +306,9 @@ def _neighborhoods(site: Site) -> Figure:
         )
         if rows
         else None,
-        note="Neighbors are similar, so that they count for fewer than they are.",
+        note="Filled: without the effect of residents and area, with 95 % intervals; "
+        "hollow: plain. Neighbors are similar, so that they count for fewer than "
+        "they are.",
         report="rpt_neighborhood_correlations",
         uses=("place",),
         feeds=_FEEDS[1:],
@@ -329,16 +335,17 @@ def _published(site: Site) -> Figure:
         "The published correlation of .996",
         rows,
         (
-            Column("published_correlation", "Published", "index"),
-            Column("largest_plain", "Largest plain here", "index"),
-            Column("largest_adjusted", "Largest adjusted here", "index"),
+            Column("published_correlation", "Published", "thousandth"),
+            Column("largest_plain", "Largest plain here", "thousandth"),
+            Column("largest_adjusted", "Largest adjusted here", "thousandth"),
             Column("n_survived", "Pairs that survived", "count"),
             Column("n_pairs", "Of pairs and lags", "count"),
         ),
         empty="What these files have in its place would be here.",
-        note="A correlation of .996 between requests and accidents of one district was once "
-        "published without the number of months. Over three or four months, one district in "
-        "many reaches it by chance. Here is what all pairs of these files give.",
+        note="A correlation of .996 between requests and accidents of one district was"
+        " once published without the number of months. Over three or four months,"
+        " one district in many reaches it by chance. Here is what all pairs of "
+        "these files give.",
         report="rpt_event_correlations",
         feeds=_FEEDS[1:],
         is_wide=True,

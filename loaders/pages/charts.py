@@ -25,7 +25,6 @@ _CONFIG: dict[str, Any] = {
     # The widest of the fonts that a page may come to: there is room for all of them.
     "font": "DejaVu Sans, Verdana, sans-serif",
     "padding": {"left": 4, "top": 6, "right": 12, "bottom": 4},
-    "autosize": {"type": "fit-x", "contains": "padding"},
     "view": {"stroke": None},
     "axis": {
         "labelColor": "var(--soft)",
@@ -50,16 +49,20 @@ _CONFIG: dict[str, Any] = {
 }
 # What Vega writes for hands and readers of its own, which the page has of its own.
 _NEEDLESS = re.compile(
-    r' aria-roledescription="[^"]*"| pointer-events="none"| stroke-miterlimit="10"'
+    r' role="graphics-symbol" aria-roledescription="(?:axis|legend)" aria-label="[^"]*"'
+    r'| aria-roledescription="[^"]*"| pointer-events="none"| stroke-miterlimit="10"'
     r'| font-(?:family|weight)="[^"]*"| font-size="12px"| opacity="1"| stroke-width="1"'
     r'| xmlns:xlink="[^"]*"| version="1.1"'
-    r'|<path class="(?:background|foreground)"[^>]*/>|<text[^>]* opacity="0"[^>]*>[^<]*</text>'
-    r'| class="mark-[^"]*"|(?<=<g) role="graphics-symbol" aria-label="[XY]-axis[^"]*"'
+    r'|<path class="(?:background|foreground)"[^>]*/>'
+    r'|<text[^>]* opacity="0"[^>]*>[^<]*</text>'
+    r'| class="mark-[^"]*"'
+    r'| role="graphics-object"| aria-hidden="true"'
 )
 # What the style sheet says of texts and lines.
 _STYLED = re.compile(
     r'(<text[^>]*) fill="var\(--soft\)"|(<line[^>]*) stroke="var\(--line\)"'
 )
+_GEOMETRY = re.compile(r' (?:d|transform|[xy][12]?|width|height)="[^"]*"')
 _LONG_DECIMALS = re.compile(r"(\d+\.\d)\d+")
 
 
@@ -103,7 +106,7 @@ def draw(
     """
     chart = alt.layer(
         *layers, data=alt.InlineData(values=values(rows, columns))
-    ).properties(width=width)
+    ).properties(width=width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
     if height:
         chart = chart.properties(height=height)
     if series:
@@ -112,11 +115,13 @@ def draw(
     return svg_of(chart, title)
 
 
-def svg_of(chart: alt.LayerChart | alt.HConcatChart, title: str) -> Markup:
+def svg_of(chart: alt.LayerChart | alt.FacetChart | alt.HConcatChart, title: str) -> Markup:
     """The picture, without what the page has of its own."""
-    spec = chart.configure(**_CONFIG).to_json(indent=None)
+    spec = chart.configure(**_CONFIG).to_json(indent=None, validate=False)
     svg = vl_convert.vegalite_to_svg(spec)
-    svg = _STYLED.sub(r"\1\2", _LONG_DECIMALS.sub(r"\1", _NEEDLESS.sub("", svg)))
+    svg = _STYLED.sub(r"\1\2", _NEEDLESS.sub("", svg))
+    svg = svg.replace(' role="graphics-symbol"', ' role="img"')
+    svg = _GEOMETRY.sub(lambda found: _LONG_DECIMALS.sub(r"\1", found[0]), svg)
     label = Markup.escape(f"{title}. The table below it has the same figures.")
     # Escaped by Vega already, as all texts in it are.
     return Markup(svg.replace('class="marks"', f'role="img" aria-label="{label}"', 1))  # noqa: S704

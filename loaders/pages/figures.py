@@ -79,7 +79,7 @@ class Figure:
     is_heat: bool = False
 
     def grid(self) -> Iterator[tuple[Any, list[tuple[int, Row | None, int]]]]:
-        """Of a grid of shades each line: position, row and shade, from 0 to 5, of a cell."""
+        """Of a grid of shades each line: position, row and shade (0 to 5) of each cell."""
         figure, down, across = (column.name for column in self.columns)
         places = {(row[down], row[across]): (at, row) for at, row in enumerate(self.rows)}
         known = sorted(row[figure] for row in self.rows if row[figure] is not None)
@@ -104,6 +104,8 @@ class Tile:
     name: str
     kind: str
     label: str
+    when: str = ""
+    when_kind: str = "month"
     change: str = ""
     note: str = ""
     spark: Sequence[float] = ()

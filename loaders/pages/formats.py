@@ -12,8 +12,8 @@ def show(value: Any, kind: str = "text") -> str:
     Args:
         value: what a report holds; None is shown as a dash.
         kind: `count`, `number` (two decimals below 10, one below 100), `share` (of 1, in
-            per cent), `index` (two decimals), `tenth`, `signed` (a number with its sign), `change`
-            (a share with its sign), `usd`, `month`, `yes` or `text`.
+            per cent), `change` (the same with its sign), `tenth`, `index` and `thousandth`
+            (one, two, three decimals), `usd`, `month`, `day`, `yes` or `text`.
     """
     if value is None:
         return NONE
@@ -42,7 +42,7 @@ _FORMATS = {
     "count": "{:,}",
     "index": "{:,.2f}",
     "tenth": "{:,.1f}",
-    "signed": "{:+,.2f}",
+    "thousandth": "{:,.3f}",
     "usd": "{:,.0f} USD",
 }
 

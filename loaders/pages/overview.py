@@ -43,7 +43,9 @@ months as (
     from counts
     left join observed on counts.feed = observed.feed and counts.month = observed.month
     where counts.n_events is not null
-    qualify counts.feed = 'accidents' or min(counts.n_events) over (partition by counts.feed) >= {least}
+    qualify
+        counts.feed = 'accidents'
+        or min(counts.n_events) over (partition by counts.feed) >= {least}
 )
 """
 _TILES = """,
@@ -75,7 +77,7 @@ _FEEDS = {
 def fill(site: Site) -> Iterator[Sheet]:
     """The overview."""
     yield Sheet(
-        "index.html", "page.html", {"tiles": _tiles(site), "figures": _figures(site)}
+        "index.html", "page.html", {"tiles": _tiles(site), "figures": list(_figures(site))}
     )
 
 
@@ -88,11 +90,12 @@ def _tiles(site: Site) -> list[Tile]:
             at,
             "n_events",
             "count",
-            f"{_FEEDS[row['feed']][0]} in {row['month']:%B %Y}",
+            f"{_FEEDS[row['feed']][0]} in",
+            when="month",
             change="change_share",
             note="on the month before",
             spark=row["n_events_by_month"],
-            link=_FEEDS[row["feed"]][1],
+            link=site.link(_FEEDS[row["feed"]][1]),
         )
         for at, row in enumerate(months)
     ]
@@ -102,10 +105,11 @@ def _tiles(site: Site) -> list[Tile]:
         select
             calendar_date,
             n_open,
-            n_open / nullif(lag(n_open, 28) over (order by calendar_date), 0) - 1 as change_share,
-            list(n_open) over (order by calendar_date rows between 89 preceding and current row)
+            n_open / nullif(lag(n_open, 28) over days, 0) - 1 as change_share,
+            list(n_open) over (days rows between 89 preceding and current row)
                 as n_open_by_day
         from rpt_open_requests
+        window days as (order by calendar_date)
         qualify row_number() over (order by calendar_date desc) = 1
         """,
     )
@@ -115,11 +119,13 @@ def _tiles(site: Site) -> list[Tile]:
             at,
             "n_open",
             "count",
-            f"Requests open on {row['calendar_date']:%d %B %Y}",
+            "Requests open on",
+            when="calendar_date",
+            when_kind="day",
             change="change_share",
             note="on 28 days before",
             spark=row["n_open_by_day"],
-            link="requests.html#backlog",
+            link=site.link("requests.html", "#backlog"),
         )
         for at, row in enumerate(backlog)
     ]
@@ -141,7 +147,7 @@ def _tiles(site: Site) -> list[Tile]:
             "n_held",
             "count",
             "Deliveries held for a decision",
-            link="trust.html#deliveries",
+            link=site.link("trust.html", "#deliveries"),
         ),
     ]
     return tiles
@@ -168,8 +174,8 @@ def _figures(site: Site) -> Iterator[Figure]:
             Column("value_after", "After", "number"),
             Column("relative_difference", "Change", "change"),
         ),
-        empty="The last build changed no headline figure: this is where figures would stand "
-        "that a delivery changed, with their values before and after.",
+        empty="The last build changed no headline figure: this is where figures would "
+        "stand that a delivery changed, with their values before and after.",
         report="rpt_delivery_impact",
     )
     alerts = site.rows(
@@ -201,10 +207,11 @@ def _figures(site: Site) -> Iterator[Figure]:
             Column("expected_n", "Expected", "number"),
             Column("n_silent_days", "Silent days", "count"),
         ),
-        empty="No neighborhood, kiosk or product was out of the ordinary on the last 28 days "
-        "that were observed in full.",
-        note="Too many events, too few, or none for too long, judged by each one's own level. "
-        "Of all series of a kind, one false alert in 30 days is to be expected.",
+        empty="No neighborhood, kiosk or product was out of the ordinary on the last "
+        "28 days that were observed in full.",
+        note="Too many events, too few, or none for too long, judged by each one's own"
+        " level. Of all series of a kind, one false alert in 30 days is to be "
+        "expected.",
         report="rpt_series_alerts",
     )
     months = site.rows(
@@ -215,7 +222,7 @@ def _figures(site: Site) -> Iterator[Figure]:
         from months
         qualify row_number() over (partition by feed order by month desc) <= 24
         order by months.feed desc, month
-        """,
+        """,  # noqa: S608
     )
     columns = (
         Column("feed", "Feed"),

@@ -17,17 +17,11 @@ with latest as (
 ),
 
 years as (
-    select
-        max(year(event_date)) filter (where is_whole and feed = 'accidents') as accidents_year,
-        max(year(event_date)) filter (where is_whole and feed = 'service_requests')
-            as requests_year
-    from (
-        select
-            feed,
-            event_date,
-            count(*) over (partition by feed, year(event_date)) >= 365 as is_whole
-        from (select distinct feed, event_date from marts.fct_observed_days)
-    )
+    select cast(max(dimension_value) as integer) as accidents_year
+    from rpt_accident_counts, latest
+    where
+        dimension = 'year' and not is_partial_period
+        and rpt_accident_counts.vintage = latest.vintage
 ),
 
 accidents as (
@@ -60,9 +54,9 @@ places as (
         neighborhoods.centroid_longitude as x,
         neighborhoods.centroid_latitude as y,
         years.accidents_year,
-        case when years.accidents_year is not null then coalesce(accidents.n_accidents, 0) end
+        case when years.accidents_year > 0 then coalesce(accidents.n_accidents, 0) end
             as n_accidents,
-        case when years.accidents_year is not null then coalesce(accidents.n_serious, 0) end
+        case when years.accidents_year > 0 then coalesce(accidents.n_serious, 0) end
             as n_serious,
         case when not requests.has_hidden then requests.n_requests end as n_requests,
         closing.open_share,
@@ -91,9 +85,10 @@ city as (
         any_value(accidents_year) as accidents_year,
         sum(n_accidents) as n_accidents,
         sum(n_serious) as n_serious,
-        (select n_requests from rpt_time_to_close where dimension = 'overall') as n_requests,
-        (select open_share from rpt_time_to_close where dimension = 'overall') as open_share
+        any_value(overall.n_requests) as n_requests,
+        any_value(overall.open_share) as open_share
     from places
+    left join rpt_time_to_close as overall on overall.dimension = 'overall'
 ),
 
 rated as (
@@ -114,6 +109,7 @@ _COLUMNS = (
     Column("name", "Place", link="file"),
     Column("population_2010", "Residents in 2010", "count"),
     Column("area_km2", "Area, km²", "number"),
+    Column("accidents_year", "Year of accidents"),
     Column("n_accidents", "Accidents", "count"),
     Column("n_serious", "Serious or fatal", "count"),
     Column("accidents_per_1000", "Accidents per 1,000 residents", "number"),
@@ -137,11 +133,12 @@ def fill(site: Site) -> Iterator[Sheet]:
     )
     listed = Figure(
         "places",
-        f"All {len(places)} neighborhoods, in the last whole year of accidents",
+        "All neighborhoods",
         places,
         _COLUMNS,
         empty="Neighborhoods would be here, once their boundaries have landed.",
-        note="Each has a page to print. Rates are left out where fewer than 200 people live.",
+        note="Accidents of the last whole year; requests of all years. Each has a page"
+        " to print. Rates are left out where fewer than 200 people live.",
         uses=("place",),
         feeds=_FEEDS,
         is_wide=True,
@@ -155,7 +152,8 @@ def fill(site: Site) -> Iterator[Sheet]:
             select
                 here.slug,
                 arg_min(
-                    there.slug, power(0.77 * (here.x - there.x), 2) + power(here.y - there.y, 2)
+                    there.slug,
+                    power(0.77 * (here.x - there.x), 2) + power(here.y - there.y, 2)
                 ) as nearest_slug
             from places as here
             inner join places as there on here.slug <> there.slug
@@ -183,18 +181,17 @@ def fill(site: Site) -> Iterator[Sheet]:
             count(*) as n_accidents,
             count(*) filter (where is_fatal or is_serious_injury) as n_serious,
             count(*) filter (where is_hit_and_run) as n_hit_and_run,
-            occurred_year in (
-                select occurred_year from (
-                    select year(event_date) as occurred_year, count(distinct event_date) as n
-                    from marts.fct_observed_days
-                    where feed = 'accidents'
-                    group by occurred_year
-                ) where n >= 365
-            ) is false as is_partial
+            any_value(years.is_partial_period) as is_partial
         from marts.fct_incidents
         inner join marts.dim_neighborhoods as neighborhoods using (neighborhood_key)
+        left join rpt_accident_counts as years
+            on
+                years.vintage = fct_incidents.vintage
+                and years.dimension = 'year'
+                and years.dimension_value = cast(year(occurred_date) as varchar)
         where
-            vintage = (select arg_max(vintage, occurred_date) from marts.fct_incidents)
+            fct_incidents.vintage
+            = (select arg_max(vintage, occurred_date) from marts.fct_incidents)
             and neighborhoods.is_known
         group by slug, occurred_year
         order by slug, occurred_year
@@ -204,7 +201,10 @@ def fill(site: Site) -> Iterator[Sheet]:
         "places.requests",
         """
         select
-            neighborhood_slug as slug, request_year, n_requests, requests_per_1000_residents,
+            neighborhood_slug as slug,
+            request_year,
+            n_requests,
+            requests_per_1000_residents,
             is_suppressed
         from rpt_service_requests_by_neighborhood
         order by slug, request_year
@@ -246,9 +246,7 @@ def _comparison(rows: Rows) -> Figure:
         rows,
         _COLUMNS,
         empty="",
-        note=f"Accidents of {rows[0]['accidents_year']}, the last whole year."
-        if rows[0]["accidents_year"]
-        else "No whole year of accidents is known.",
+        note="Accidents of the last whole year; requests of all years.",
         uses=("place",),
         feeds=_FEEDS,
         is_wide=True,
@@ -301,5 +299,5 @@ def _alerts(rows: Rows) -> Figure:
             Column("n_events", "Events", "count"),
             Column("expected_n", "Expected", "number"),
         ),
-        empty="Nothing. Days with far more or fewer events than is usual here would be here.",
+        empty="Days with far more or fewer events than is usual here would be here.",
     )

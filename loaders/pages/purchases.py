@@ -69,8 +69,9 @@ def _pareto(site: Site) -> Figure:
         columns,
         empty="Products by sales would be here.",
         svg=charts.draw(rows, columns, title, [layered], height=230),
-        note="Bars: units of each of the first 60 products; line: their share with all before. "
-        "Products with a hidden small count, or next to one, are left out.",
+        note="Bars: units of each of the first 60 products; line: their share with all"
+        " before. Products with a hidden small count, or next to one, are left "
+        "out.",
         report="rpt_top_products",
         feeds=_FEEDS,
     )
@@ -144,8 +145,8 @@ def _products(site: Site) -> Figure:
             Column("last_purchase_date", "Last sold", "day"),
         ),
         empty="Products would be here.",
-        note="The first 60; the CSV has all. The first and the last month are partial: compare products by "
-        "units per active kiosk-day.",
+        note="The first 60; the CSV has all. The first and the last month are partial:"
+        " compare products by units per active kiosk-day.",
         report="rpt_top_products",
         feeds=_FEEDS,
         is_wide=True,
@@ -185,7 +186,7 @@ def _economics(site: Site) -> Figure:
         "products.economics",
         """
         select
-            case dimension when 'overall' then 'All products' else dimension_value end as what,
+            if(dimension = 'overall', 'All products', dimension_value) as what,
             * exclude (dimension, dimension_value)
         from rpt_product_economics
         where dimension in ('overall', 'brand')
@@ -206,8 +207,8 @@ def _economics(site: Site) -> Figure:
             Column("estimated_margin_if_of_cost_usd", "Margin, if a share of cost", "usd"),
         ),
         empty="Estimated margins by brand would be here.",
-        note="No file has prices. Both columns are what follows if the margin of the catalog "
-        "means the one or the other.",
+        note="No file has prices. Both columns are what follows if the margin of the "
+        "catalog means the one or the other.",
         report="rpt_product_economics",
         feeds=_FEEDS,
     )
@@ -286,10 +287,11 @@ def _life_cycles(site: Site) -> Figure:
         title,
         rows,
         columns,
-        empty="Every kiosk sold without a break. Kiosks would be here that closed or paused.",
+        empty="Every kiosk sold without a break. Kiosks would be here that closed or "
+        "paused.",
         svg=charts.draw(rows, columns, title, [bar]) if rows else None,
-        note="From the first to the last purchase; the newest 30 by last purchase. States are "
-        "inferred from the silence since.",
+        note="From the first to the last purchase; the newest 30 by last purchase. "
+        "States are inferred from the silence since.",
         report="rpt_kiosk_life_cycles",
         feeds=_FEEDS,
     )
@@ -352,8 +354,8 @@ def _gaps(site: Site) -> Figure:
             ),
             Column("n_missing_purchases", "Missing", "number"),
         ),
-        empty="No gap. Products would be here that kiosks of the same kind sell well, and a "
-        "kiosk hardly or never.",
+        empty="No gap. Products would be here that kiosks of the same kind sell well, "
+        "and a kiosk hardly or never.",
         report="rpt_assortment_gaps",
         feeds=_FEEDS,
     )
@@ -467,9 +469,7 @@ def _returns(site: Site) -> Figure:
         "customers.returns",
         """
         select
-            case
-                when dimension = 'overall' then 'all visits' else 'visit ' || dimension_value
-            end as visits,
+            if(dimension = 'overall', 'all visits', 'visit ' || dimension_value) as visits,
             *
         from rpt_time_between_visits
         where not has_shared_cards

@@ -48,7 +48,9 @@ def _volumes(site: Site) -> Figure:
     rows = site.rows(
         "requests.volumes",
         """
-        select month_start_date as month, n_requests, n_closes, is_partial_month, is_suppressed
+        select
+            month_start_date as month, n_requests, n_closes, is_partial_month,
+            is_suppressed
         from rpt_request_volumes
         where dimension = 'overall'
         order by month_start_date
@@ -111,7 +113,7 @@ def _backlog(site: Site) -> Figure:
     )
     title = "Open requests at the end of each month, by how long they have been open"
     base = alt.Chart().transform_fold([name for name, _ in ages], ["age", "n"])
-    words = {name: age for name, age in ages}
+    words = dict(ages)
     base = base.transform_calculate(series=f"{words}[datum.age]")
     area = base.mark_bar(binSpacing=2).encode(
         x=charts.months("calendar_date"),
@@ -201,8 +203,8 @@ def _days_picture(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup
         base.mark_circle(color=charts.MARK, size=80, opacity=1).encode(
             x=days("p90_days_to_close"), description="tip:N"
         ),
-        base.mark_point(stroke=charts.SECOND, size=60, strokeWidth=2).encode(
-            x=days("p90_days_of_closed"), description="tip:N"
+        base.mark_point(stroke=charts.SECOND, size=60, strokeWidth=2, aria=False).encode(
+            x=days("p90_days_of_closed")
         ),
     ]
     told = (columns[0], columns[2], columns[4], columns[5])
@@ -235,7 +237,8 @@ def _gaps(site: Site) -> Figure:
         title,
         rows,
         columns,
-        empty="Neighborhoods would be here for which 20 or more requests of a type are known.",
+        empty="Neighborhoods would be here for which 20 or more requests of a type are"
+        " known.",
         svg=charts.intervals(
             rows,
             columns,
@@ -249,8 +252,9 @@ def _gaps(site: Site) -> Figure:
             reference=0,
             zero=False,
         ),
-        note="Types weighted as in the city; lines are 95 % intervals. Those that cross the "
-        "dashed line may be chance, and among many neighborhoods some are extreme by chance.",
+        note="Types weighted as in the city; lines are 95 % intervals. Those that "
+        "cross the dashed line may be chance, and among many neighborhoods some "
+        "are extreme by chance.",
         report="rpt_neighborhood_request_gaps",
         uses=("place",),
         feeds=_FEEDS,
@@ -279,9 +283,9 @@ def _mass_closes(site: Site) -> Figure:
             Column("ordinary_n_late_closes", "Usual a day", "number"),
         ),
         is_wide=True,
-        empty="No day stands out. Days would be here on which an agency closed far more old "
-        "requests than on its ordinary days: such requests look slow, and may have been "
-        "done long before.",
+        empty="No day stands out. Days would be here on which an agency closed far "
+        "more old requests than on its ordinary days: such requests look slow, "
+        "and may have been done long before.",
         report="rpt_mass_close_days",
         feeds=_FEEDS,
     )

@@ -28,7 +28,11 @@ def fill(site: Site) -> Iterator[Sheet]:
 def _freshness(site: Site) -> Figure:
     rows = site.rows(
         "trust.freshness",
-        "select replace(feed, '_', ' ') as name, * from rpt_trust order by last_event_date is null, feed",
+        """
+        select replace(feed, '_', ' ') as name, *
+        from rpt_trust
+        order by last_event_date is null, feed
+        """,
     )
     return Figure(
         "freshness",
@@ -49,8 +53,9 @@ def _freshness(site: Site) -> Figure:
             Column("withdrawn_share", "Withdrawn", "share"),
         ),
         empty="Feeds would be here.",
-        note="Seen from the newest delivery of any feed. Late: longer ago than twice the usual "
-        "gap, and than any recent one. Silent: deliveries come, events do not.",
+        note="Seen from the newest delivery of any feed. Late: longer ago than twice "
+        "the usual gap, and than any recent one. Silent: deliveries come, events "
+        "do not.",
         report="rpt_trust",
         is_wide=True,
     )
@@ -122,7 +127,9 @@ def _rows(site: Site) -> Figure:
                     when left(step, 1) < '5'
                         then first_value(n) over feeds
                             + sum(least(n, 0)) over (feeds rows unbounded preceding)
-                    else nth_value(n, 5) over (partition by feed order by step rows between unbounded preceding and unbounded following)
+                    else nth_value(n, 5) over (
+                        feeds rows between unbounded preceding and unbounded following
+                    )
                         + sum(case when left(step, 1) > '5' then least(n, 0) else 0 end)
                             over (feeds rows unbounded preceding)
                 end as n_left
@@ -149,8 +156,9 @@ def _rows(site: Site) -> Figure:
         columns,
         empty="Rows of event feeds would be here, once some have landed.",
         svg=_waterfall(rows, columns, title) if rows else None,
-        note="Delivered rows are new, known already, refused or blank, and nothing else; new "
-        "rows are facts, older versions of facts, said twice, or set aside.",
+        note="Delivered rows are new, known already, refused or blank, and nothing "
+        "else; new rows are facts, older versions of facts, said twice, or set "
+        "aside.",
         is_wide=True,
     )
 
@@ -204,7 +212,8 @@ def _refused(site: Site) -> Figure:
             Column("n_rows", "Lines", "count", bar=True),
             Column("last_delivery", "Last in delivery", "count"),
         ),
-        empty="No line was refused. Lines would be here, by the reason why they could not be read.",
+        empty="No line was refused. Lines would be here, by the reason why they could "
+        "not be read.",
         note="The lines themselves are kept, and shown by: eventmart rejects. They can be "
         "corrected and read again.",
     )
