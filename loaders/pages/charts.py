@@ -71,7 +71,10 @@ def tip(row: Row, columns: Iterable[Column]) -> str:
     names, figures = [], []
     for column in columns:
         text = show(row[column.name], column.kind)
-        if column.kind == "spark":
+        if column.kind == "yes":
+            # A name for what is so; nothing is said of what is not.
+            text = column.title.lower() if row[column.name] else ""
+        if column.kind == "spark" or not text:
             continue
         if column.is_text:
             names.append(text)

@@ -201,6 +201,7 @@ def test_a_build_is_published_without_what_is_private(
         "eventmart.duckdb",
         "exports",
         "served.jsonl",
+        "site",
         "versions",
     ]
     with duckdb.connect(str(paths.build)) as connection:
