@@ -498,6 +498,58 @@ def test_a_disk_that_is_full_has_room_again_and_serves_what_it_served(
     assert content(served(paths)) == "two"
 
 
+def test_pages_are_written_again_one_by_one(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="nothing is published yet"):
+        site.rewrite_pages(paths)
+    build(paths, "one")
+    run_results = results()
+    publish(paths, run_results)
+    with pytest.raises(UsageError, match="dbt has not read the project"):
+        site.rewrite_pages(paths)
+    paths.target.mkdir(parents=True)
+    shutil.copy(run_results.with_name("manifest.json"), paths.target)
+    old = paths.published / "site" / "old.html"
+    old.write_text("from an earlier template")
+
+    def write(_: Path, folder: Path, *__: object) -> None:
+        (folder / "data").mkdir(parents=True)
+        (folder / "index.html").write_text("again")
+        (folder / "data" / "x.js").write_text("")
+
+    monkeypatch.setattr(site, "write_site", write)
+    assert site.rewrite_pages(paths).read_text() == shown(paths) == "again"
+    assert (paths.published / "site" / "data" / "x.js").exists()
+    assert not old.exists()
+    assert not list(paths.published.rglob(".*.partial"))
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(site, "write_site", fail)
+    with pytest.raises(KeyboardInterrupt):
+        site.rewrite_pages(paths)
+    assert shown(paths) == "again"
+
+
+def test_a_version_without_pages_has_no_link(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    run_results = results()
+    publish(paths, run_results)
+    assert site.index_of(paths)
+    manifest = run_results.with_name("manifest.json")
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"exposures": {}}))
+    build(paths, "two")
+    publish(paths, run_results)
+    assert site.index_of(paths) is None
+    assert not (paths.published / "site").is_symlink()
+    rollback(paths)
+    assert shown(paths) == "one"
+
+
 def test_unit_tests_may_be_left_out(paths: Paths, results: Callable[..., Path]) -> None:
     build(paths, "one")
     assert publish(paths, results(exclude_resource_types=["unit_test"]))[1]
