@@ -159,19 +159,7 @@ def fill_connections(site: Site) -> Iterator[Sheet]:
 
 
 def _strongest(site: Site) -> Figure:
-    rows = site.rows(
-        "connections.strongest",
-        """
-        select
-            request_series || ' and ' || replace(accident_series, '_', ' ') as pair, *
-        from rpt_event_correlations
-        where is_strongest_lag and correlation_low is not null
-        order by
-            has_survived desc, q_value, abs(correlation) desc, comparison, pair, period,
-            lag_periods, vintage
-        limit 20
-        """,
-    )
+    rows = site.rows("connections.strongest")
     columns = (
         Column("pair", "Requests and accidents"),
         Column("period", "By"),
@@ -198,23 +186,7 @@ def _strongest(site: Site) -> Figure:
 
 
 def _profile(site: Site) -> Figure:
-    rows = site.rows(
-        "connections.profile",
-        """
-        with first_pair as (
-            select vintage, comparison, request_series, accident_series, period
-            from rpt_event_correlations
-            where period = 'week' and is_strongest_lag and correlation_low is not null
-            order by q_value, abs(correlation) desc, request_series, accident_series
-            limit 1
-        )
-
-        select lags.* from rpt_event_correlations as lags
-        inner join first_pair
-            using (vintage, comparison, request_series, accident_series, period)
-        order by lags.lag_periods
-        """,
-    )
+    rows = site.rows("connections.profile")
     columns = (
         Column("request_series", "Requests"),
         Column("lag_periods", "Weeks later", "count"),
@@ -262,14 +234,7 @@ def _profile(site: Site) -> Figure:
 
 
 def _neighborhoods(site: Site) -> Figure:
-    rows = site.rows(
-        "connections.neighborhoods",
-        """
-        select * from rpt_neighborhood_correlations
-        order by request_series <> 'All', q_value, request_series, vintage
-        limit 12
-        """,
-    )
+    rows = site.rows("connections.neighborhoods")
     columns = (
         Column("request_series", "Requests"),
         Column(
@@ -316,20 +281,7 @@ def _neighborhoods(site: Site) -> Figure:
 
 
 def _published(site: Site) -> Figure:
-    rows = site.rows(
-        "connections.published",
-        """
-        select
-            0.996 as published_correlation,
-            max(naive_correlation) as largest_plain,
-            max(correlation) as largest_adjusted,
-            max(correlation) filter (where has_survived) as largest_survived,
-            count(*) as n_pairs,
-            count(*) filter (where has_survived) as n_survived
-        from rpt_event_correlations
-        having count(*) > 0
-        """,
-    )
+    rows = site.rows("connections.published")
     return Figure(
         "published",
         "The published correlation of .996",

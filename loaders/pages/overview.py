@@ -99,20 +99,7 @@ def _tiles(site: Site) -> list[Tile]:
         )
         for at, row in enumerate(months)
     ]
-    backlog = site.rows(
-        "overview.open",
-        """
-        select
-            calendar_date,
-            n_open,
-            n_open / nullif(lag(n_open, 28) over days, 0) - 1 as change_share,
-            list(n_open) over (days rows between 89 preceding and current row)
-                as n_open_by_day
-        from rpt_open_requests
-        window days as (order by calendar_date)
-        qualify row_number() over (order by calendar_date desc) = 1
-        """,
-    )
+    backlog = site.rows("overview.open")
     tiles += [
         Tile(
             backlog,
@@ -129,16 +116,7 @@ def _tiles(site: Site) -> list[Tile]:
         )
         for at, row in enumerate(backlog)
     ]
-    alerts = site.rows(
-        "overview.alerts_count",
-        """
-        select
-            count(*) filter (where is_new_alert) as n_new,
-            count(distinct series_key) as n_series,
-            (select sum(n_open_held) from rpt_trust) as n_held
-        from rpt_series_alerts
-        """,
-    )
+    alerts = site.rows("overview.alerts_count")
     tiles += [
         Tile(alerts, 0, "n_new", "count", "New alerts in 28 days", link="#alerts"),
         Tile(
@@ -154,15 +132,7 @@ def _tiles(site: Site) -> list[Tile]:
 
 
 def _figures(site: Site) -> Iterator[Figure]:
-    moved = site.rows(
-        "overview.moved",
-        """
-        select replace(feed, '_', ' ') as feed, * exclude (feed)
-        from rpt_delivery_impact
-        order by abs(relative_difference) desc nulls last, figure, slice
-        limit 20
-        """,
-    )
+    moved = site.rows("overview.moved")
     yield Figure(
         "moved",
         "What the last deliveries moved",
@@ -178,23 +148,7 @@ def _figures(site: Site) -> Iterator[Figure]:
         "stand that a delivery changed, with their values before and after.",
         report="rpt_delivery_impact",
     )
-    alerts = site.rows(
-        "overview.alerts",
-        """
-        select
-            replace(feed, '_', ' ') as feed,
-            dimension || ' ' || dimension_value as series,
-            alert,
-            event_date,
-            n_events,
-            expected_n,
-            n_silent_days
-        from rpt_series_alerts
-        where is_new_alert
-        order by event_date desc, chance, feed, series
-        limit 12
-        """,
-    )
+    alerts = site.rows("overview.alerts")
     yield Figure(
         "alerts",
         "What needs a look: newest alerts",
@@ -216,8 +170,7 @@ def _figures(site: Site) -> Iterator[Figure]:
     )
     months = site.rows(
         "overview.all_months",
-        _MONTHS.format(least=site.about.least_count)
-        + """
+        f"""{_MONTHS.format(least=site.about.least_count)}
         select replace(feed, '_', ' ') as feed, month, n_events, is_partial
         from months
         qualify row_number() over (partition by feed order by month desc) <= 24
@@ -242,23 +195,7 @@ def _figures(site: Site) -> Iterator[Figure]:
         feeds=("purchases", "service_requests", "accidents"),
         is_wide=True,
     )
-    deliveries = site.rows(
-        "overview.deliveries",
-        """
-        select
-            replace(feed, '_', ' ') as feed,
-            regexp_extract(uri, '[^/]*$') as file,
-            status,
-            as_of_at,
-            n_records,
-            n_new,
-            n_known,
-            n_rejected
-        from marts.fct_deliveries
-        order by _delivery_seq desc
-        limit 8
-        """,
-    )
+    deliveries = site.rows("overview.deliveries")
     yield Figure(
         "deliveries",
         "What came last",

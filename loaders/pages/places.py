@@ -172,54 +172,9 @@ def fill(site: Site) -> Iterator[Sheet]:
         order by nearest.slug, is_here desc, rated.slug nulls last
         """,  # noqa: S608
     ).parts("page")
-    years = site.rows(
-        "places.years",
-        """
-        select
-            neighborhoods.neighborhood_slug as slug,
-            year(occurred_date) as occurred_year,
-            count(*) as n_accidents,
-            count(*) filter (where is_fatal or is_serious_injury) as n_serious,
-            count(*) filter (where is_hit_and_run) as n_hit_and_run,
-            any_value(years.is_partial_period) as is_partial
-        from marts.fct_incidents
-        inner join marts.dim_neighborhoods as neighborhoods using (neighborhood_key)
-        left join rpt_accident_counts as years
-            on
-                years.vintage = fct_incidents.vintage
-                and years.dimension = 'year'
-                and years.dimension_value = cast(year(occurred_date) as varchar)
-        where
-            fct_incidents.vintage
-            = (select arg_max(vintage, occurred_date) from marts.fct_incidents)
-            and neighborhoods.is_known
-        group by slug, occurred_year
-        order by slug, occurred_year
-        """,
-    ).parts("slug")
-    requests = site.rows(
-        "places.requests",
-        """
-        select
-            neighborhood_slug as slug,
-            request_year,
-            n_requests,
-            requests_per_1000_residents,
-            is_suppressed
-        from rpt_service_requests_by_neighborhood
-        order by slug, request_year
-        """,
-    ).parts("slug")
-    alerts = site.rows(
-        "places.alerts",
-        """
-        select dimension_value as slug, replace(feed, '_', ' ') as feed, alert, event_date,
-            n_events, expected_n, n_silent_days
-        from rpt_series_alerts
-        where dimension = 'neighborhood' and is_new_alert
-        order by slug, event_date desc, feed, alert
-        """,
-    ).parts("slug")
+    years = site.rows("places.years").parts("slug")
+    requests = site.rows("places.requests").parts("slug")
+    alerts = site.rows("places.alerts").parts("slug")
     for slug, rows in compared.items():
         if not _SLUG.fullmatch(slug):
             continue

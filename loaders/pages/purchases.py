@@ -18,22 +18,7 @@ def fill_products(site: Site) -> Iterator[Sheet]:
 
 
 def _pareto(site: Site) -> Figure:
-    rows = site.rows(
-        "products.pareto",
-        """
-        select
-            row_number() over (order by sales_rank, product_id) as place,
-            product_name,
-            n_purchases,
-            -- Of what is shown: of all, it would tell what is hidden between two ranks.
-            sum(n_purchases) over (order by sales_rank, product_id rows unbounded preceding)
-            / sum(n_purchases) over () as cumulative_share
-        from rpt_top_products
-        where dimension = 'overall' and not is_suppressed
-        order by place
-        limit 60
-        """,
-    )
+    rows = site.rows("products.pareto")
     columns = (
         Column("product_name", "Product"),
         Column("place", "Place", "count"),
@@ -78,7 +63,7 @@ def _pareto(site: Site) -> Figure:
 
 
 def _clock(site: Site) -> Figure:
-    rows = site.rows("products.clock", "select * from rpt_time_of_day order by hour_of_day")
+    rows = site.rows("products.clock")
     columns = (
         Column("hour_of_day", "Hour", "count"),
         Column("day_part", "Part of the day"),
@@ -112,24 +97,7 @@ def _clock(site: Site) -> Figure:
 
 
 def _products(site: Site) -> Figure:
-    rows = site.rows(
-        "products.table",
-        """
-        with by_month as (
-            select product_id, list(n_purchases order by dimension_value) as n_by_month
-            from rpt_top_products
-            where dimension = 'month'
-            group by product_id
-        )
-
-        select products.*, by_month.n_by_month
-        from rpt_top_products as products
-        left join by_month on products.product_id = by_month.product_id
-        where products.dimension = 'overall' and not products.is_suppressed
-        order by products.sales_rank, products.product_id
-        limit 60
-        """,
-    )
+    rows = site.rows("products.table")
     return Figure(
         "table",
         "Products, most sold first",
@@ -154,15 +122,7 @@ def _products(site: Site) -> Figure:
 
 
 def _pairs(site: Site) -> Figure:
-    rows = site.rows(
-        "products.pairs",
-        """
-        select * from rpt_product_pairs
-        where not has_shared_cards and is_found
-        order by false_discovery_share, n_together desc, one_product_id, other_product_id
-        limit 20
-        """,
-    )
+    rows = site.rows("products.pairs")
     return Figure(
         "pairs",
         "Bought together more often than by chance",
@@ -182,17 +142,7 @@ def _pairs(site: Site) -> Figure:
 
 
 def _economics(site: Site) -> Figure:
-    rows = site.rows(
-        "products.economics",
-        """
-        select
-            if(dimension = 'overall', 'All products', dimension_value) as what,
-            * exclude (dimension, dimension_value)
-        from rpt_product_economics
-        where dimension in ('overall', 'brand')
-        order by dimension desc, n_purchases desc nulls last, what
-        """,
-    )
+    rows = site.rows("products.economics")
     return Figure(
         "economics",
         "What it may bring: an assumption",
@@ -216,17 +166,7 @@ def _economics(site: Site) -> Figure:
 
 def fill_kiosks(site: Site) -> Iterator[Sheet]:
     """Where it sells."""
-    states = site.rows(
-        "kiosks.states",
-        """
-        select
-            count(*) as n_kiosks,
-            count(*) filter (where kiosk_state = 'open') as n_open,
-            count(*) filter (where kiosk_state = 'closed') as n_closed,
-            count(*) filter (where kiosk_state = 'paused') as n_paused
-        from rpt_kiosk_life_cycles
-        """,
-    )
+    states = site.rows("kiosks.states")
     tiles = [
         Tile(states, 0, name, "count", label)
         for name, label in (
@@ -241,18 +181,7 @@ def fill_kiosks(site: Site) -> Iterator[Sheet]:
 
 
 def _life_cycles(site: Site) -> Figure:
-    rows = site.rows(
-        "kiosks.lives",
-        """
-        select
-            kiosk_id, kiosk_state, first_purchase_date, last_purchase_date, n_pauses,
-            n_purchases
-        from rpt_kiosk_life_cycles
-        where kiosk_state <> 'open' or n_pauses > 0
-        order by last_purchase_date desc, kiosk_id
-        limit 30
-        """,
-    )
+    rows = site.rows("kiosks.lives")
     columns = (
         Column("kiosk_id", "Kiosk"),
         Column("kiosk_state", "State"),
@@ -298,14 +227,7 @@ def _life_cycles(site: Site) -> Figure:
 
 
 def _groups(site: Site) -> Figure:
-    rows = site.rows(
-        "kiosks.groups",
-        """
-        select * from rpt_kiosk_groups
-        where trait = 'kiosk_group'
-        order by trait_value = 'All', n_purchases desc nulls last, trait_value
-        """,
-    )
+    rows = site.rows("kiosks.groups")
     return Figure(
         "groups",
         "Kinds of kiosks, by volume and rhythm",
@@ -330,14 +252,7 @@ def _groups(site: Site) -> Figure:
 
 
 def _gaps(site: Site) -> Figure:
-    rows = site.rows(
-        "kiosks.gaps",
-        """
-        select * from rpt_assortment_gaps
-        order by n_missing_purchases desc, kiosk_id, product_id
-        limit 20
-        """,
-    )
+    rows = site.rows("kiosks.gaps")
     return Figure(
         "gaps",
         "What a kiosk lacks that others like it sell",
@@ -362,28 +277,7 @@ def _gaps(site: Site) -> Figure:
 
 
 def _kiosks(site: Site) -> Figure:
-    rows = site.rows(
-        "kiosks.table",
-        """
-        with by_month as (
-            select kiosk_id, list(n_purchases order by dimension_value) as n_by_month
-            from rpt_top_kiosks
-            where dimension = 'month'
-            group by kiosk_id
-        )
-
-        select
-            kiosks.*, lives.kiosk_state, profiles.kiosk_group, by_month.n_by_month,
-            lives.weekly_change_share
-        from rpt_top_kiosks as kiosks
-        left join rpt_kiosk_life_cycles as lives on kiosks.kiosk_id = lives.kiosk_id
-        left join rpt_kiosk_profiles as profiles on kiosks.kiosk_id = profiles.kiosk_id
-        left join by_month on kiosks.kiosk_id = by_month.kiosk_id
-        where kiosks.dimension = 'overall' and not kiosks.is_suppressed
-        order by kiosks.sales_rank, kiosks.kiosk_id
-        limit 80
-        """,
-    )
+    rows = site.rows("kiosks.table")
     return Figure(
         "table",
         "Kiosks, most sold first",
@@ -409,13 +303,7 @@ def _kiosks(site: Site) -> Figure:
 
 def fill_customers(site: Site) -> Iterator[Sheet]:
     """Who comes back."""
-    all_cards = site.rows(
-        "customers.all",
-        """
-        select * from rpt_repeat_customers
-        where not has_shared_cards and first_visit_month = 'All'
-        """,
-    )
+    all_cards = site.rows("customers.all")
     tiles = [
         Tile(all_cards, at, name, kind, label)
         for at, _ in enumerate(all_cards)
@@ -437,14 +325,7 @@ def fill_customers(site: Site) -> Iterator[Sheet]:
 
 
 def _cohorts(site: Site) -> Figure:
-    rows = site.rows(
-        "customers.cohorts",
-        """
-        select * from rpt_customer_retention
-        where not has_shared_cards and months_after between 1 and 12
-        order by cohort_month, months_after
-        """,
-    )
+    rows = site.rows("customers.cohorts")
     return Figure(
         "cohorts",
         "Cohorts: share of the cards of a month that bought again so many months later",
@@ -465,19 +346,7 @@ def _cohorts(site: Site) -> Figure:
 
 
 def _returns(site: Site) -> Figure:
-    rows = site.rows(
-        "customers.returns",
-        """
-        select
-            if(dimension = 'overall', 'all visits', 'visit ' || dimension_value) as visits,
-            *
-        from rpt_time_between_visits
-        where not has_shared_cards
-        order by
-            dimension, try_cast(regexp_extract(dimension_value, '[0-9]+') as integer),
-            dimension_value desc
-        """,
-    )
+    rows = site.rows("customers.returns")
     columns = (
         Column("visits", "After"),
         Column("n_visits", "Visits", "count"),
@@ -515,14 +384,7 @@ def _returns(site: Site) -> Figure:
 
 
 def _concentration(site: Site) -> Figure:
-    rows = site.rows(
-        "customers.concentration",
-        """
-        select * from rpt_customer_concentration
-        where not has_shared_cards and not is_suppressed
-        order by n_cards
-        """,
-    )
+    rows = site.rows("customers.concentration")
     columns = (
         Column("top_cards", "Cards"),
         Column("n_cards", "How many", "count"),
@@ -552,15 +414,7 @@ def _concentration(site: Site) -> Figure:
 
 
 def _again(site: Site) -> Figure:
-    rows = site.rows(
-        "customers.again",
-        """
-        select * from rpt_products_bought_again
-        where not has_shared_cards
-        order by
-            dimension desc, try_cast(regexp_extract(dimension_value, '[0-9]+') as integer)
-        """,
-    )
+    rows = site.rows("customers.again")
     return Figure(
         "again",
         "Who comes back: is it for the same product?",
@@ -583,13 +437,7 @@ def _again(site: Site) -> Figure:
 
 
 def _shared(site: Site) -> Figure:
-    rows = site.rows(
-        "customers.shared",
-        """
-        select replace(reason, '_', ' ') as why, * from rpt_shared_cards
-        order by reason in ('any', 'none'), reason
-        """,
-    )
+    rows = site.rows("customers.shared")
     return Figure(
         "shared",
         "Cards that cannot be one person's",

@@ -45,17 +45,7 @@ def fill(site: Site) -> Iterator[Sheet]:
 
 
 def _volumes(site: Site) -> Figure:
-    rows = site.rows(
-        "requests.volumes",
-        """
-        select
-            month_start_date as month, n_requests, n_closes, is_partial_month,
-            is_suppressed
-        from rpt_request_volumes
-        where dimension = 'overall'
-        order by month_start_date
-        """,
-    )
+    rows = site.rows("requests.volumes")
     columns = (
         Column("month", "Month", "month"),
         Column("n_requests", "Requests", "count"),
@@ -93,19 +83,7 @@ def _backlog(site: Site) -> Figure:
         ("n_open_31_to_90_days", "31 to 90 days"),
         ("n_open_over_90_days", "over 90 days"),
     ]
-    rows = site.rows(
-        "requests.backlog",
-        """
-        select
-            calendar_date, n_open, n_open_up_to_7_days, n_open_8_to_30_days,
-            n_open_31_to_90_days, n_open_over_90_days
-        from rpt_open_requests
-        where
-            calendar_date = last_day(calendar_date)
-            or calendar_date = (select max(calendar_date) from rpt_open_requests)
-        order by calendar_date
-        """,
-    )
+    rows = site.rows("requests.backlog")
     columns = (
         Column("calendar_date", "End of", "day"),
         *(Column(name, f"Open {age}", "count") for name, age in ages),
@@ -212,14 +190,7 @@ def _days_picture(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup
 
 
 def _gaps(site: Site) -> Figure:
-    rows = site.rows(
-        "requests.gaps",
-        """
-        select * from rpt_neighborhood_request_gaps
-        where gap_to_city is not null
-        order by gap_to_city, neighborhood_name
-        """,
-    )
+    rows = site.rows("requests.gaps")
     columns = (
         Column("neighborhood_name", "Neighborhood"),
         Column("n_requests", "Requests", "count"),
@@ -262,14 +233,7 @@ def _gaps(site: Site) -> Figure:
 
 
 def _mass_closes(site: Site) -> Figure:
-    rows = site.rows(
-        "requests.mass_closes",
-        """
-        select * from rpt_mass_close_days
-        order by closed_date desc, n_late_closes desc, request_type_key
-        limit 30
-        """,
-    )
+    rows = site.rows("requests.mass_closes")
     return Figure(
         "mass",
         "Days on which many old requests were closed at once",
@@ -292,21 +256,7 @@ def _mass_closes(site: Site) -> Figure:
 
 
 def _agencies(site: Site) -> Figure:
-    rows = site.rows(
-        "requests.agencies",
-        """
-        select
-            dimension_value as agency,
-            arg_max(n_requests, month_start_date) as n_last_month,
-            arg_max(is_suppressed, month_start_date) as is_suppressed,
-            arg_max(first_call_share, month_start_date) as first_call_share,
-            list(n_requests order by month_start_date) as n_requests_by_month
-        from rpt_request_volumes
-        where dimension = 'agency' and not is_partial_month
-        group by dimension_value
-        order by n_last_month desc nulls last, agency
-        """,
-    )
+    rows = site.rows("requests.agencies")
     return Figure(
         "agencies",
         "Agencies, in the last whole month and before",

@@ -24,6 +24,7 @@ from loaders.pages.strip import QUERY, Strip
 from loaders.sql import literal, quoted
 
 _STATIC = Path(__file__).with_name("static")
+_QUERIES = Path(__file__).with_name("queries")
 # Beside the page itself nothing is loaded; styles of single elements place marks.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -84,13 +85,16 @@ class Site:
     pages: list[Page]
     queries: dict[str, str] = field(default_factory=dict)
 
-    def rows(self, name: str, sql: str) -> Rows:
+    def rows(self, name: str, sql: str | None = None) -> Rows:
         """The rows of a query, which is to put them in order.
 
         Args:
             name: what it is called in the pages: of each query another.
-            sql: unqualified names are those of exports; marts are named `marts.x`.
+            sql: unqualified names are those of exports; marts are named `marts.x`. Without
+                it, it is the file of that name in `queries/`.
         """
+        if sql is None:
+            sql = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
         if self.queries.setdefault(name, sql) != sql:
             raise ValueError(f"two queries are called {name}")
         found = self.connection.execute(sql)

@@ -19,6 +19,7 @@ def fill(site: Site) -> Iterator[Sheet]:
         _refused(site),
         _points(site),
         _deliveries(site),
+        _breaks(site),
         _restatements(site),
         _definitions(site),
     ]
@@ -26,14 +27,7 @@ def fill(site: Site) -> Iterator[Sheet]:
 
 
 def _freshness(site: Site) -> Figure:
-    rows = site.rows(
-        "trust.freshness",
-        """
-        select replace(feed, '_', ' ') as name, *
-        from rpt_trust
-        order by last_event_date is null, feed
-        """,
-    )
+    rows = site.rows("trust.freshness")
     return Figure(
         "freshness",
         "Each feed: fresh or late, and what of it is missing",
@@ -62,86 +56,7 @@ def _freshness(site: Site) -> Figure:
 
 
 def _rows(site: Site) -> Figure:
-    rows = site.rows(
-        "trust.rows",
-        """
-        with delivered as (
-            select
-                feed,
-                sum(n_records) as n_records,
-                sum(n_known) as n_known,
-                sum(n_rejected) as n_rejected,
-                sum(n_blank) as n_blank,
-                sum(n_new) as n_new
-            from marts.fct_deliveries
-            where status in ('landed', 'replayed')
-            group by feed
-        ),
-
-        fates as (
-            select
-                feed,
-                sum(n_rows) filter (where fate = 'superseded') as n_superseded,
-                sum(n_rows) filter (where fate = 'duplicate') as n_duplicate,
-                sum(n_rows) filter (where fate = 'set_aside') as n_set_aside,
-                sum(n_rows) filter (where fate = 'current_version') as n_facts
-            from marts.fct_row_fates
-            group by feed
-        ),
-
-        steps as (
-            from (
-                select
-                    feed,
-                    n_records as "1 delivered",
-                    -n_known as "2 known already",
-                    -n_rejected as "3 refused",
-                    -n_blank as "4 blank",
-                    n_new as "5 new rows"
-                from delivered
-            )
-            unpivot (n for step in (columns(* exclude feed)))
-            union all
-            from (
-                select
-                    feed,
-                    -coalesce(n_superseded, 0) as "6 older versions",
-                    -coalesce(n_duplicate, 0) as "7 said twice",
-                    -coalesce(n_set_aside, 0) as "8 set aside",
-                    coalesce(n_facts, 0) as "9 facts"
-                from fates
-            )
-            unpivot (n for step in (columns(* exclude feed)))
-        ),
-
-        waterfall as (
-            select
-                replace(feed, '_', ' ') as feed,
-                step as position,
-                substring(step, 3) as step,
-                n,
-                n >= 0 as is_total,
-                -- Rows still there after the step; what is left is a total by itself.
-                case
-                    when n >= 0 then n
-                    when left(step, 1) < '5'
-                        then first_value(n) over feeds
-                            + sum(least(n, 0)) over (feeds rows unbounded preceding)
-                    else nth_value(n, 5) over (
-                        feeds rows between unbounded preceding and unbounded following
-                    )
-                        + sum(case when left(step, 1) > '5' then least(n, 0) else 0 end)
-                            over (feeds rows unbounded preceding)
-                end as n_left
-            from steps
-            window feeds as (partition by feed order by step)
-        )
-
-        select * from waterfall
-        where feed in (select replace(feed, '_', ' ') from fates)
-        order by feed, position
-        """,
-    )
+    rows = site.rows("trust.rows")
     columns = (
         Column("feed", "Feed"),
         Column("step", "Step"),
@@ -191,17 +106,7 @@ def _side() -> alt.Axis:
 
 
 def _refused(site: Site) -> Figure:
-    rows = site.rows(
-        "trust.refused",
-        """
-        select replace(feed, '_', ' ') as feed, replace(reason, '_', ' ') as reason,
-            count(*) as n_rows, max(_delivery_seq) as last_delivery
-        from marts.fct_rejected_rows
-        group by all
-        order by n_rows desc, feed, reason
-        limit 40
-        """,
-    )
+    rows = site.rows("trust.refused")
     return Figure(
         "refused",
         "Why lines were refused",
@@ -220,15 +125,7 @@ def _refused(site: Site) -> Figure:
 
 
 def _points(site: Site) -> Figure:
-    rows = site.rows(
-        "trust.points",
-        """
-        select replace(source, '_', ' ') as feed, replace(outcome, '_', ' ') as outcome,
-            vintage, n_events, events_share
-        from rpt_point_outcomes
-        order by feed, vintage, n_events desc, outcome
-        """,
-    )
+    rows = site.rows("trust.points")
     return Figure(
         "points",
         "What became of the points",
@@ -246,25 +143,7 @@ def _points(site: Site) -> Figure:
 
 
 def _deliveries(site: Site) -> Figure:
-    rows = site.rows(
-        "trust.deliveries",
-        """
-        select
-            _delivery_seq as number,
-            replace(feed, '_', ' ') as feed,
-            regexp_extract(uri, '[^/]*$') as file,
-            status || coalesce(': ' || replace(reason, '_', ' '), '') as became,
-            as_of_at,
-            n_records,
-            n_new,
-            n_known,
-            n_rejected,
-            n_blank
-        from marts.fct_deliveries
-        order by status in ('held', 'failed') desc, _delivery_seq desc
-        limit 60
-        """,
-    )
+    rows = site.rows("trust.deliveries")
     return Figure(
         "deliveries",
         "Deliveries: held and failed ones first, then the newest",
@@ -287,17 +166,31 @@ def _deliveries(site: Site) -> Figure:
     )
 
 
-def _restatements(site: Site) -> Figure:
-    rows = site.rows(
-        "trust.restatements",
-        """
-        select replace(feed, '_', ' ') as feed, * exclude (feed)
-        from rpt_restatements
-        where n_added + n_changed + n_withdrawn + n_reinstated > 0
-        order by as_of_at desc, feed, month_start_date desc, series
-        limit 40
-        """,
+def _breaks(site: Site) -> Figure:
+    rows = site.rows("trust.breaks")
+    return Figure(
+        "breaks",
+        "Breaks: days from which a code was used otherwise",
+        rows,
+        (
+            Column("break_date", "From", "day"),
+            Column("feed", "Feed"),
+            Column("label", "Break"),
+            Column("share_before", "Share before", "share"),
+            Column("share_after", "Share after", "share"),
+            Column("n_before", "Records before", "count"),
+            Column("n_after", "Records after", "count"),
+        ),
+        empty="No break was found. Codes would be here whose share of the records "
+        "halved or doubled from one day on: what they count has no trend across "
+        "that day.",
+        report="rpt_coding_breaks",
+        is_wide=True,
     )
+
+
+def _restatements(site: Site) -> Figure:
+    rows = site.rows("trust.restatements")
     return Figure(
         "restatements",
         "Months that were over, and changed later",
@@ -319,15 +212,7 @@ def _restatements(site: Site) -> Figure:
 
 
 def _definitions(site: Site) -> Figure:
-    rows = site.rows(
-        "trust.definitions",
-        """
-        select replace(feed, '_', ' ') as feed, * exclude (feed)
-        from rpt_metric_changes
-        order by build_number desc, abs(relative_difference) desc nulls last, figure, slice
-        limit 30
-        """,
-    )
+    rows = site.rows("trust.definitions")
     return Figure(
         "definitions",
         "What moved because it is counted otherwise",

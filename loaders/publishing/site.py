@@ -68,7 +68,9 @@ def rewrite_pages(paths: Paths) -> Path:
         clean_up(paths)
         version = current_version(paths)
         if version is None:
-            raise UsageError(f"{paths.published}: nothing is published yet; run: make build")
+            raise UsageError(
+                f"{paths.published}: nothing is published yet; run: make build"
+            )
         if not manifest.exists():
             raise UsageError(f"{manifest}: dbt has not read the project; run: make build")
         folder = folder_of(paths, version.number)
