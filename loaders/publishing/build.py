@@ -20,6 +20,7 @@ from loaders.landing.database import is_full, open_landing
 from loaders.landing.schema import has_tables, migrate
 from loaders.publishing import inputs, passes, serving
 from loaders.publishing import publish as publishing
+from loaders.publishing.docs import accessible
 from loaders.publishing.lock import locked
 from loaders.publishing.privacy import disclose, read_disclosure, read_settings
 from loaders.publishing.progress import Progress
@@ -155,9 +156,9 @@ def _document(paths: Paths, progress: Progress, dbt: Dbt, project: str, lock: in
     # Of a build that was killed while it wrote this; nobody else builds now.
     for left in paths.published.glob(partial_name("*")):
         left.unlink()
-    page = paths.target / "static_index.html"
-    with page.open("rb") as source, whole_file(paths.docs) as to:
-        shutil.copyfileobj(source, to)
+    page = (paths.target / "static_index.html").read_bytes()
+    with whole_file(paths.docs) as to:
+        to.write(accessible(page))
         os.fchmod(to.fileno(), 0o666 & ~read_settings().mask)
     _documented(paths).write_text(_documented_by(paths, project))
 
