@@ -45,6 +45,19 @@ def write_manifest(path: Path, nodes: Iterable[dict[str, Any]]) -> None:
     path.write_text(json.dumps({"nodes": {one["unique_id"]: one for one in nodes}}))
 
 
+def add_page(manifest: Path) -> None:
+    """Say in a manifest that there is a page."""
+    page = {
+        "name": "page_overview",
+        "type": "dashboard",
+        "label": "What is new?",
+        "description": "Figures.",
+        "config": {"meta": {"title": "Overview", "caveat": "None.", "feeds": []}},
+    }
+    said = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(said | {"exposures": {"page": page}}))
+
+
 def write_record(
     path: Path,
     nodes: Sequence[dict[str, Any]],

@@ -1,12 +1,12 @@
 """Figures: a picture and the table of the same rows, or a table alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from loaders.pages.rows import Rows
+from loaders.pages.rows import Row, Rows
 
 
 @dataclass(frozen=True)
@@ -32,16 +32,14 @@ class Column:
     @property
     def is_text(self) -> bool:
         """Whether it is no figure."""
-        return self.kind in ("text", "yes", "month", "spark")
+        return self.kind in ("text", "yes", "month", "day", "spark")
 
     @property
     def shown(self) -> str:
         """The columns of the query that are printed, for the test of figures."""
         return " ".join((self.name, *(self.interval or ())))
 
-    def share_of_largest(
-        self, rows: Sequence[dict[str, Any]], row: dict[str, Any]
-    ) -> float:
+    def share_of_largest(self, rows: Sequence[Row], row: Row) -> float:
         """How long the bar of a row is, from 0 to 100."""
         largest = max((float(one[self.name] or 0) for one in rows), default=0)
         return round(100 * float(row[self.name] or 0) / largest, 1) if largest > 0 else 0
@@ -60,11 +58,11 @@ class Figure:
         svg: the picture.
         note: how to read it.
         report: the report whose export has all rows.
-        uses: what of the events it depends on, beside the feed: `time`, `point` or `place`;
-            where much of it is missing, that is said beside the title.
+        uses: what of the events it depends on: `time`, `point` or `place`, or that they are
+            of `now`; where much of that is missing, a mark beside the title says so.
         feeds: whose events they are.
         is_wide: whether it takes the whole width.
-        n_shown: how many rows the table has at first.
+        is_heat: whether it is a grid of shades: the columns are figure, down and across.
     """
 
     id: str
@@ -78,7 +76,23 @@ class Figure:
     uses: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     is_wide: bool = False
-    n_shown: int = 400
+    is_heat: bool = False
+
+    def grid(self) -> Iterator[tuple[Any, list[tuple[int, Row | None, int]]]]:
+        """Of a grid of shades each line: position, row and shade (0 to 5) of each cell."""
+        figure, down, across = (column.name for column in self.columns)
+        places = {(row[down], row[across]): (at, row) for at, row in enumerate(self.rows)}
+        known = sorted(row[figure] for row in self.rows if row[figure] is not None)
+        ends = [known[len(known) * i // 6] for i in range(1, 6)] if known else []
+        across_all = sorted({row[across] for row in self.rows})
+        for value in dict.fromkeys(row[down] for row in self.rows):
+            cells: list[tuple[int, Row | None, int]] = []
+            for place in across_all:
+                at, row = places.get((value, place), (0, None))
+                amount = row[figure] if row else None
+                shade = 0 if amount is None else sum(amount >= end for end in ends)
+                cells.append((at, row, shade))
+            yield value, cells
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,9 @@ class Tile:
     name: str
     kind: str
     label: str
+    when: str = ""
+    when_kind: str = "month"
+    change: str = ""
     note: str = ""
     spark: Sequence[float] = ()
     link: str = ""

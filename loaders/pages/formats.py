@@ -12,8 +12,8 @@ def show(value: Any, kind: str = "text") -> str:
     Args:
         value: what a report holds; None is shown as a dash.
         kind: `count`, `number` (two decimals below 10, one below 100), `share` (of 1, in
-            per cent), `index` (two decimals), `signed` (a number with its sign), `change`
-            (a share with its sign), `usd`, `month`, `yes` or `text`.
+            per cent), `change` (the same with its sign), `tenth`, `index` and `thousandth`
+            (one, two, three decimals), `usd`, `month`, `day`, `yes` or `text`.
     """
     if value is None:
         return NONE
@@ -24,7 +24,9 @@ def show(value: Any, kind: str = "text") -> str:
     if kind == "share":
         return _share(float(value))
     if kind == "change":
-        return f"{float(value) * 100:+,.1f} %".replace("-", "−")
+        # Nothing has no sign.
+        percent = round(float(value) * 100, 1)
+        return f"{percent:+,.1f} %".replace("-", "−") if percent else "0.0 %"
     if kind == "number":
         return _number(float(value)).replace("-", "−")
     if kind == "month":
@@ -39,7 +41,8 @@ def show(value: Any, kind: str = "text") -> str:
 _FORMATS = {
     "count": "{:,}",
     "index": "{:,.2f}",
-    "signed": "{:+,.2f}",
+    "tenth": "{:,.1f}",
+    "thousandth": "{:,.3f}",
     "usd": "{:,.0f} USD",
 }
 
@@ -57,4 +60,7 @@ def _number(value: float) -> str:
     size = abs(value)
     if size >= 100 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:,.1f}" if size >= 10 else f"{value:,.2f}"
+    if size >= 10:
+        return f"{value:,.1f}"
+    # Three digits, however small.
+    return f"{value:,.2f}" if size >= 0.1 else f"{value:.2g}"

@@ -9,16 +9,25 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a query; `id` names it in the pages."""
+    """Rows of a query; `id` names it in the pages, `start` is where in it they begin."""
 
     id: str
     rows: list[Row]
+    start: int = 0
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[Row]:  # noqa: D105
         return iter(self.rows)
 
-    def __len__(self) -> int:
+    def __len__(self) -> int:  # noqa: D105
         return len(self.rows)
 
-    def __getitem__(self, at: int) -> Row:
+    def __getitem__(self, at: int) -> Row:  # noqa: D105
         return self.rows[at]
+
+    def parts(self, name: str) -> "dict[Any, Rows]":
+        """The rows by the values of a column, in which they are in order."""
+        found: dict[Any, Rows] = {}
+        for at, row in enumerate(self.rows):
+            part = found.setdefault(row[name], Rows(self.id, [], self.start + at))
+            part.rows.append(row)
+        return found

@@ -7,6 +7,7 @@ test computes all of them again.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ from loaders.pages.strip import QUERY, Strip
 from loaders.sql import literal, quoted
 
 _STATIC = Path(__file__).with_name("static")
+_QUERIES = Path(__file__).with_name("queries")
 # Beside the page itself nothing is loaded; styles of single elements place marks.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -83,13 +85,16 @@ class Site:
     pages: list[Page]
     queries: dict[str, str] = field(default_factory=dict)
 
-    def rows(self, name: str, sql: str) -> Rows:
+    def rows(self, name: str, sql: str | None = None) -> Rows:
         """The rows of a query, which is to put them in order.
 
         Args:
             name: what it is called in the pages: of each query another.
-            sql: unqualified names are those of exports; marts are named `marts.x`.
+            sql: unqualified names are those of exports; marts are named `marts.x`. Without
+                it, it is the file of that name in `queries/`.
         """
+        if sql is None:
+            sql = (_QUERIES / f"{name}.sql").read_text(encoding="utf-8")
         if self.queries.setdefault(name, sql) != sql:
             raise ValueError(f"two queries are called {name}")
         found = self.connection.execute(sql)
@@ -102,6 +107,10 @@ class Site:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         sync(path)
+
+    def link(self, file: str, at: str = "") -> str:
+        """A link to a page, if that is written."""
+        return file + at if any(page.file == file for page in self.pages) else ""
 
     def data(self, name: str, value: Any) -> str:
         """Write data as a script, since a page may fetch nothing from disk.
@@ -119,7 +128,7 @@ class Site:
 
     @cached_property
     def environment(self) -> Environment:
-        """The templates: all text is escaped, and nothing that is missing is passed over."""
+        """The templates: all text is escaped, and what is missing is an error."""
         environment = Environment(
             loader=PackageLoader("loaders.pages"),
             autoescape=True,
@@ -145,6 +154,19 @@ class Site:
             **sheet.context,
         )
         self.write(sheet.file, text)
+        for figure in sheet.context.get("figures", ()):
+            if figure.svg and figure.rows.rows:
+                self.write(f"pictures/{page.name}-{figure.id}.svg", alone(figure.svg))
+
+
+def alone(svg: str) -> str:
+    """A picture that stands by itself, with the colours of the style sheet."""
+    css = (_STATIC / "site.css").read_text(encoding="utf-8")
+    light = re.search(r":root \{[^}]*\}", css)
+    texts = "text{font:12px sans-serif}text:not([fill]){fill:var(--soft)}"
+    lines = "line:not([stroke]){stroke:var(--line)}svg{background:var(--card)}"
+    style = f"<style>{light[0] if light else ''}{texts}{lines}</style>"
+    return svg.replace(">", f">{style}", 1)
 
 
 def read_texts(manifest: Path) -> dict[str, Text]:
@@ -170,7 +192,7 @@ def show_exports(connection: duckdb.DuckDBPyConnection, exports: Path) -> None:
     """Let a connection see exports by the names of their reports."""
     for file in sorted(exports.glob("*.parquet")):
         connection.execute(
-            f"create temp view {quoted(file.stem)} as "
+            f"create temp view {quoted(file.stem)} as "  # noqa: S608
             f"select * from read_parquet({literal(str(file))})"
         )
 
@@ -195,10 +217,13 @@ def write_site(
         The queries that the figures on the pages are of, by name.
     """
     # Altair takes a while to load, which no other command needs.
+    from altair.utils.schemapi import debug_mode
+
     from loaders.pages.registry import PAGES
 
     folder.mkdir()
-    with duckdb.connect(str(file), read_only=True) as connection:
+    # Each description of a picture is of ours, and need not be checked each time.
+    with duckdb.connect(str(file), read_only=True) as connection, debug_mode(False):
         show_exports(connection, exports)
         pages = [page for page in PAGES if page.name in texts]
         site = Site(connection, folder, about, texts, pages)

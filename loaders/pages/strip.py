@@ -1,6 +1,6 @@
 """The trust strip: in one line a feed, how far the figures of a page can be trusted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from loaders.pages.formats import show
@@ -30,7 +30,7 @@ _MUCH = 0.05
 
 @dataclass(frozen=True)
 class Part:
-    """A shortcoming of a feed: the column that says how much, in words, and where to look."""
+    """A shortcoming of a feed: which column says how much, words, where its rows are."""
 
     name: str
     kind: str
@@ -70,16 +70,16 @@ class Strip:
         found = dict(self._found(feeds))
         return [self._state(at, row) for at, row in found.items()]
 
-    def marks(self, feeds: Iterable[str], uses: Iterable[str]) -> Iterator[Mark]:
+    def marks(self, feeds: Iterable[str], uses: Collection[str]) -> Iterator[Mark]:
         """Why a figure of these feeds that uses this of their events is less sure."""
         words = {part[0]: part[2:] for part in _PARTS}
         for at, row in self._found(feeds):
             name = _name(row["feed"])
-            if row["freshness"] in ("late", "silent"):
+            if "now" in uses and row["freshness"] in ("late", "silent"):
                 until = show(row["last_event_date"])
                 source = f"{self.rows.id}:{at}:last_event_date"
-                yield Mark(f"{name}: {until} is the last day", "freshness", source, "text")
-            for column in (_USES[use] for use in uses):
+                yield Mark(f"{name.capitalize()} end {until}", "freshness", source, "text")
+            for column in (_USES[use] for use in uses if use in _USES):
                 if (row[column] or 0) >= _MUCH:
                     said, place = words[column]
                     share = show(row[column], "share")

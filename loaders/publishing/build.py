@@ -20,6 +20,7 @@ from loaders.landing.database import is_full, open_landing
 from loaders.landing.schema import has_tables, migrate
 from loaders.publishing import inputs, serving
 from loaders.publishing import publish as publishing
+from loaders.publishing.docs import accessible
 from loaders.publishing.lock import locked
 from loaders.publishing.privacy import disclose, read_disclosure, read_settings
 from loaders.publishing.progress import Progress
@@ -110,8 +111,10 @@ def _document(paths: Paths, progress: Progress, lock: int) -> None:
     # Of a build that was killed while it wrote this; nobody else builds now.
     for left in paths.published.glob(partial_name("*")):
         left.unlink()
-    with _page(paths).open("rb") as source, whole_file(paths.docs) as to:
-        shutil.copyfileobj(source, to)
+    page = accessible(_page(paths).read_bytes())
+    _page(paths).write_bytes(page)
+    with whole_file(paths.docs) as to:
+        to.write(page)
         os.fchmod(to.fileno(), 0o666 & ~read_settings().mask)
 
 

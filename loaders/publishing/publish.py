@@ -3,8 +3,9 @@
 `published/eventmart.duckdb` is what readers open, read-only. It is a hard link to one of
 `published/versions/<n>/`, put there by an atomic rename: open readers keep the old file,
 new readers get the new one, and nobody gets a half. `published/exports` is a link
-to the exports of the same version, `published/site` to its pages. `published/served.jsonl` notes what was served from
-when. docs/publishing.md is the same for readers.
+to the exports of the same version, `published/site` to its pages.
+`published/served.jsonl` notes what was served from when. docs/publishing.md is the same
+for readers.
 """
 
 import hashlib

@@ -29,14 +29,17 @@ def index_of(paths: Paths) -> Path | None:
     return paths.published / SITE / "index.html" if part_link(paths, SITE) else None
 
 
-def write_pages(paths: Paths, folder: Path, version: Version, manifest: Path) -> None:
+def write_pages(
+    paths: Paths, folder: Path, version: Version, manifest: Path, name: str = SITE
+) -> None:
     """Write the pages of a version into its folder; none if the project has no pages.
 
     Args:
         paths: the data folder.
         folder: of the version, with its file and exports.
         version: the version.
-        manifest: dbt's manifest of the project, which says what the pages are about.
+        manifest: dbt's manifest of the project, which has the texts of the pages.
+        name: the folder of the pages in it, which must not exist yet.
     """
     if texts := read_texts(manifest):
         file = folder / paths.build.name
@@ -47,14 +50,14 @@ def write_pages(paths: Paths, folder: Path, version: Version, manifest: Path) ->
             read_settings().least_count,
             _is_demo(paths, file),
         )
-        write_site(file, folder / SITE, folder / EXPORTS, texts, about)
+        write_site(file, folder / name, folder / EXPORTS, texts, about)
 
 
 def rewrite_pages(paths: Paths) -> Path:
     """Write the pages of the version that readers see again; the first page is returned.
 
-    Each file is replaced as a whole, and all are of the same version: who reads meanwhile
-    sees the page as it was, or as it is now.
+    Each file is replaced as a whole, and all are of the same version: readers see a page
+    as it was, or as it is now.
 
     Raises:
         UsageError: if nothing is published, or the project has no pages.
@@ -64,23 +67,22 @@ def rewrite_pages(paths: Paths) -> Path:
     with alone(paths):
         clean_up(paths)
         version = current_version(paths)
-        if version is None or not manifest.exists():
+        if version is None:
             raise UsageError(
                 f"{paths.published}: nothing is published yet; run: make build"
             )
+        if not manifest.exists():
+            raise UsageError(f"{manifest}: dbt has not read the project; run: make build")
         folder = folder_of(paths, version.number)
         partial = folder / f".{SITE}.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(0o700)
         try:
-            (partial / paths.build.name).symlink_to(folder / paths.build.name)
-            (partial / EXPORTS).symlink_to(folder / EXPORTS)
-            write_pages(paths, partial, version, manifest)
-            if (partial / SITE).is_dir():
-                show(partial / SITE, read_settings().mask)
-                _replace(partial / SITE, folder / SITE)
+            write_pages(paths, folder, version, manifest, partial.name)
+            if partial.is_dir():
+                show(partial, read_settings().mask)
+                _replace(partial, folder / SITE)
         finally:
-            shutil.rmtree(partial)
+            shutil.rmtree(partial, ignore_errors=True)
         serve_parts(paths)
     index = index_of(paths)
     if index is None:

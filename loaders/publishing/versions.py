@@ -1,8 +1,8 @@
 """What is published: the versions that are kept, and which of them readers see when.
 
-`published/versions/<n>/` holds a file, its `manifest.json`, its exports and pages. What readers
-open is a hard link to the file of one of them; see `loaders/publishing/publish.py`, which
-writes all that is read here.
+`published/versions/<n>/` holds a file, its `manifest.json`, its exports and pages. What
+readers open is a hard link to the file of one of them; see
+`loaders/publishing/publish.py`, which writes all that is read here.
 """
 
 import hashlib

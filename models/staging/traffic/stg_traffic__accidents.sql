@@ -18,6 +18,7 @@ cleaned as (
             'geo_lon', 'geo_lat', 'neighborhood_id', 'harmful_event_seq_1',
             'road_location', 'road_description', 'road_condition', 'light_condition',
             'tu1_driver_humancontribfactor', 'tu2_driver_humancontribfactor',
+            'tu1_pedestrian_action', 'tu2_pedestrian_action',
         ] %}
             {{ clean_text(column) }} as {{ column }},
         {% endfor %}
@@ -102,6 +103,8 @@ renamed as (
         upper(light_condition) as light_condition,
         upper(tu1_driver_humancontribfactor) as first_driver_factor,
         upper(tu2_driver_humancontribfactor) as second_driver_factor,
+        upper(tu1_pedestrian_action) as first_pedestrian_action,
+        upper(tu2_pedestrian_action) as second_pedestrian_action,
         -- The coordinates as sent distinguish accidents without an id.
         geo_lon as longitude_label,
         geo_lat as latitude_label,
