@@ -27,6 +27,7 @@ cleaned as (
                 then {{ id_text('incident_id') }}
         end as incident_id,
         {{ is_damaged_id('offense_id') }} as has_damaged_id,
+        {{ feed_identity('accidents') }} as event_identity,
         _row_hash,
         _copy,
         _delivery_seq,
@@ -80,6 +81,7 @@ renamed as (
         -- keys
         _row_hash,
         _copy,
+        event_identity,
         offense_id,
         incident_id,
 
@@ -102,9 +104,6 @@ renamed as (
         upper(light_condition) as light_condition,
         upper(tu1_driver_humancontribfactor) as first_driver_factor,
         upper(tu2_driver_humancontribfactor) as second_driver_factor,
-        -- The coordinates as sent distinguish accidents without an id.
-        geo_lon as longitude_label,
-        geo_lat as latitude_label,
         {{ time_quality(
             'occurred_at', feed_zone('accidents'),
             has_date_only('first_occurrence_date', 'occurred_at_as_sent'), 'has_offset'
