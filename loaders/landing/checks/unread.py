@@ -149,19 +149,21 @@ def _unclear_order(parsed: ParsedDelivery) -> tuple[str, ...]:
     is_either, is_clear = is_like(_EITHER), is_like(f"{_DAY_FIRST}|{_MONTH_FIRST}")
     row = landing.execute(
         f"""
-        select
-            exists (from {parsed.rows} where {is_either})
+        select min(list_filter(
+            [{", ".join(columns)}], lambda text: regexp_full_match(text, '{_EITHER}')
+        )[1])
+        from {parsed.rows}
+        where ({is_either})
             and not exists (from {parsed.rows} where {is_clear})
             and not exists (from raw.{feed.name} where {is_clear})
-        """
+        """  # noqa: S608
     ).fetchone()
-    if row != (True,):
+    if not row or row[0] is None:
         return ()
     return (
         "no date such as 3/4/2024 has a day above 12, so it is unknown whether the month "
         f"or the day is first: read by {', '.join(feed.time_formats)}; if that is wrong, "
-        'put a pattern such as "%d/%m/%Y %H:%M:%S" first in the formats of the feed in '
-        "feeds.yml",
+        f'put "{_day_first_pattern(row[0])}" first in the formats of the feed in feeds.yml',
     )
 
 
@@ -326,15 +328,22 @@ def _hold_if_untyped(feed: Feed, unread: Unread) -> None:
     if not feed.time_columns[unread.column]:
         return
     n_most = max(1, feed.max_untyped_share * unread.n_values)
+    # What has no time of its event is none; without another time it is one all the same.
+    is_of_event = unread.column in feed.event_times[:1]
+    without = (
+        f"rows without {unread.column} are set aside"
+        if is_of_event
+        else (f"such values of {unread.column} become blank")
+    )
     if unread.n_implausible > n_most:
         raise DeliveryHeldError(
             "implausible_dates",
             f"{unread}; if such times are right, change `plausible` of the feed in "
-            f"feeds.yml; {ACCEPT_IT}, and rows with such a time are set aside",
+            f"feeds.yml; {ACCEPT_IT}, and {without}",
         )
     if unread.n > n_most:
         raise DeliveryHeldError(
             "untyped_dates",
             f"{unread}; {known_formats(feed)}; if they mean no value, add them to its "
-            f"null_markers; {ACCEPT_IT}, and rows without such a time are set aside",
+            f"null_markers; {ACCEPT_IT}, and {without}",
         )
