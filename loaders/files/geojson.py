@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 
 from loaders.errors import DeliveryError
-from loaders.files.csv_records import MAX_COLUMNS, Body, Head
+from loaders.files.csv_header import Head
+from loaders.files.csv_limits import MAX_COLUMNS
+from loaders.files.csv_records import Body
 
 # GeoJSON is read whole, which takes some ten times its size in memory.
 MAX_GEOJSON_BYTES = 256 << 20

@@ -11,8 +11,9 @@ import duckdb
 
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryError, listed
+from loaders.files.csv_header import Head, HeaderError
 from loaders.files.csv_reader import read_csv
-from loaders.files.csv_records import Body, Head, HeaderError
+from loaders.files.csv_records import Body
 from loaders.files.geojson import read_geojson
 from loaders.landing.checks.odd_words import odd_words
 from loaders.landing.draft import Draft, FileFacts, Understood

@@ -21,15 +21,11 @@ from typing import Any
 import pytest
 from conftest import Lab, short
 
+from loaders.files.csv_grammar import grammar_of
+from loaders.files.csv_header import read_head
+from loaders.files.csv_limits import MAX_COLUMNS
 from loaders.files.csv_reader import read_csv, record_at
-from loaders.files.csv_records import (
-    MAX_COLUMNS,
-    Body,
-    count_plain_lines,
-    grammar_of,
-    read_head,
-    split_strictly,
-)
+from loaders.files.csv_records import Body, count_plain_lines, split_strictly
 from loaders.files.encodings import Text, decide_encoding
 
 Good = tuple[int, tuple[str | None, ...]]
@@ -326,7 +322,7 @@ def test_many_short_fields_are_no_long_one(tmp_path: Path) -> None:
 def test_short_records_under_a_wide_header_cost_what_they_are(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.files.csv_records._SMALL", 10_000)
+    monkeypatch.setattr("loaders.files.csv_limits.SMALL_BYTES", 10_000)
     things = lab(pad_short_rows=True)
     header = ",".join(["a", "b", "c", *(f"n{n}" for n in range(997))])
     entry = things.land(f"{header}\n" + "x\n" * 10)
@@ -543,7 +539,7 @@ def test_a_count_that_is_still_not_duckdbs_lands_nothing(
 def test_what_duckdb_refuses_lands_nothing(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.files.csv_records.Grammar.unambiguous", lambda *_: b'1,"')
+    monkeypatch.setattr("loaders.files.csv_grammar.Grammar.unambiguous", lambda *_: b'1,"')
     entry = (things := lab()).land('a,b,c\n1,2" pipe,3\n\n4,5,6\n')
     assert (entry.status, entry.reason) == ("failed", "not_parsed")
     assert things.counts() == (0, 0, 0)
@@ -870,8 +866,8 @@ def test_a_record_that_grows_too_large_in_utf_8_is_rejected_alone(
 def test_of_a_gigantic_record_the_beginning_is_kept(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.files.csv_records.MAX_RECORD_BYTES", 1 << 10)
-    monkeypatch.setattr("loaders.files.csv_records.MAX_REJECT_BYTES", 1 << 11)
+    monkeypatch.setattr("loaders.files.csv_limits.MAX_RECORD_BYTES", 1 << 10)
+    monkeypatch.setattr("loaders.files.csv_limits.MAX_REJECT_BYTES", 1 << 11)
     things = lab()
     record = b'"' + b"x\n" * 5000 + b'",2,3\n'
     entry = things.land(b"a,b,c\n\n" + record + b"4,5,6\n")
