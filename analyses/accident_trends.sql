@@ -1,5 +1,5 @@
--- Do accidents become more or fewer? The last 365 days by the 365 before. The newest
--- days lack what is not yet reported, so a small fall is none.
+-- Do accidents become more or fewer? The last 365 days by the 365 before. For the
+-- newest days some accidents are not reported yet, so a small fall is no finding.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents
