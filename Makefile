@@ -20,7 +20,7 @@ TESTS ?= tests
 # The demo's size, 1 is the real volume, 1.1 million purchases; and that of benchmarks.
 SCALE ?= 0.02
 
-.PHONY: help setup build test tests check test-full lint format dbt land watch demo answers docs docs-serve \
+.PHONY: help setup build test tests check test-full lint format dbt land watch demo answers docs docs-serve site-serve \
 	check-incremental bench lock clean
 
 help: ## List the targets.
@@ -91,11 +91,14 @@ docs: setup ## Write the docs as one page: target/static_index.html
 answers: setup ## Write docs/answers.md from the published demo.
 	@$(EVENTMART) answers --out docs/answers.md --force
 
+site-serve: setup ## Serve the pages, exports and docs on localhost; the pages: /site/
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(EVENTMART_DATA)/published
+
 docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1
 
 bench: setup ## Benchmark against the alternatives: make bench SCALE=1
-	@for part in landing window history build cost; do
+	@for part in landing small_files window history build cost pages; do
 		$(BIN)/python benchmarks/$$part.py --scale $(SCALE)
 	done
 

@@ -1,5 +1,5 @@
--- Can the accidents of the next day in a neighborhood be forecast better than by a
--- simple mean? Skill is 1 less the forecast's deviance by the simpler way's, over days
+-- Can the accidents of a day in a neighborhood be forecast a week ahead better than by
+-- a simple mean? Skill is 1 less the forecast's deviance by the simpler way's, over days
 -- that nothing was learnt from; most of the deviance is chance that no forecast takes
 -- away.
 with latest_vintage as (
@@ -14,6 +14,7 @@ skills as (
     select skills.*
     from reports.rpt_accident_forecast_skill as skills
     inner join latest_vintage on skills.vintage = latest_vintage.vintage
+    where skills.horizon_week = 1
 ),
 
 neighborhoods as (
@@ -23,7 +24,7 @@ neighborhoods as (
         sum(case when verdict = 'better' then 1 else 0 end) as n_better,
         sum(case when verdict = 'worse' then 1 else 0 end) as n_worse
     from skills
-    where neighborhood_slug <> 'all'
+    where area_kind = 'neighborhood'
     group by baseline
 )
 
@@ -41,5 +42,5 @@ select
     neighborhoods.n_worse
 from skills
 inner join neighborhoods on skills.baseline = neighborhoods.baseline
-where skills.neighborhood_slug = 'all'
+where skills.area_kind = 'pooled_neighborhoods'
 order by skills.skill asc, skills.baseline asc

@@ -25,17 +25,7 @@ count_chances as (
         {{ keys | join(', ') }},
         n_events,
         k,
-        exp(
-            case
-                when dispersion_size is null
-                    then k * ln(expected_n) - expected_n - {{ log_gamma('k + 1') }}
-                else
-                    {{ log_gamma('k + dispersion_size') }}
-                    - {{ log_gamma('dispersion_size') }} - {{ log_gamma('k + 1') }}
-                    - dispersion_size * ln(1 + expected_n / dispersion_size)
-                    - k * ln(1 + dispersion_size / expected_n)
-            end
-        ) as chance
+        {{ count_chance('k', 'expected_n', 'dispersion_size') }} as chance
     from counts_up_to
 )
 

@@ -120,6 +120,7 @@ FAULTS = {
         "damaged_ids": "ids that a spreadsheet made: 2.01310E+15, #####, #N/A, lost digits",
         "shared_ids": "one id for many rows: a constant, ids cut short",
         "conflicting_ids": "rows of one id with values that one event cannot have",
+        "restated": "columns of the same events stated otherwise in a later file",
     },
     "restored": {
         "landing": "landing restored from a copy, made again, or of another folder",

@@ -45,6 +45,19 @@ def write_manifest(path: Path, nodes: Iterable[dict[str, Any]]) -> None:
     path.write_text(json.dumps({"nodes": {one["unique_id"]: one for one in nodes}}))
 
 
+def add_page(manifest: Path) -> None:
+    """Say in a manifest that there is a page."""
+    page = {
+        "name": "page_overview",
+        "type": "dashboard",
+        "label": "What is new?",
+        "description": "Figures.",
+        "config": {"meta": {"title": "Overview", "caveat": "None.", "feeds": []}},
+    }
+    said = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(said | {"exposures": {"page": page}}))
+
+
 def write_record(
     path: Path,
     nodes: Sequence[dict[str, Any]],
@@ -88,6 +101,10 @@ def note_run(build: Path, run: str = RUN, *, has_ended: bool = True) -> None:
     if not intermediate.exists():
         with duckdb.connect(str(intermediate)) as apart:
             apart.execute("create schema meta")
+            apart.execute(
+                "create table meta.model_states "
+                "(node_id varchar, definition varchar, data_version varchar)"
+            )
     with duckdb.connect(str(build)) as connection:
         connection.execute(
             """

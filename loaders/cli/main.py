@@ -57,6 +57,7 @@ for _command in (
     publishing.as_of,
     publishing.published,
     publishing.rollback,
+    publishing.site,
     inspecting.status,
     inspecting.trace,
     inspecting.write_all_answers,

@@ -23,6 +23,7 @@ from loaders.publishing import serving
 from loaders.publishing.build import build as build_landed
 from loaders.publishing.build import build_as_of, build_redefined, publish_built
 from loaders.publishing.progress import Progress
+from loaders.publishing.site import index_of, rewrite_pages
 from loaders.terminal import printable
 
 
@@ -60,6 +61,8 @@ def build(settings: Settings, if_redefined: bool) -> None:
         click.echo(
             "nothing new: the published version is up to date with landing and project"
         )
+    if not if_redefined and (index := index_of(paths)):
+        click.echo(f"pages: open {index.as_uri()}")
     if not if_redefined and tell_set_aside(paths):
         sys.exit(EXIT_HELD)
 
@@ -97,6 +100,15 @@ def publish_build(settings: Settings, run_results: Path | None) -> None:
     paths, _ = settings
     published = publish_built(paths, run_results, patience=asked_patience())
     click.echo(publication_line(paths, *published))
+
+
+@click.command()
+@click.pass_obj
+def site(settings: Settings) -> None:
+    """Write the pages of the current version again, after their templates changed."""
+    require_checkout("writing pages")
+    paths, _ = settings
+    click.echo(f"pages: open {rewrite_pages(paths).as_uri()}")
 
 
 @click.command()

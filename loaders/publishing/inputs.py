@@ -12,7 +12,14 @@ from loaders.landing.database import open_landing
 from loaders.landing.schema import migrate
 from loaders.publishing.privacy import read_settings
 from loaders.publishing.tested import LastRun, Record, is_as_noted, run_noted
-from loaders.publishing.versions import current_version, examine, exports_link, exports_of
+from loaders.publishing.versions import (
+    EXPORTS,
+    SITE,
+    current_version,
+    examine,
+    part_link,
+    part_of,
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,10 @@ def is_up_to_date(paths: Paths) -> bool:
         and noted.exists()
         and noted.read_text() == inputs_of(paths).text()
         and examine(paths, current.number).damage is None
-        and exports_link(paths) == exports_of(paths, current.number)
+        and all(
+            part_link(paths, part) == part_of(paths, current.number, part)
+            for part in (EXPORTS, SITE)
+        )
         and paths.build.exists()
         and (last := run_noted(paths))
         and is_as_noted(paths, last)

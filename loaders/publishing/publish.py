@@ -3,8 +3,9 @@
 `published/eventmart.duckdb` is what readers open, read-only. It is a hard link to one of
 `published/versions/<n>/`, put there by an atomic rename: open readers keep the old file,
 new readers get the new one, and nobody gets a half. `published/exports` is a link
-to the exports of the same version. `published/served.jsonl` notes what was served from
-when. docs/publishing.md is the same for readers.
+to the exports of the same version, `published/site` to its pages.
+`published/served.jsonl` notes what was served from when. docs/publishing.md is the same
+for readers.
 """
 
 import hashlib
@@ -27,8 +28,10 @@ from loaders.publishing.inputs import forget_inputs, note_inputs
 from loaders.publishing.privacy import Disclosure, disclose, read_disclosure, read_settings
 from loaders.publishing.retention import expire, keep_days
 from loaders.publishing.serving import DamagedError, alone, clean_up, repair, serve
+from loaders.publishing.site import write_pages
 from loaders.publishing.tested import (
     LastRun,
+    Record,
     check_ledger,
     check_tested,
     check_unchanged,
@@ -107,7 +110,9 @@ def publish(
                 with full_disk_named(
                     paths.published, "nothing was published, readers see the version before"
                 ):
-                    version = _unserved(paths, made) or _copy(paths, made, disclosure)
+                    version = _unserved(paths, made) or _copy(
+                        paths, made, disclosure, record
+                    )
             if is_new:
                 serve(paths, version.number)
             expire(paths, n_days)
@@ -141,7 +146,7 @@ def _made(
     return Made(content, delivery_seq, change_seq, last.last_tip)
 
 
-def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
+def _copy(paths: Paths, made: Made, disclosure: Disclosure, record: Record) -> Version:
     """Keep the build as a new version, which nobody sees yet."""
     noted = (number for number, _ in noted_servings(paths))
     number = max([0, *numbers(paths), *noted]) + 1
@@ -152,7 +157,7 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
     # Nobody else reads what is not stripped yet.
     partial.mkdir(0o700)
     try:
-        version = _write_version(paths, partial, number, made, disclosure)
+        version = _write_version(paths, partial, number, made, disclosure, record)
         partial.rename(folder)
     except BaseException:
         # A full disk is to have room again at once: the next landing may come before the
@@ -164,7 +169,12 @@ def _copy(paths: Paths, made: Made, disclosure: Disclosure) -> Version:
 
 
 def _write_version(
-    paths: Paths, folder: Path, number: int, made: Made, disclosure: Disclosure
+    paths: Paths,
+    folder: Path,
+    number: int,
+    made: Made,
+    disclosure: Disclosure,
+    record: Record,
 ) -> Version:
     """Write all of a version, and wait until it would outlast a power cut."""
     file = folder / paths.build.name
@@ -182,7 +192,9 @@ def _write_version(
         made.delivery_seq,
         made.change_seq,
         made.tip,
+        record.n_tests,
     )
+    write_pages(paths, folder, version, record.manifest)
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps(asdict(version), indent=2) + "\n")
     sync(manifest)

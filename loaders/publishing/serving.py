@@ -16,13 +16,14 @@ from loaders.publishing.inputs import forget_inputs
 from loaders.publishing.privacy import read_settings
 from loaders.publishing.versions import (
     EXPORTS,
+    SITE,
     Version,
     examine,
-    exports_link,
-    exports_of,
     folder_of,
     noted_servings,
     numbers,
+    part_link,
+    part_of,
     served_damage,
     served_number,
     servings,
@@ -111,7 +112,7 @@ def serve(paths: Paths, number: int) -> None:
     fresh.unlink(missing_ok=True)
     os.link(folder_of(paths, number) / paths.build.name, fresh)
     fresh.replace(served)
-    _serve_exports(paths)
+    serve_parts(paths)
     sync(paths.published)
     _note_serving(paths)
 
@@ -121,19 +122,20 @@ def _fresh(paths: Paths) -> Path:
     return paths.published / f".{paths.build.name}.fresh"
 
 
-def _serve_exports(paths: Paths) -> None:
-    """Let readers see the exports of the version that they see, if it has any."""
+def serve_parts(paths: Paths) -> None:
+    """Let readers see exports and pages of the version that they see, if it has any."""
     number = served_number(paths)
-    wanted = None if number is None else exports_of(paths, number)
-    if exports_link(paths) == wanted:
-        return
-    link, fresh = paths.published / EXPORTS, paths.published / f".{EXPORTS}.fresh"
-    fresh.unlink(missing_ok=True)
-    if wanted:
-        fresh.symlink_to(wanted)
-        fresh.replace(link)
-    else:
-        link.unlink()
+    for part in (EXPORTS, SITE):
+        wanted = None if number is None else part_of(paths, number, part)
+        if part_link(paths, part) == wanted:
+            continue
+        link, fresh = paths.published / part, paths.published / f".{part}.fresh"
+        fresh.unlink(missing_ok=True)
+        if wanted:
+            fresh.symlink_to(wanted)
+            fresh.replace(link)
+        else:
+            link.unlink()
 
 
 def _around(paths: Paths, number: int | None) -> tuple[list[int], list[int]]:
@@ -159,7 +161,7 @@ def clean_up(paths: Paths) -> None:
         for left in (paths.published / "versions").glob(pattern):
             shutil.rmtree(left)
     _fresh(paths).unlink(missing_ok=True)
-    _serve_exports(paths)
+    serve_parts(paths)
     _note_serving(paths)
 
 

@@ -59,6 +59,12 @@ class Record:
     results: dict[str, Any]
     manifest: Path
 
+    @property
+    def n_tests(self) -> int:
+        """How many data tests were run, all of which passed."""
+        ids = (one["unique_id"] for one in self.results["results"])
+        return sum(node_id.startswith("test.") for node_id in ids)
+
 
 def read_last_run(build: duckdb.DuckDBPyConnection) -> LastRun | None:
     """What is noted in a build file; None if nothing is, as before this was done."""

@@ -1,8 +1,8 @@
 """What is published: the versions that are kept, and which of them readers see when.
 
-`published/versions/<n>/` holds a file, its `manifest.json` and its exports. What readers
-open is a hard link to the file of one of them; see `loaders/publishing/publish.py`, which
-writes all that is read here.
+`published/versions/<n>/` holds a file, its `manifest.json`, its exports and pages. What
+readers open is a hard link to the file of one of them; see
+`loaders/publishing/publish.py`, which writes all that is read here.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
 
 EXPORTS = "exports"
+SITE = "site"
 # What lies where a published file should be may be anybody's: what its views and macros
 # ask for, beyond itself, is refused.
 _BY_ITSELF: dict[str, str | bool | int | float | list[str]] = {
@@ -47,6 +48,8 @@ class Version:
     change_seq: int | None = None
     # Of the landing that it was made of, as in chain.py.
     tip: str | None = None
+    # The data tests that it passed.
+    n_tests: int | None = None
 
     @property
     def day(self) -> date | None:
@@ -205,15 +208,15 @@ def served_at(paths: Paths, moment: datetime) -> Serving:
     )
 
 
-def exports_of(paths: Paths, number: int) -> Path | None:
-    """A version's exports, from the published folder; None if it is from before any."""
-    folder = folder_of(paths, number) / EXPORTS
+def part_of(paths: Paths, number: int, part: str) -> Path | None:
+    """A version's exports or pages, from the published folder; None if it has none."""
+    folder = folder_of(paths, number) / part
     return folder.relative_to(paths.published) if folder.is_dir() else None
 
 
-def exports_link(paths: Paths) -> Path | None:
-    """The exports that readers see, from the published folder."""
-    link = paths.published / EXPORTS
+def part_link(paths: Paths, part: str) -> Path | None:
+    """The exports or pages that readers see, from the published folder."""
+    link = paths.published / part
     return link.readlink() if link.is_symlink() else None
 
 

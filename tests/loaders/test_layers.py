@@ -9,7 +9,17 @@ import pytest
 LOADERS = Path(__file__).parents[2] / "loaders"
 # A wing imports from those after it alone; "" is what stands in the folder itself.
 WINGS = [
-    *("cli", "new_feed", "insights", "publishing", "landing", "sources", "files", "config"),
+    *(
+        "cli",
+        "new_feed",
+        "insights",
+        "publishing",
+        "pages",
+        "landing",
+        "sources",
+        "files",
+        "config",
+    ),
     "",
 ]
 

@@ -28,13 +28,13 @@ from loaders.landing.database import Warehouse, open_landing
 from loaders.landing.land import land_file
 from loaders.landing.schema import create_tables
 from loaders.publishing import build as building
-from loaders.publishing import inputs, serving, tested, versions
+from loaders.publishing import inputs, serving, site, tested, versions
 from loaders.publishing import publish as publishing
 from loaders.publishing.inputs import is_up_to_date
 from loaders.publishing.publish import publish
 from loaders.publishing.serving import repair, rollback
 from loaders.publishing.versions import current_version, served_damage, served_number
-from tests.manifest import RUN, node, note_run, write_manifest, write_record
+from tests.manifest import RUN, add_page, node, note_run, write_manifest, write_record
 
 PASSED = [
     {"unique_id": "model.eventmart.dim_dates", "status": "success"},
@@ -126,9 +126,27 @@ def results(project: Path, tmp_path: Path) -> Callable[..., Path]:
         path = tmp_path / "run_results.json"
         none = {"select": [], "exclude": []}
         write_record(path, BUILT, results, seconds=10.0, **none | arguments)
+        add_page(path.with_name("manifest.json"))
         return path
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages in small: one that says what the file says."""
+
+    def write(file: Path, folder: Path, *_: object) -> dict[str, str]:
+        folder.mkdir()
+        (folder / "index.html").write_text(str(content(file)))
+        return {}
+
+    monkeypatch.setattr(site, "write_site", write)
+
+
+def shown(paths: Paths) -> str:
+    """What the pages say that readers see."""
+    return (paths.published / "site" / "index.html").read_text()
 
 
 def served(paths: Paths) -> Path:
@@ -183,6 +201,7 @@ def test_a_build_is_published_without_what_is_private(
         "eventmart.duckdb",
         "exports",
         "served.jsonl",
+        "site",
         "versions",
     ]
     with duckdb.connect(str(paths.build)) as connection:
@@ -348,6 +367,7 @@ def test_a_rollback_during_a_publish_is_told_to_wait(
     assert exported_version(paths) == served_number(paths) == 4
     rollback(paths)
     assert exported_version(paths) == served_number(paths) == 3
+    assert shown(paths) == "three"
 
 
 def test_a_rollback_passes_over_a_damaged_version(
@@ -402,7 +422,8 @@ def test_what_a_crash_left_is_in_nobodys_way(
 
 
 @pytest.mark.parametrize(
-    "step", ["strip", "disclose", "write_exports", "sync", "sha256_of", "serve"]
+    "step",
+    ["strip", "disclose", "write_exports", "write_pages", "sync", "sha256_of", "serve"],
 )
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_leaves_the_version_before_or_the_new_one(
@@ -427,8 +448,9 @@ def test_a_crash_leaves_the_version_before_or_the_new_one(
         with pytest.raises(KeyboardInterrupt):
             publish(paths, results())
     assert content(served(paths)) == ("two" if (step, after) == ("serve", True) else "one")
+    assert shown(paths) == content(served(paths))
     publish(paths, results())
-    assert content(served(paths)) == "two"
+    assert content(served(paths)) == shown(paths) == "two"
     assert exported_version(paths) == 2
     current = current_version(paths)
     assert current
@@ -445,7 +467,8 @@ FULL = {
 @pytest.mark.fault("process.disk_full")
 @pytest.mark.parametrize("error", FULL.values(), ids=FULL)
 @pytest.mark.parametrize(
-    "step", ["strip", "disclose", "write_exports", "sha256_of", "asdict", "sync"]
+    "step",
+    ["strip", "disclose", "write_exports", "write_pages", "sha256_of", "asdict", "sync"],
 )
 def test_a_disk_that_is_full_has_room_again_and_serves_what_it_served(
     paths: Paths,
@@ -473,6 +496,58 @@ def test_a_disk_that_is_full_has_room_again_and_serves_what_it_served(
     assert content(served(paths)) == "one"
     assert publish(paths, run_results)[1]
     assert content(served(paths)) == "two"
+
+
+def test_pages_are_written_again_one_by_one(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="nothing is published yet"):
+        site.rewrite_pages(paths)
+    build(paths, "one")
+    run_results = results()
+    publish(paths, run_results)
+    with pytest.raises(UsageError, match="dbt has not read the project"):
+        site.rewrite_pages(paths)
+    paths.target.mkdir(parents=True)
+    shutil.copy(run_results.with_name("manifest.json"), paths.target)
+    old = paths.published / "site" / "old.html"
+    old.write_text("from an earlier template")
+
+    def write(_: Path, folder: Path, *__: object) -> None:
+        (folder / "data").mkdir(parents=True)
+        (folder / "index.html").write_text("again")
+        (folder / "data" / "x.js").write_text("")
+
+    monkeypatch.setattr(site, "write_site", write)
+    assert site.rewrite_pages(paths).read_text() == shown(paths) == "again"
+    assert (paths.published / "site" / "data" / "x.js").exists()
+    assert not old.exists()
+    assert not list(paths.published.rglob(".*.partial"))
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(site, "write_site", fail)
+    with pytest.raises(KeyboardInterrupt):
+        site.rewrite_pages(paths)
+    assert shown(paths) == "again"
+
+
+def test_a_version_without_pages_has_no_link(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    build(paths, "one")
+    run_results = results()
+    publish(paths, run_results)
+    assert site.index_of(paths)
+    manifest = run_results.with_name("manifest.json")
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"exposures": {}}))
+    build(paths, "two")
+    publish(paths, run_results)
+    assert site.index_of(paths) is None
+    assert not (paths.published / "site").is_symlink()
+    rollback(paths)
+    assert shown(paths) == "one"
 
 
 def test_unit_tests_may_be_left_out(paths: Paths, results: Callable[..., Path]) -> None:
@@ -928,7 +1003,7 @@ def test_a_build_begins_with_a_repair(
     def failing(*_: object, **__: object) -> None:
         raise EventmartError("dbt build failed")
 
-    monkeypatch.setattr(building, "run_dbt", failing)
+    monkeypatch.setattr(building.Dbt, "run", failing)
     with pytest.raises(EventmartError, match="dbt build failed"):
         building.build(paths)
     assert content(served(paths)) == "two"

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import xlogy
 
 from tests.path.conftest import Project
 from tests.path.test_response_times import (
@@ -152,3 +154,54 @@ def test_time_to_close_equals_lifelines_in_every_dimension(
         f"the real requests of the first half of 2015: {compared}, equal to lifelines to "
         "1e-9",
     )
+
+
+def test_the_forecast_beats_the_one_before_and_its_intervals_hold(
+    real: Project, real_data: Path
+) -> None:
+    with real.unpublished() as connection:
+        days = connection.execute(
+            """
+            select * from int_accidents_forecast
+            where vintage = 'crashes_22' and n_events is not null
+            """
+        ).df()
+        skills = connection.execute(
+            """
+            select * from reports.rpt_accident_forecast_skill
+            where vintage = 'crashes_22' and baseline = 'own_mean'
+            """
+        ).df()
+    assert days["origin_date"].nunique() >= 26
+    days["inside"] = days["n_events"].between(days["count_low"], days["count_high"])
+    days["week"] = np.where(days["horizon_days"] > 7, 2, 1)
+    busy = days["own_mean"] >= 0.5
+    for _, those in days[busy].groupby(["area_kind", "week"]):
+        assert 0.77 < those["inside"].mean() < 0.83
+    # The former forecast: a mean of the last year, drawn to the long mean, times the
+    # city's weekday and month, which it learnt a year before; one day ahead of each day.
+    file = real_data / "accidents" / "traffic_accidents_2019-08_vintage_2015_2017.csv"
+    sent = read(file)
+    sent = sent[sent["NEIGHBORHOOD_ID"] != ""]
+    date = pd.to_datetime(sent["OCCURRENCE_DATE"]).dt.normalize()
+    counts = pd.crosstab(date, sent["NEIGHBORHOOD_ID"]).iloc[1:-1]
+    those = days[(days["area_kind"] == "neighborhood") & (days["week"] == 1)]
+    scored = counts.index.isin(those["event_date"])
+    learnt = counts[counts.index < those["event_date"].min()]
+    own, mean = (learnt.sum() + 0.5) / len(learnt), learnt.to_numpy().mean()
+    year = (counts.shift(1).rolling(364).sum() + 28 * own) / (364 + 28)
+    for part, events in (("dayofweek", 100), ("month", 1000)):
+        groups = learnt.sum(axis=1).groupby(getattr(learnt.index, part))
+        weight = (groups.sum() + events) / (groups.size() * 78 * mean + events)
+        year = year.mul(weight.loc[getattr(counts.index, part)].to_numpy(), axis=0)
+
+    def deviance(seen: np.ndarray, mean: np.ndarray) -> float:
+        return float(2 * (xlogy(seen, seen / mean) - seen + mean).mean())
+
+    former = deviance(counts[scored].to_numpy(), year[scored].to_numpy())
+    seen, expected = those["n_events"].to_numpy(), those["expected_n"].to_numpy()
+    assert len(seen) == scored.sum() * 78
+    assert former - deviance(seen, expected) > 0.005
+    pooled = skills[skills["area_kind"] == "pooled_neighborhoods"]
+    assert list(pooled["verdict"]) == ["better", "better"]
+    assert (pooled["skill_low"] > 0.02).all()

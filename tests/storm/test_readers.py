@@ -87,7 +87,7 @@ STEPS = {
     "name the version": r"publish\._copy > rename",
     "link": r"serving\.serve > link",
     "replace": r"serving\.serve > (rename|replace)",
-    "link the exports": r"serving\._serve_exports > (symlink|replace|rename)",
+    "link the exports": r"serving\.serve_parts > (symlink|replace|rename)",
     "note what is served": r"serving\._note_serving > (open|write|fsync)",
     "expire": r"retention\.expire > (rename|rmdir|unlink|open)",
     "note what was tested": r"inputs\.note_inputs > (open|write)",

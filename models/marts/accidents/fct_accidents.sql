@@ -75,6 +75,8 @@ accidents as (
             when keyed.has_driver_factors
                 then coalesce(keyed.second_driver_factor, 'NOT STATED')
         end as second_driver_factor,
+        keyed.first_pedestrian_action,
+        keyed.second_pedestrian_action,
         keyed.time_quality,
         keyed.record_state,
         keyed.point_repair,

@@ -27,21 +27,10 @@ incidents as (
     {%- endif %}
 ),
 
--- Vintages describe the same accidents: the one with the most gives the day.
-vintages as (
-    select
-        vintage,
-        occurred_date,
-        row_number() over (
-            partition by occurred_date order by count(*) desc, vintage asc
-        ) as vintage_rank
-    from incidents
-    group by vintage, occurred_date
-),
-
 events as (
     select
         'purchases' as feed,
+        'main' as vintage,
         'Purchase' as event_type,
         purchase_date as event_date,
         purchase_hour as event_hour
@@ -49,6 +38,7 @@ events as (
     union all
     select
         'service_requests' as feed,
+        'main' as vintage,
         request_type as event_type,
         request_date as event_date,
         case
@@ -60,30 +50,27 @@ events as (
     union all
     select
         'accidents' as feed,
-        incidents.offense_family as event_type,
-        incidents.occurred_date as event_date,
+        vintage,
+        offense_family as event_type,
+        occurred_date as event_date,
         case
-            when incidents.time_quality <> 'date_only'
-                then cast(extract(hour from incidents.occurred_at) as integer)
+            when time_quality <> 'date_only'
+                then cast(extract(hour from occurred_at) as integer)
         end as event_hour
     from incidents
-    inner join vintages
-        on
-            incidents.vintage = vintages.vintage
-            and incidents.occurred_date = vintages.occurred_date
-    where vintages.vintage_rank = 1
 ),
 
 counted as (
     select
         feed,
+        vintage,
         event_type,
         event_hour,
         count(*) as n_events,
         event_date
     from events
-    group by feed, event_type, event_hour, event_date
+    group by feed, vintage, event_type, event_hour, event_date
 )
 
 select * from counted
-order by event_date, feed, event_hour, event_type
+order by event_date, feed, vintage, event_hour, event_type

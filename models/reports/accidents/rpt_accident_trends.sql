@@ -1,9 +1,29 @@
 {% set measures = [
     'all', 'fatal', 'serious', 'hit_and_run', 'impaired', 'bicycle', 'pedestrian',
 ] %}
+{# By which column of codes a measure is counted. #}
+{% set code_columns = {
+    'fatal': 'offense', 'serious': 'offense', 'hit_and_run': 'offense',
+    'impaired': 'offense', 'bicycle': 'n_bicycles', 'pedestrian': 'n_pedestrians',
+} %}
+{# Of the 365 days of a window so many are to be observed. #}
+{% set least_n_days = 350 %}
+{% set n_weeks = 52 %}
+{# A dispersion that was estimated from so many weeks asks for Student's law. #}
+{% set student_factor = (2.00758 / 1.95996) ** 2 %}
 
 with incidents as (
     select * from {{ ref('fct_incidents') }}
+),
+
+observed_days as (
+    select * from {{ ref('fct_observed_days') }}
+    where feed = 'accidents'
+),
+
+coding_breaks as (
+    select * from {{ ref('int_coding_breaks_found') }}
+    where feed = 'accidents'
 ),
 
 measures as (
@@ -19,52 +39,71 @@ areas as (
     select 'district' as area
 ),
 
--- The last day of a file may be incomplete; the day before it is whole.
 spans as (
     select
         vintage,
-        min(occurred_date) as first_date,
-        {{ dbt.dateadd('day', -1, 'max(occurred_date)') }}
-            as as_of
-    from incidents
+        max(event_date) as as_of_date
+    from observed_days
     group by vintage
 ),
 
-bounded as (
+dated_days as (
     select
-        vintage,
-        cast(as_of as date) as as_of_date,
-        {{ dbt.datediff('first_date', 'as_of', 'day') }}
-            as last_day_back
-    from spans
+        observed_days.vintage,
+        observed_days.event_date,
+        spans.as_of_date,
+        {{ dbt.datediff('observed_days.event_date', 'spans.as_of_date', 'day') }}
+            as n_days_back
+    from observed_days
+    inner join spans
+        on observed_days.vintage = spans.vintage
 ),
 
-joined as (
+exposures as (
     select
-        incidents.*,
-        bounded.as_of_date,
-        bounded.last_day_back >= 729 as has_whole_windows
-    from incidents
-    inner join bounded
-        on incidents.vintage = bounded.vintage
+        vintage,
+        count(case when n_days_back between 0 and 364 then 1 end) as n_days_last,
+        count(case when n_days_back between 365 and 729 then 1 end) as n_days_before
+    from dated_days
+    group by vintage
 ),
 
 dated as (
     select
-        *,
-        {{ dbt.datediff('occurred_date', 'as_of_date', 'day') }}
-            as n_days_back
-    from joined
+        incidents.*,
+        dated_days.as_of_date,
+        dated_days.n_days_back,
+        -- The same week of both windows; the last of each has eight days.
+        least(floor(dated_days.n_days_back % 365 / 7e0), {{ n_weeks - 1 }}) as week_back
+    from incidents
+    inner join dated_days
+        on
+            incidents.vintage = dated_days.vintage
+            and incidents.occurred_date = dated_days.event_date
+    where dated_days.n_days_back <= 729
+),
+
+broken_columns as (
+    select
+        coding_breaks.vintage,
+        coding_breaks.code_column
+    from coding_breaks
+    inner join spans
+        on coding_breaks.vintage = spans.vintage
+    where
+        {{ dbt.datediff('coding_breaks.break_date', 'spans.as_of_date', 'day') }}
+        between 0 and 729
+    group by coding_breaks.vintage, coding_breaks.code_column
 ),
 
 judged as (
     select
         dated.vintage,
-        dated.has_whole_windows,
         dated.as_of_date,
+        dated.week_back,
         areas.area,
         case
-            when areas.area = 'city' then 'all'
+            when areas.area = 'city' then 'Denver'
             else coalesce(dated.district, 'Unknown')
         end as area_value,
         measures.measure,
@@ -92,14 +131,14 @@ judged as (
     cross join measures
 ),
 
-counted as (
+weeks as (
     select
         vintage,
         area,
         area_value,
         measure,
         as_of_date,
-        has_whole_windows,
+        week_back,
         count(case when is_in_last then 1 end) as n_all_last,
         count(case when is_in_before then 1 end) as n_all_before,
         count(case when is_in_last and is_measure_known then 1 end) as n_known_last,
@@ -107,30 +146,110 @@ counted as (
         count(case when is_in_last and is_counted then 1 end) as n_last,
         count(case when is_in_before and is_counted then 1 end) as n_before
     from judged
-    group by vintage, area, area_value, measure, has_whole_windows, as_of_date
+    group by vintage, area, area_value, measure, as_of_date, week_back
+),
+
+-- Given the sum of a week of both years, the later count is binomial. By how much more
+-- the weeks scatter, all together, is the dispersion: the mean of Pearson's terms would
+-- be too small where few events are in a week.
+shared as (
+    select
+        *,
+        sum(n_last) over measured_area
+        / cast(nullif(sum(n_last + n_before) over measured_area, 0) as double)
+            as last_share
+    from weeks
+    window measured_area as (partition by vintage, area, area_value, measure)
+),
+
+counted as (
+    select
+        vintage,
+        area,
+        area_value,
+        measure,
+        as_of_date,
+        sum(n_all_last) as n_all_last,
+        sum(n_all_before) as n_all_before,
+        sum(n_known_last) as n_known_last,
+        sum(n_known_before) as n_known_before,
+        cast(sum(n_last) as bigint) as n_last,
+        cast(sum(n_before) as bigint) as n_before,
+        {{ n_weeks / (n_weeks - 1) }}e0 * {{ exact_sum(
+            '(n_last - last_share * (n_last + n_before))'
+            ~ ' * (n_last - last_share * (n_last + n_before))'
+        ) }} / nullif(
+            sum(n_last + n_before) * max(last_share) * (1 - max(last_share)), 0
+        )
+            as week_dispersion
+    from shared
+    group by vintage, area, area_value, measure, as_of_date
 ),
 
 -- Only where both windows are whole, and the measure is known of nearly all in both.
 comparable as (
     select
-        *,
-        has_whole_windows
-        and n_known_last > 0
-        and n_known_before > 0
-        and n_known_last >= 0.95 * n_all_last
-        and n_known_before >= 0.95 * n_all_before as is_comparable,
-        n_last + n_before as n_both
+        counted.*,
+        exposures.n_days_last >= {{ least_n_days }}
+        and exposures.n_days_before >= {{ least_n_days }} as has_whole_windows,
+        counted.n_known_last > 0
+        and counted.n_known_before > 0
+        and counted.n_known_last >= 0.95 * counted.n_all_last
+        and counted.n_known_before >= 0.95 * counted.n_all_before as is_known_in_both,
+        counted.n_last + counted.n_before as n_both,
+        cast(exposures.n_days_before as double) / exposures.n_days_last
+            as days_ratio,
+        greatest(coalesce(counted.week_dispersion, 1), 1) as dispersion,
+        broken_columns.code_column is not null as crosses_coding_break
     from counted
+    inner join exposures
+        on counted.vintage = exposures.vintage
+    left join broken_columns
+        on
+            counted.vintage = broken_columns.vintage
+            and broken_columns.code_column = case counted.measure
+                {% for measure, column in code_columns.items() -%}
+                    when '{{ measure }}' then '{{ column }}'
+                {% endfor -%}
+            end
 ),
 
--- Given their sum, the later of two Poisson counts is binomial; its share p of the sum
--- makes the ratio of the rates p / (1 - p).
+scattered as (
+    select
+        *,
+        case when dispersion > 1 then {{ student_factor }}e0 else 1 end * dispersion
+            as divisor
+    from comparable
+),
+
+-- The later count's share p of the sum makes the ratio of the counts p / (1 - p).
 intervals as (
     select
         *,
-        {{ wilson_bound('n_last', 'n_both', 'low') }} as share_low,
-        {{ wilson_bound('n_last', 'n_both', 'high') }} as share_high
-    from comparable
+        has_whole_windows and is_known_in_both as is_comparable,
+        {{ wilson_bound('(n_last / divisor)', '(n_both / divisor)', 'low') }}
+            as share_low,
+        {{ wilson_bound('(n_last / divisor)', '(n_both / divisor)', 'high') }}
+            as share_high
+    from scattered
+),
+
+ratios as (
+    select
+        *,
+        case
+            when is_comparable
+                then days_ratio * cast(n_last as double) / nullif(n_before, 0)
+        end as rate_ratio,
+        case
+            when is_comparable and n_both > 0
+                then days_ratio * share_low / (1 - share_low)
+        end as rate_ratio_low,
+        case
+            when is_comparable and n_before > 0
+                then days_ratio * share_high / (1 - share_high)
+        end as rate_ratio_high
+    from intervals
 ),
 
 compared as (
@@ -142,17 +261,17 @@ compared as (
         case when n_known_last > 0 then n_last end as n_last_365_days,
         case when has_whole_windows and n_known_before > 0 then n_before end
             as n_before_365_days,
-        case when is_comparable then cast(n_last as double) / nullif(n_before, 0) end
-            as rate_ratio,
-        case when is_comparable and n_both > 0 then share_low / (1 - share_low) end
-            as rate_ratio_low,
-        case when is_comparable and n_before > 0 then share_high / (1 - share_high) end
-            as rate_ratio_high,
+        rate_ratio,
+        rate_ratio_low,
+        rate_ratio_high,
+        round(dispersion, 6) as dispersion,
         has_whole_windows,
-        is_comparable and n_both > 0 and (share_low > 0.5 or share_high < 0.5)
+        crosses_coding_break,
+        not crosses_coding_break
+        and coalesce(rate_ratio_low > 1 or rate_ratio_high < 1, false)
             as has_clear_change,
         as_of_date
-    from intervals
+    from ratios
 )
 
 select * from compared

@@ -18,6 +18,17 @@ dates as (
     select * from {{ ref('dim_dates') }}
 ),
 
+-- Types of accidents are families of offenses.
+coding_breaks as (
+    select
+        feed,
+        vintage,
+        case when code_column = 'request_type' then code end as event_type,
+        break_date
+    from {{ ref('int_coding_breaks_found') }}
+    where code_column in ('offense', 'request_type')
+),
+
 times_of_day as (
     select * from {{ ref('dim_times_of_day') }}
 ),
@@ -99,6 +110,7 @@ hour_counts as (
     inner join event_hours
         on
             dated.feed = event_hours.feed
+            and dated.vintage = event_hours.vintage
             and dated.event_date = event_hours.event_date
             and dated.event_type in ('All', event_hours.event_type)
     where event_hours.event_hour is not null
@@ -133,6 +145,22 @@ by_hour as (
     )
 ),
 
+broken_types as (
+    select
+        dated.feed,
+        dated.event_type
+    from dated
+    inner join coding_breaks
+        on
+            dated.feed = coding_breaks.feed
+            and dated.vintage = coding_breaks.vintage
+            and dated.event_date = coding_breaks.break_date
+            and dated.event_type
+            = coalesce(coding_breaks.event_type, dated.event_type)
+    where dated.event_type <> 'All'
+    group by dated.feed, dated.event_type
+),
+
 together as (
     select * from by_day
     union all
@@ -153,6 +181,7 @@ scattered as (
             else dispersions.day_dispersion
         end as dispersion,
         dispersions.day_dispersion,
+        broken_types.event_type is not null as crosses_coding_break,
         sum(together.n_events) over (
             partition by together.feed, together.event_type, together.dimension
         ) as n_all_events
@@ -161,6 +190,10 @@ scattered as (
         on
             together.feed = dispersions.feed
             and together.event_type = dispersions.event_type
+    left join broken_types
+        on
+            together.feed = broken_types.feed
+            and together.event_type = broken_types.event_type
 ),
 
 measured as (
@@ -195,7 +228,8 @@ judged as (
         round(seasonal_index * exp({{ z }} * log_error), 6) as seasonal_index_high,
         round(dispersion, 6) as dispersion,
         has_partial_months,
-        dimension = 'month' and n_years = 1 as is_one_year_only
+        dimension = 'month' and n_years = 1 as is_one_year_only,
+        crosses_coding_break
     from measured
 )
 

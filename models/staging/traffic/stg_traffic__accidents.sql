@@ -18,6 +18,7 @@ cleaned as (
             'geo_lon', 'geo_lat', 'neighborhood_id', 'harmful_event_seq_1',
             'road_location', 'road_description', 'road_condition', 'light_condition',
             'tu1_driver_humancontribfactor', 'tu2_driver_humancontribfactor',
+            'tu1_pedestrian_action', 'tu2_pedestrian_action',
         ] %}
             {{ clean_text(column) }} as {{ column }},
         {% endfor %}
@@ -27,6 +28,7 @@ cleaned as (
                 then {{ id_text('incident_id') }}
         end as incident_id,
         {{ is_damaged_id('offense_id') }} as has_damaged_id,
+        {{ feed_identity('accidents') }} as event_identity,
         _row_hash,
         _copy,
         _delivery_seq,
@@ -80,6 +82,7 @@ renamed as (
         -- keys
         _row_hash,
         _copy,
+        event_identity,
         offense_id,
         incident_id,
 
@@ -102,9 +105,8 @@ renamed as (
         upper(light_condition) as light_condition,
         upper(tu1_driver_humancontribfactor) as first_driver_factor,
         upper(tu2_driver_humancontribfactor) as second_driver_factor,
-        -- The coordinates as sent distinguish accidents without an id.
-        geo_lon as longitude_label,
-        geo_lat as latitude_label,
+        upper(tu1_pedestrian_action) as first_pedestrian_action,
+        upper(tu2_pedestrian_action) as second_pedestrian_action,
         {{ time_quality(
             'occurred_at', feed_zone('accidents'),
             has_date_only('first_occurrence_date', 'occurred_at_as_sent'), 'has_offset'

@@ -53,6 +53,10 @@ chances as (
         silent_pace * least(
             coalesce(rate_before, rate_after), coalesce(rate_after, rate_before)
         ) as n_expected_sales,
+        case
+            when coalesce(rate_after < rate_before, rate_before is null) then n_after
+            else n_before
+        end as n_compared_sales,
         -- At an end of the data: the pace from which its silence is beyond chance.
         case
             {% for kind, side in sides.items() -%}
@@ -64,6 +68,18 @@ chances as (
             {% endfor -%}
         end as least_pace
     from chances_by_side
+),
+
+-- As many as would have been sold: with the scatter of the days of the silence, and
+-- with that of the sales that the rate is from.
+bounded as (
+    select
+        *,
+        1.959963984540054e0 * sqrt(
+            dispersion * n_expected_sales
+            * (1 + n_expected_sales / nullif(n_compared_sales, 0))
+        ) as half_width
+    from chances
 ),
 
 detectable_ends as (
@@ -98,6 +114,9 @@ gaps_tested as (
             ) }} + 1 as integer
         ) as n_silent_days,
         round(chances.n_expected_sales, 3) as n_expected_sales,
+        round(greatest(chances.n_expected_sales - chances.half_width, 0), 3)
+            as n_expected_sales_low,
+        round(chances.n_expected_sales + chances.half_width, 3) as n_expected_sales_high,
         round(chances.log_probability, 6) as log_probability,
         coalesce(chances.log_probability < chances.log_chance_allowed, false)
             as is_beyond_chance,
@@ -107,7 +126,7 @@ gaps_tested as (
             when 'before_first_sale' then detectable_ends.first_date
             else detectable_ends.last_date
         end as detectable_date
-    from chances
+    from bounded as chances
     left join detectable_ends
         on
             chances.subject = detectable_ends.subject

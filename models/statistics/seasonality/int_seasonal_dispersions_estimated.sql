@@ -76,6 +76,7 @@ hour_counts as (
     inner join event_hours
         on
             days.feed = event_hours.feed
+            and days.vintage = event_hours.vintage
             and days.event_date = event_hours.event_date
             and days.event_type in ('All', event_hours.event_type)
     where event_hours.event_hour is not null

@@ -6,6 +6,7 @@
 } %}
 {% set n_rounds = 6 %}
 {% set groupings = {'type': ['event_type'], 'all': []} %}
+{% set also = ['feed', 'vintage', 'event_date'] %}
 
 with event_hours as (
     select * from {{ ref('fct_event_hours') }}
@@ -15,73 +16,71 @@ dates as (
     select * from {{ ref('dim_dates') }}
 ),
 
-deliveries as (
+observed_days as (
+    select * from {{ ref('fct_observed_days') }}
+),
+
+-- One vintage gives all rates of a feed: the one that tells of most events on the days
+-- that it saw whole.
+ranked_vintages as (
     select
-        feed,
-        window_start_date,
-        covers_to_date,
-        cast(as_of_at as date) as as_of_date
-    from {{ ref('fct_deliveries') }}
-    where status = 'landed' and delivery_mode = 'window'
+        observed_days.feed,
+        observed_days.vintage,
+        row_number() over (
+            partition by observed_days.feed
+            order by sum(event_hours.n_events) desc, observed_days.vintage asc
+        ) as vintage_rank
+    from observed_days
+    inner join event_hours
+        on
+            observed_days.feed = event_hours.feed
+            and observed_days.vintage = event_hours.vintage
+            and observed_days.event_date = event_hours.event_date
+    group by observed_days.feed, observed_days.vintage
 ),
 
 counted as (
     select
         feed,
+        vintage,
         case when grouping(event_type) = 0 then event_type else 'All' end as event_type,
         event_date,
         sum(n_events) as n_events
     from event_hours
-    group by {{ grouped_by_dimension(groupings, ['feed', 'event_date']) }} -- noqa: PRS
+    group by {{ grouped_by_dimension(groupings, also) }} -- noqa: PRS
+),
+
+days as (
+    select
+        observed_days.feed,
+        observed_days.vintage,
+        observed_days.event_date,
+        dates.month_number,
+        dates.weekday_number,
+        dates.is_holiday,
+        cast(floor(
+            {{ dbt.datediff(
+                'observed_days.event_date',
+                'max(observed_days.event_date) over (partition by observed_days.feed)',
+                'day'
+            ) }} / 365.25
+        ) as integer) as years_back
+    from observed_days
+    inner join ranked_vintages
+        on
+            observed_days.feed = ranked_vintages.feed
+            and observed_days.vintage = ranked_vintages.vintage
+            and ranked_vintages.vintage_rank = 1
+    inner join dates on observed_days.event_date = dates.calendar_date
 ),
 
 event_types as (
     select
         feed,
+        vintage,
         event_type
     from counted
-    group by feed, event_type
-),
-
--- The first and the last day of a feed may be incomplete.
-spans as (
-    select
-        feed,
-        {{ dbt.dateadd('day', 1, 'min(event_date)') }} as first_date,
-        {{ dbt.dateadd('day', -1, 'max(event_date)') }} as last_date
-    from event_hours
-    group by feed
-),
-
--- Whole files of a window cover known days; files that only add cover all days between
--- the first and the last.
-days as (
-    select
-        spans.feed,
-        dates.calendar_date as event_date,
-        dates.month_number,
-        dates.weekday_number,
-        dates.is_holiday,
-        cast(floor(
-            {{ dbt.datediff('dates.calendar_date', 'spans.last_date', 'day') }}
-            / 365.25
-        ) as integer) as years_back
-    from spans
-    inner join dates
-        on
-            spans.first_date <= dates.calendar_date
-            and spans.last_date >= dates.calendar_date
-    where
-        spans.feed not in (select deliveries.feed from deliveries)
-        or exists (
-            select 1
-            from deliveries
-            where
-                deliveries.feed = spans.feed
-                and deliveries.window_start_date < dates.calendar_date
-                and coalesce(deliveries.covers_to_date >= dates.calendar_date, true)
-                and deliveries.as_of_date > dates.calendar_date
-        )
+    group by feed, vintage, event_type
 ),
 
 -- The fit of a log-linear Poisson model with these factors: its expected counts have
@@ -96,10 +95,12 @@ round_0_holiday_factor as (
         {% endfor -%}
         cast(coalesce(counted.n_events, 0) as bigint) as n_events
     from days
-    inner join event_types on days.feed = event_types.feed
+    inner join event_types
+        on days.feed = event_types.feed and days.vintage = event_types.vintage
     left join counted
         on
             days.feed = counted.feed
+            and days.vintage = counted.vintage
             and days.event_date = counted.event_date
             and event_types.event_type = counted.event_type
 ),
@@ -111,6 +112,7 @@ round_0_holiday_factor as (
 round_{{ number }}_{{ factor }} as {{ materialized() }} (
     select
         feed,
+        vintage,
         event_type,
         event_date,
         n_events,
@@ -135,6 +137,7 @@ round_{{ number }}_{{ factor }} as {{ materialized() }} (
 fitted as (
     select
         feed,
+        vintage,
         event_type,
         years_back,
         n_events,

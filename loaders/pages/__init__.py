@@ -1,0 +1,1 @@
+"""Pages for readers: figures, pictures and tables of a published version, as HTML."""

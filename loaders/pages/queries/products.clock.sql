@@ -1,0 +1,1 @@
+select * from rpt_time_of_day order by hour_of_day

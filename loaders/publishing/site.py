@@ -1,0 +1,117 @@
+"""The pages of a version: written before anybody sees it, or again afterwards."""
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from loaders.config.paths import Paths
+from loaders.config.permissions import show
+from loaders.disk import sync
+from loaders.errors import UsageError
+from loaders.landing.demo_data import is_demo
+from loaders.pages.site import About, read_texts, write_site
+from loaders.publishing.privacy import read_settings
+from loaders.publishing.serving import alone, clean_up, serve_parts
+from loaders.publishing.versions import (
+    EXPORTS,
+    SITE,
+    Version,
+    current_version,
+    folder_of,
+    part_link,
+)
+
+
+def index_of(paths: Paths) -> Path | None:
+    """The page to open first; None if what readers see has no pages."""
+    return paths.published / SITE / "index.html" if part_link(paths, SITE) else None
+
+
+def write_pages(
+    paths: Paths, folder: Path, version: Version, manifest: Path, name: str = SITE
+) -> None:
+    """Write the pages of a version into its folder; none if the project has no pages.
+
+    Args:
+        paths: the data folder.
+        folder: of the version, with its file and exports.
+        version: the version.
+        manifest: dbt's manifest of the project, which has the texts of the pages.
+        name: the folder of the pages in it, which must not exist yet.
+    """
+    if texts := read_texts(manifest):
+        file = folder / paths.build.name
+        about = About(
+            version.number,
+            version.sha256,
+            version.n_tests,
+            read_settings().least_count,
+            _is_demo(paths, file),
+        )
+        write_site(file, folder / name, folder / EXPORTS, texts, about)
+
+
+def rewrite_pages(paths: Paths) -> Path:
+    """Write the pages of the version that readers see again; the first page is returned.
+
+    Each file is replaced as a whole, and all are of the same version: readers see a page
+    as it was, or as it is now.
+
+    Raises:
+        UsageError: if nothing is published, or the project has no pages.
+        BusyError: if another process publishes.
+    """
+    manifest = paths.target / "manifest.json"
+    with alone(paths):
+        clean_up(paths)
+        version = current_version(paths)
+        if version is None:
+            raise UsageError(
+                f"{paths.published}: nothing is published yet; run: make build"
+            )
+        if not manifest.exists():
+            raise UsageError(f"{manifest}: dbt has not read the project; run: make build")
+        folder = folder_of(paths, version.number)
+        partial = folder / f".{SITE}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            write_pages(paths, folder, version, manifest, partial.name)
+            if partial.is_dir():
+                show(partial, read_settings().mask)
+                _replace(partial, folder / SITE)
+        except duckdb.CatalogException as error:
+            raise UsageError(
+                f"{folder}: is from a build without some tables of the pages; nothing was "
+                f"changed; run: make build ({error})"
+            ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        serve_parts(paths)
+    index = index_of(paths)
+    if index is None:
+        raise UsageError("the project has no pages: no exposure of the type dashboard")
+    return index
+
+
+def _replace(fresh: Path, folder: Path) -> None:
+    """Put files in the place of others, one by one, and remove those that are no more."""
+    folder.mkdir(exist_ok=True)
+    files = {file.relative_to(fresh) for file in fresh.rglob("*") if file.is_file()}
+    for file in files:
+        (folder / file).parent.mkdir(exist_ok=True)
+        os.replace(fresh / file, folder / file)  # noqa: PTH105
+    for file in folder.rglob("*"):
+        if file.is_file() and file.relative_to(folder) not in files:
+            file.unlink()
+    sync(folder)
+
+
+def _is_demo(paths: Paths, file: Path) -> bool:
+    """Whether any delivery that a version was made of was of the demo."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        uris = connection.execute(
+            "select distinct uri from marts.fct_deliveries where status = 'landed'"
+        ).fetchall()
+    return any(is_demo(paths, uri) for (uri,) in uris)

@@ -1,0 +1,475 @@
+"""Pages: each printed figure is in the published file, and nothing hidden is on any."""
+
+import ast
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from loaders.pages.site import About, read_texts, show_exports, write_site
+from loaders.publishing.exports import export, hide_cells, write_exports
+from loaders.publishing.privacy import Disclosure, Settings, read_disclosure
+from loaders.sql import quoted
+from tests.path.conftest import ROOT, Project
+
+pytestmark = pytest.mark.xdist_group("built")
+
+ABOUT = About(7, "0123456789abcdef" * 4, 1234, 5, True)
+PAGES = ROOT / "loaders" / "pages"
+EXPOSURES = ROOT / "models" / "reports" / "_pages__exposures.yml"
+KILOBYTE = 1000
+
+
+@dataclass
+class Node:
+    """An element of a page, with its texts and children in order."""
+
+    tag: str
+    attributes: dict[str, str]
+    parent: "Node | None" = None
+    parts: "list[Node | str]" = field(default_factory=list)
+
+    def walk(self) -> "Iterator[Node]":
+        yield self
+        for part in self.parts:
+            if isinstance(part, Node):
+                yield from part.walk()
+
+    @property
+    def text(self) -> str:
+        texts = (part if isinstance(part, str) else part.text for part in self.parts)
+        return " ".join("".join(texts).split())
+
+    def inside(self, *names: str) -> bool:
+        """Whether it, or what it is in, has such a tag or attribute."""
+        found = self.tag in names or any(name in self.attributes for name in names)
+        return found or (self.parent is not None and self.parent.inside(*names))
+
+
+class Reader(HTMLParser):
+    """Reads a page, all of whose elements are closed but for the void ones."""
+
+    VOID = ("meta", "link", "br", "input", "img")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.root = self.at = Node("", {})
+        self.feed(text)
+        self.close()
+        assert self.at is self.root, f"{self.at.tag} is not closed"
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        node = Node(tag, {name: value or "" for name, value in attrs}, self.at)
+        self.at.parts.append(node)
+        if tag not in self.VOID:
+            self.at = node
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        node = Node(tag, {name: value or "" for name, value in attrs}, self.at)
+        self.at.parts.append(node)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.at.tag == tag, f"{tag} closes {self.at.tag}"
+        assert self.at.parent
+        self.at = self.at.parent
+
+    def handle_data(self, data: str) -> None:
+        self.at.parts.append(data)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A site, and what it was written from."""
+
+    folder: Path
+    queries: dict[str, str]
+    file: Path
+    disclosure: Disclosure
+
+    def pages(self) -> Iterator[tuple[str, Node]]:
+        for file in sorted(self.folder.rglob("*.html")):
+            name = file.relative_to(self.folder).as_posix()
+            yield name, Reader(file.read_text()).root
+
+
+@pytest.fixture(scope="module")
+def written(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The pages of the published demo, with the version's own exports."""
+    file = (built.paths.published / "eventmart.duckdb").resolve()
+    manifest = built.paths.data / "target" / "manifest.json"
+    folder = tmp_path_factory.mktemp("pages") / "site"
+    exports = built.paths.published / "exports"
+    queries = write_site(file, folder, exports, read_texts(manifest), ABOUT)
+    return Written(folder, queries, file, read_disclosure(manifest))
+
+
+@pytest.fixture(scope="module")
+def recomputed(written: Written) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each query, from the published file: its small cells hidden again."""
+    with duckdb.connect(str(written.file), read_only=True) as connection:
+        reports = [one for one in written.disclosure.relations if one.schema == "reports"]
+        hide_cells(connection, reports, ABOUT.least_count)
+        for report in reports:
+            export(connection, report)
+            connection.execute(f"create temp table {quoted(report.name)} as from export")
+        found = {}
+        for name, sql in written.queries.items():
+            result = connection.execute(sql)
+            columns = [column[0] for column in result.description or []]
+            rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+            found[name] = rows
+    return found
+
+
+def is_shown(text: str, value: Any, kind: str) -> bool:
+    """Whether a text is what people read of a value: read back, not printed again."""
+    if value is None:
+        return text == "–"
+    if kind in ("text", "day"):
+        return text == str(value)[: len(text)] and len(text) >= min(len(str(value)), 10)
+    if kind == "yes":
+        return text == ("yes" if value else "no")
+    if kind == "month" and isinstance(value, date):
+        return text == f"{value:%b %Y}"
+    if kind == "month":
+        return text == str(value)
+    number = float(value) * (100 if kind in ("share", "change") else 1)
+    if text == "< 0.01 %":
+        return 0 < number < 0.01
+    if text == "> 99.9 %":
+        return 99.9 < number < 100
+    found = re.fullmatch(r"([+−]?)([\d,]+(?:\.(\d+))?(?:e-\d+)?)( %| USD)?", text)
+    if not found:
+        return False
+    digits = found[2].replace(",", "")
+    printed = float(digits) * (-1 if found[1] == "−" else 1)
+    # Half of the last digit that is printed.
+    decimals = len(found[3] or "")
+    return math.isclose(printed, number, rel_tol=1e-9, abs_tol=0.5000001 * 10**-decimals)
+
+
+def is_cell(cell: Node, row: dict[str, Any], columns: list[str], kind: str) -> bool:
+    """Whether a cell of a table shows a value, with its limits if there are any."""
+    if cell.text == "hidden":
+        return bool(row["is_suppressed"]) and row[columns[0]] is None
+    main = " ".join(
+        (part if isinstance(part, str) else part.text if part.tag != "small" else "")
+        for part in cell.parts
+    ).strip()
+    if not is_shown(main, row[columns[0]], kind):
+        return False
+    limits = [part.text for part in cell.walk() if part.tag == "small"]
+    if len(columns) == 1 or row[columns[1]] is None:
+        return not limits
+    low, high = limits[0].split(" to ")
+    return is_shown(low, row[columns[1]], kind) and is_shown(high, row[columns[2]], kind)
+
+
+def figures(
+    page: Node, rows: dict[str, list[dict[str, Any]]]
+) -> Iterator[tuple[bool, str]]:
+    """Each figure of a page: whether it is right, and what to say if it is not."""
+    for node in page.walk():
+        if source := node.attributes.get("data-n"):
+            query, at, column = source.split(":")
+            value = rows[query][int(at)][column]
+            said = node.text
+            if "mark" in node.attributes.get("class", "").split():
+                # In words around it.
+                found = re.search(r"\d{4}-\d\d-\d\d|[\d,.]+ %", said)
+                said = found[0] if found else said
+            yield is_shown(said, value, node.attributes["data-kind"]), f"{source} {said}"
+        if node.tag != "table":
+            continue
+        query = node.attributes["data-q"]
+        if "heat" in node.attributes.get("class", "").split():
+            for cell in node.walk():
+                if "data-r" in cell.attributes:
+                    at = int(cell.attributes["data-r"])
+                    value = rows[query][at][node.attributes["data-c"]]
+                    right = is_shown(cell.text, value, node.attributes["data-kind"])
+                    yield right, f"{query}:{at} {cell.text} {value}"
+            continue
+        heads = [one for one in node.walk() if one.tag == "th"]
+        lines = [one for one in node.walk() if one.tag == "tr"][1:]
+        start = int(node.attributes.get("data-start", 0))
+        for at, line in enumerate(lines, start):
+            cells = [part for part in line.parts if isinstance(part, Node)]
+            for head, cell in zip(heads, cells, strict=True):
+                kind = head.attributes["data-kind"]
+                if kind == "spark":
+                    continue
+                columns = head.attributes["data-c"].split()
+                right = is_cell(cell, rows[query][at], columns, kind)
+                yield right, f"{query}:{at}:{columns[0]} {cell.text}"
+
+
+def our_words() -> set[str]:
+    """What the project itself says: texts of templates, of Python and of exposures."""
+    words: set[str] = set()
+    for file in PAGES.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                words.add(" ".join(node.value.split()))
+    for file in PAGES.glob("templates/*.html"):
+        pieces = re.split(r"<[^>]*>|\{[{%#].*?[}%#]\}", file.read_text(), flags=re.S)
+        words |= {" ".join(piece.split()) for piece in pieces}
+    for one in yaml.safe_load(EXPOSURES.read_text())["exposures"]:
+        meta = one["config"]["meta"]
+        for text in (one["label"], one["description"], meta["caveat"], meta["title"]):
+            words.add(" ".join(text.split()))
+    return words
+
+
+def test_each_printed_figure_is_in_the_published_file(
+    written: Written, recomputed: dict[str, list[dict[str, Any]]]
+) -> None:
+    n_figures = 0
+    wrong = []
+    for name, page in written.pages():
+        for right, said in figures(page, recomputed):
+            n_figures += 1
+            if not right:
+                wrong.append(f"{name}: {said}")
+    assert not wrong, f"{len(wrong)} of {n_figures}: {wrong[:20]}"
+    assert n_figures > 5000
+
+
+def test_no_figure_stands_outside_a_query(written: Written) -> None:
+    words, loose = our_words(), []
+    for name, page in written.pages():
+        for node in page.walk():
+            if node.inside(
+                "data-n", "data-q", "data-about", "svg", "script", "style", "title"
+            ):
+                continue
+            for part in node.parts:
+                text = " ".join(part.split()) if isinstance(part, str) else ""
+                if re.search(r"\d", text) and text not in words:
+                    loose.append(f"{name}: {text}")
+    assert not loose, loose[:20]
+
+
+def test_a_picture_says_what_its_table_says(written: Written) -> None:
+    numbers = re.compile(r"[\d,.]*\d")
+    n_marks = 0
+    for name, page in written.pages():
+        for card in page.walk():
+            pictures = [
+                node for node in card.walk() if node.attributes.get("class") == "picture"
+            ]
+            if card.tag != "section" or not pictures:
+                continue
+            cells = " ".join(n.text for n in card.walk() if n.tag in ("td", "th"))
+            known = set(numbers.findall(cells))
+            for mark in pictures[0].walk():
+                said = mark.attributes.get("aria-label", "")
+                if mark.inside("svg") and mark.tag != "svg" and said:
+                    n_marks += 1
+                    unknown = set(numbers.findall(said)) - known
+                    assert not unknown, f"{name}: {said}: {unknown}"
+    assert n_marks > 200
+
+
+def test_what_is_said_of_the_version_is_so(written: Written) -> None:
+    for name, page in written.pages():
+        for node in page.walk():
+            if about := node.attributes.get("data-about"):
+                told = str(getattr(ABOUT, about))
+                assert told.startswith(node.text.replace(",", "")), f"{name}: {about}"
+
+
+def test_pages_read_exports_and_marts_of_no_person(written: Written) -> None:
+    allowed = {"fct_figures", "fct_observed_days", "fct_deliveries", "fct_row_fates"}
+    allowed |= {"fct_rejected_rows", "fct_incidents", "dim_neighborhoods"}
+    allowed |= {"dim_neighborhood_shapes", "fct_accidents"}
+    for name, sql in written.queries.items():
+        assert not re.search(r"\b(reports|staging|intermediate)\s*\.", sql), name
+        assert set(re.findall(r"\bmarts\.(\w+)", sql)) <= allowed, name
+
+
+def test_an_exposure_lists_what_its_page_reads(written: Written) -> None:
+    exposures = yaml.safe_load(EXPOSURES.read_text())["exposures"]
+    for one in exposures:
+        page = one["name"].removeprefix("page_")
+        read = {"rpt_trust"}
+        for name, sql in written.queries.items():
+            if name.split(".")[0] == page:
+                read |= set(re.findall(r"\b(?:rpt|fct|dim)_\w+", sql))
+        listed = {re.findall(r"'(\w+)'", ref)[0] for ref in one["depends_on"]}
+        assert listed == read, page
+
+
+def test_what_exports_hide_no_page_shows(written: Written, tmp_path: Path) -> None:
+    """If each count is small, nothing that is counted of people or requests is left."""
+    least = 100_000_000
+    disclosure = Disclosure(Settings(False, least), written.disclosure.relations)
+    write_exports(written.file, tmp_path / "exports", disclosure, 7)
+    texts = read_texts_of(written)
+    about = About(7, ABOUT.sha256, 1234, least, True)
+    queries = write_site(
+        written.file, tmp_path / "site", tmp_path / "exports", texts, about
+    )
+    hidden = {one.name for one in disclosure.relations if one.cell}
+    counts = {name for one in disclosure.relations if one.cell for name in one.cell.counts}
+    shown = []
+    for file in (tmp_path / "site").glob("*.html"):
+        page = Reader(file.read_text()).root
+        for table in (node for node in page.walk() if node.tag == "table"):
+            if table.attributes.get("class") == "heat":
+                cells = (node.text for node in table.walk() if "data-r" in node.attributes)
+                shown += [text for text in cells if text.strip("0.")]
+                continue
+            sql = queries[table.attributes["data-q"]]
+            names = set(re.findall(r"\brpt_\w+", sql))
+            if not names or not names <= hidden or "marts." in sql:
+                continue
+            heads = [one for one in table.walk() if one.tag == "th"]
+            names = [one.attributes["data-c"].split()[0] for one in heads]
+            for line in [one for one in table.walk() if one.tag == "tr"][1:]:
+                cells = [part.text for part in line.parts if isinstance(part, Node)]
+                shown += [
+                    f"{table.attributes['data-q']}: {cell}"
+                    for cell, name in zip(cells, names, strict=True)
+                    if name in counts and cell not in ("hidden", "–", "0")
+                ]
+    assert not shown, shown[:10]
+
+
+def read_texts_of(written: Written) -> dict[str, Any]:
+    """What the pages are about, as the exposures say."""
+    return read_texts(written.file.parents[3] / "target" / "manifest.json")
+
+
+def test_pages_of_nothing_say_what_would_be_there(written: Written, tmp_path: Path) -> None:
+    """A folder in which only one feed has landed has all tables, and few rows."""
+    file, exports = tmp_path / "eventmart.duckdb", tmp_path / "exports"
+    exports.mkdir()
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(f"attach '{written.file}' as whole (read_only)")
+        connection.execute("create schema marts")
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables() where database_name = 'whole' "
+            "and schema_name = 'marts'"
+        ).fetchall():
+            connection.execute(
+                f"create table marts.{name} as from whole.marts.{name} limit 0"
+            )
+    with duckdb.connect() as connection:
+        for parquet in (written.file.parent / "exports").glob("*.parquet"):
+            connection.execute(
+                f"copy (from '{parquet}' limit 0) to '{exports / parquet.name}'"
+            )
+    write_site(file, tmp_path / "site", exports, read_texts_of(written), ABOUT)
+    pages = list((tmp_path / "site").glob("*.html"))
+    assert len(pages) >= 9
+    for page in pages:
+        cards = [
+            node
+            for node in Reader(page.read_text()).root.walk()
+            if node.attributes.get("class", "").startswith("card") and node.text
+        ]
+        empty = [card for card in cards if "Nothing found." in card.text]
+        assert empty, page.name
+        assert not [card for card in cards if card not in empty and "svg" in card.text]
+
+
+HOSTILE = [
+    "<script>document.title='x'</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'; drop table x; --",
+    '=HYPERLINK("http://example.com")',
+    "\u202egnp.exe",
+    "{{ 7 * 7 }}",
+    "x" * 300,
+]
+
+
+def test_hostile_labels_are_text(written: Written, tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    with duckdb.connect() as connection:
+        for parquet in (written.file.parent / "exports").glob("*.parquet"):
+            names = {
+                row[0]
+                for row in connection.execute(f"describe from '{parquet}'").fetchall()
+                if row[1] == "VARCHAR"
+            }
+            labels = names & {"product_name", "agency", "request_series", "kiosk_group"}
+            listed = ", ".join(
+                f"list_extract($hostile, cast(1 + hash({name}) % 7 as bigint)) as {name}"
+                for name in labels
+            )
+            source = (
+                f"(select * replace ({listed}) from '{parquet}')"
+                if labels
+                else f"'{parquet}'"
+            )
+            given = {"hostile": HOSTILE} if labels else None
+            connection.execute(f"create or replace temp table one as from {source}", given)
+            connection.execute(f"copy one to '{exports / parquet.name}'")
+    folder = tmp_path / "site"
+    write_site(written.file, folder, exports, read_texts_of(written), ABOUT)
+    seen = ""
+    for file in folder.glob("*.html"):
+        page = Reader(file.read_text()).root
+        for node in page.walk():
+            assert not [name for name in node.attributes if name.startswith("on")]
+            assert node.tag != "script" or node.attributes["src"].endswith(".js")
+            assert node.tag != "img"
+        seen += page.text
+    for label in HOSTILE:
+        assert label in seen
+
+
+def test_pages_are_light(written: Written) -> None:
+    for file in written.folder.rglob("*.html"):
+        assert file.stat().st_size <= 80 * KILOBYTE, file.name
+    code = [*written.folder.glob("*.css"), *written.folder.glob("*.js")]
+    assert sum(file.stat().st_size for file in code) <= 60 * KILOBYTE
+    files = [file for file in written.folder.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 8000 * KILOBYTE
+
+
+def test_a_page_asks_for_nothing_from_outside(written: Written) -> None:
+    for name, page in written.pages():
+        for node in page.walk():
+            for attribute in ("src", "href"):
+                there = node.attributes.get(attribute, "")
+                assert not re.match(r"(\w+:)?//", there), f"{name}: {there}"
+                if (
+                    there.endswith((".html", ".css", ".js", ".svg"))
+                    and "../docs" not in there
+                ):
+                    target = (written.folder / name).parent / there.partition("#")[0]
+                    assert target.exists(), f"{name}: {there}"
+
+
+def test_links_within_pages_lead_somewhere(written: Written) -> None:
+    pages = dict(written.pages())
+    ids = {
+        name: {node.attributes.get("id") for node in page.walk()}
+        for name, page in pages.items()
+    }
+    for name, page in pages.items():
+        for node in page.walk():
+            file, _, at = node.attributes.get("href", "").partition("#")
+            if at and node.tag == "a":
+                target = (Path(name).parent / file).as_posix() if file else name
+                target = re.sub(r"^\w+/\.\./", "", target)
+                assert at in ids[target], f"{name}: {file}#{at}"
+
+
+def test_exports_are_seen_by_the_names_of_their_reports(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"copy (select 7 as n) to '{tmp_path / 'rpt_x.parquet'}'")
+        show_exports(connection, tmp_path)
+        assert connection.execute("select n from rpt_x").fetchall() == [(7,)]
