@@ -13,7 +13,7 @@ from loaders.files.csv_records import Body
 MAX_GEOJSON_BYTES = 256 << 20
 
 
-# Of what is small in the file and large in memory: lists, objects, and values in them.
+# Lists, objects, and values in them: small in the file and large in memory.
 MAX_GEOJSON_VALUES = 40_000_000
 
 

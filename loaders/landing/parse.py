@@ -30,7 +30,7 @@ def parse(
 ) -> ParsedDelivery:
     """Read a delivery, by the feed's settings, into temporary tables of its own.
 
-    What the file says of itself is added to the draft as it becomes known.
+    Facts about the file are added to the draft as they become known.
 
     Args:
         landing: the loader's database, with no transaction open: DuckDB ends one when

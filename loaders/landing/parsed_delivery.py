@@ -390,7 +390,7 @@ class ParsedDelivery:
     def _find_new(self) -> int:
         """Find the places of rows that have not landed yet; count them.
 
-        A known line may be a new row, too, one more copy of what came before, and is then
+        A known line may be a new row, too, one more copy of an earlier one, and is then
         parsed as well.
 
         Raises:
