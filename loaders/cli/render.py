@@ -17,7 +17,7 @@ from loaders.terminal import printable, table
 
 
 def counted(n: int, what: str) -> str:
-    """So many of what a word in the singular says."""
+    """A number with its noun, which is given in the singular."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
