@@ -39,12 +39,13 @@ def found_in(
     compiled: Compiled, counts: np.ndarray, days: pd.DatetimeIndex = DAYS
 ) -> pd.DataFrame:
     column, day, code = np.nonzero(counts)
+    names = np.array(["Unknown", *(f"code {i}" for i in range(1, counts.shape[2]))])
     rows = pd.DataFrame(
         {
             "feed": "accidents",
             "vintage": "main",
             "code_column": [f"column {i}" for i in column],
-            "code": [f"code {i}" for i in code],
+            "code": names[code],
             "n_records": counts[column, day, code],
             "event_date": days[day],
         }
@@ -91,9 +92,9 @@ def test_a_code_that_vanishes_is_found_if_a_year_tells_it_from_a_season(
     counts[0, :, 0] -= lost
     counts[0, :, 1] += lost
     found = found_in(compiled, counts).set_index("code")
-    assert ("code 0" in found.index) == is_found
+    assert ("Unknown" in found.index) == is_found
     if is_found:
-        row = found.loc["code 0"]
+        row = found.loc["Unknown"]
         middle = DAYS[first_day + n_days // 2]
         assert abs((row["break_date"] - middle).days) <= max(2, n_days / 2)
         # The same blocks by pandas: thirteen before, as many after.
@@ -108,13 +109,26 @@ def test_a_code_that_vanishes_is_found_if_a_year_tells_it_from_a_season(
 
 
 @pytest.mark.xdist_group("compiled")
+@pytest.mark.parametrize("told_before", [0.001, 0.2])
+def test_a_column_that_comes_is_told_once(compiled: Compiled, told_before: float) -> None:
+    counts = quiet(np.random.default_rng(8), 1, 66)
+    kept = np.where(np.arange(len(DAYS)) < 1500, told_before, 1)
+    told = np.random.default_rng(9).binomial(counts[0], kept[:, np.newaxis])
+    counts[0, :, 0] += (counts[0] - told).sum(axis=1)
+    counts[0, :, 1:] = told[:, 1:]
+    found = found_in(compiled, counts)
+    assert "Unknown" in set(found["code"])
+    assert (len(found) == 1) == (told_before < 0.01)
+
+
+@pytest.mark.xdist_group("compiled")
 def test_what_falls_with_all_records_is_no_break_of_a_code(compiled: Compiled) -> None:
     counts = quiet(np.random.default_rng(6), 1, 66)
     before = np.arange(len(DAYS)) < 1500
     # Half of all records are lost, and with them nearly all of one code.
     counts[0, :, 0] = np.random.default_rng(7).poisson(np.where(before, 10, 1))
     counts[0, ~before, 1:] //= 2
-    assert "code 0" not in set(found_in(compiled, counts)["code"])
+    assert "Unknown" not in set(found_in(compiled, counts)["code"])
 
 
 @pytest.mark.real_data
