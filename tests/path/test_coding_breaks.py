@@ -25,7 +25,7 @@ def quiet(
         logs = np.log(rng.dirichlet(np.full(n_codes, 0.4)) + 1e-5)
         phase, strength = rng.uniform(size=(2, n_codes))
         logs = logs + 0.8 * strength * np.sin(2 * np.pi * (since + phase))
-        for n_days, scatter in ((7, 0.2), (28, 0.2)):
+        for n_days, scatter in ((7, 0.2), (28, 0.4)):
             noise = rng.normal(0, 1, (n // n_days + 1, n_codes)).repeat(n_days, axis=0)[:n]
             logs = logs + noise * scatter * rng.exponential(1, n_codes)
         logs = logs + rng.normal(0, 0.1 / 365**0.5, (n, n_codes)).cumsum(axis=0)
@@ -72,23 +72,26 @@ def test_ten_quiet_years_have_at_most_one_break(compiled: Compiled, per_day: flo
 
 @pytest.mark.xdist_group("compiled")
 @pytest.mark.parametrize(
-    ("first_day", "n_days", "is_found"),
-    # In the first year, in the middle, too late, and a trend of three years.
+    ("first_day", "n_days", "lost_share", "is_found"),
+    # In the first year, in the middle, too late, too small, a trend of three years, and one
+    # of which no year before is known.
     [
-        (200, 1, False),
-        (1500, 1, True),
-        (1500, 50, True),
-        (3900, 1, False),
-        (1500, 1100, False),
+        (200, 1, 0.85, False),
+        (1500, 1, 0.85, True),
+        (1500, 50, 0.85, True),
+        (3900, 1, 0.85, False),
+        (1500, 1, 0.3, False),
+        (1500, 1100, 0.85, False),
+        (150, 600, 0.85, False),
     ],
 )
 def test_a_code_that_vanishes_is_found_if_a_year_tells_it_from_a_season(
-    compiled: Compiled, first_day: int, n_days: int, is_found: bool
+    compiled: Compiled, first_day: int, n_days: int, lost_share: float, is_found: bool
 ) -> None:
     counts = quiet(np.random.default_rng(3), 1, 66)
     counts[0, :, 0] = np.random.default_rng(4).poisson(10, len(DAYS))
     going = np.clip((np.arange(len(DAYS)) - first_day) / n_days, 0, 1)
-    lost = np.random.default_rng(5).binomial(counts[0, :, 0], 0.85 * going)
+    lost = np.random.default_rng(5).binomial(counts[0, :, 0], lost_share * going)
     counts[0, :, 0] -= lost
     counts[0, :, 1] += lost
     found = found_in(compiled, counts).set_index("code")
