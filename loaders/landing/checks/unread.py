@@ -211,7 +211,7 @@ def _unclear_order(parsed: ParsedDelivery) -> tuple[str, ...]:
         return row[0] if row else None
 
     def has(rows: str, condition: str) -> bool:
-        row = landing.execute(f"select exists (from {rows} where {condition})").fetchone()  # noqa: S608
+        row = landing.execute(f"select exists (from {rows} where {condition})").fetchone()
         return row == (True,)
 
     # One question at a time: landed rows are read only where the file's own say nothing.
@@ -222,7 +222,8 @@ def _unclear_order(parsed: ParsedDelivery) -> tuple[str, ...]:
     return (
         "no date such as 3/4/2024 has a day above 12, so it is unknown whether the month "
         f"or the day is first: read by {', '.join(feed.time_formats)}; if that is wrong, "
-        f'put "{_day_first_pattern(example)}" first in the formats of the feed in feeds.yml',
+        f'put "{_day_first_pattern(example)}" first in the formats of the feed in '
+        "feeds.yml",
     )
 
 
