@@ -160,8 +160,8 @@ def _hot_spots(site: Site) -> Figure:
         rows,
         columns,
         empty="The cells with most accidents would be here.",
-        note="A grave accident weighs 3. Ranks with 95 % limits: places whose limits overlap "
-        "cannot be told apart. Counts, not risk: nothing is known of traffic.",
+        note="A grave accident weighs 3. Ranks with 95 % limits: places whose limits "
+        "overlap cannot be told apart. Counts, not risk: nothing is known of traffic.",
         report="rpt_accident_hot_spots",
         uses=("point",),
         feeds=_FEEDS,
