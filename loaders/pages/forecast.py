@@ -64,7 +64,7 @@ def _skill(site: Site) -> Figure:
         Column("skill", "Skill", "change", ("skill_low", "skill_high")),
         Column("verdict", "So it is"),
         Column("n_days", "Days tested", "count"),
-        Column("in_interval_share", "Days within the limits", "share"),
+        Column("in_interval_share", "Days within 80 % limits", "share"),
     )
     title = "Is it worth anything? Skill against simpler forecasts"
     return Figure(

@@ -331,8 +331,8 @@ def macro_call(sql: str, macro: str) -> str:
 def test_versions_are_told_by_what_files_always_say_and_by_what_they_say_at_times() -> None:
     versions = written(found("window"), "due", "qty")["fct_jobs_versions.sql"]
     assert macro_call(versions, "window_versions") == (
-        f"{RELATIONS} [ 'site', 'closed_on', 'status', 'order_value', 'updated_at', 'opened_at', ],"
-        " [ 'qty', 'due_at', ], ) "
+        f"{RELATIONS} [ 'site', 'closed_on', 'status', 'order_value', 'updated_at', "
+        "'opened_at', ], [ 'qty', 'due_at', ], ) "
     )
     # Of what is nothing but identity no version is told from another, and that is said.
     bare = found("window", text("ticket"), time("opened"), identity=("ticket", "opened"))
