@@ -14,6 +14,7 @@ with accidents as (
 
 deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
+    where feed = 'accidents'
 ),
 
 offenses as (

@@ -21,6 +21,7 @@ presences as (
 
 deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
+    where feed = 'purchases'
 ),
 
 fates as (
