@@ -504,7 +504,7 @@
   /* A text that a spreadsheet would run gets an apostrophe. */
   const field = (value) => {
     if (value === null || typeof value === "number") return value === null ? "" : String(value);
-    return `"${(/^[=+\-@\t\r]/.test(value) && value.length > 1 && !/^\d/.test(value) ? "'" : "") + value.replace(/"/g, '""')}"`;
+    return `"${(/^[=+\-@\t\r]/.test(value) ? "'" : "") + value.replace(/"/g, '""')}"`;
   };
   const save = (name, rows) => {
     const link = element("a", { href: URL.createObjectURL(new Blob([rows.map((row) => row.map(field).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" })), download: name });
