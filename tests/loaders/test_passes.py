@@ -103,5 +103,6 @@ def test_two_runs_are_one_record_of_a_whole_build(paths: Paths) -> None:
     assert whole["args"] == {"which": "build", "resource_types": [], "vars": {"x": 1}}
     assert whole["elapsed_time"] == 3
     statuses = {one["unique_id"]: one["status"] for one in whole["results"]}
-    assert statuses == dict.fromkeys([A, B, *(f"test.eventmart.{t}" for t in TESTS)], "pass")
+    ids = [A, B, *(f"test.eventmart.{name}" for name in TESTS)]
+    assert statuses == dict.fromkeys(ids, "pass")
     assert len(whole["results"]) == len(statuses)

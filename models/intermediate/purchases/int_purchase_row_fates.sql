@@ -26,7 +26,8 @@ deliveries as (
 
 fates as (
     {{ increment_row_fates(
-        'versions', 'presences', 'deliveries', is_identified=false
+        'versions', 'presences', 'deliveries', is_identified=false,
+        knows_more='has_quantity_or_price'
     ) }}
 )
 
