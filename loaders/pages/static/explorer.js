@@ -1,0 +1,521 @@
+/* The explorer: each filter moves every figure; all of it is in the address behind #. */
+"use strict";
+(() => {
+  const data = eventmart.data.accidents;
+  const $ = (id) => document.getElementById(id);
+  const SVG = "http://www.w3.org/2000/svg";
+  const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  const [SLUG, NAME, RESIDENTS, AREA, OUTLINE, LABEL_X, LABEL_Y, IS_INSET] = [0, 1, 2, 3, 4, 5, 6, 7];
+  const NO_HOUR = 24, NO_PLACE = 255, NO_POINT = 65535, FEW_RESIDENTS = 200, Z = 1.959964;
+  const places = data.places;
+  const count = (value) => Math.round(value).toLocaleString("en-US");
+  const number = (value) => {
+    const digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  };
+  const decoded = (text, Type) => new Type(Uint8Array.from(atob(text), (char) => char.charCodeAt(0)).buffer);
+
+  /* Elements: text is always text, never markup. */
+  const element = (name, attributes, parent, text) => {
+    const isDrawn = parent && parent.namespaceURI === SVG;
+    const made = isDrawn ? document.createElementNS(SVG, name) : document.createElement(name);
+    for (const key in attributes) made.setAttribute(key, attributes[key]);
+    if (text !== undefined) made.textContent = text;
+    if (parent) parent.append(made);
+    return made;
+  };
+
+  /* The accidents, in order of their days: a month, a cell of the week and a day for each. */
+  const hour = decoded(data.hour, Uint8Array), place = decoded(data.place, Uint8Array), flags = decoded(data.flags, Uint8Array);
+  const day = new Uint16Array(data.n), month = new Uint16Array(data.n), cell = new Uint8Array(data.n);
+  const start = Date.parse(`${data.first}T00:00:00Z`);
+  const dateOf = (at) => new Date(start + at * 864e5);
+  const firstMonth = dateOf(0).getUTCFullYear() * 12 + dateOf(0).getUTCMonth();
+  const daysIn = [];
+  data.byDay.reduce((from, n, at) => {
+    const date = dateOf(at);
+    const inMonth = date.getUTCFullYear() * 12 + date.getUTCMonth() - firstMonth;
+    daysIn[inMonth] = (daysIn[inMonth] || 0) + 1;
+    const weekday = (date.getUTCDay() + 6) % 7;
+    for (let i = from; i < from + n; i++) {
+      day[i] = at; month[i] = inMonth; cell[i] = weekday * 25 + hour[i];
+    }
+    return from + n;
+  }, 0);
+  const nMonths = daysIn.length;
+  const yearOf = (at) => Math.floor((firstMonth + at) / 12), monthOf = (at) => (firstMonth + at) % 12;
+  const nameOf = (at) => `${MONTHS[monthOf(at)]} ${yearOf(at)}`;
+  const keyOf = (at) => `${yearOf(at)}-${String(monthOf(at) + 1).padStart(2, "0")}`;
+  const isWhole = (at) => daysIn[at] === new Date(Date.UTC(yearOf(at), monthOf(at) + 1, 0)).getUTCDate();
+  const hourName = (at) => `${String(at).padStart(2, "0")}:00 to ${String(at).padStart(2, "0")}:59`;
+
+  /* What is chosen. months: [first, last]; week: [first hour, last, first weekday, last]. */
+  const NOTHING = () => ({ kind: "", months: null, week: null, places: new Set(), by: "count", points: false, compare: "", sort: "-n" });
+  const state = NOTHING();
+  const kindOf = (name) => data.kinds.find((kind) => kind[0] === name);
+  const MEASURES = [["count", "Count"], ["residents", "Per 1,000 residents a year"], ["area", "Per km² a year"]];
+  const SORTS = ["name", "n", "residents", "area", "before", "ratio"];
+
+  const toAddress = () => {
+    const words = new URLSearchParams();
+    if (state.kind) words.set("kind", state.kind);
+    if (state.months) words.set("months", state.months.map(keyOf).join("_"));
+    if (state.week) words.set("week", state.week.join("-"));
+    if (state.places.size) words.set("places", [...state.places].sort((a, b) => a - b).map((at) => places[at][SLUG]).join(","));
+    if (state.by !== "count") words.set("by", state.by);
+    if (state.points) words.set("points", "1");
+    if (state.compare) words.set("compare", state.compare);
+    if (state.sort !== "-n") words.set("sort", state.sort);
+    return words.toString();
+  };
+  const slugs = new Map(places.map((one, at) => [one[SLUG], at]));
+  const isRange = (low, high, end) => Number.isInteger(low) && low >= 0 && low <= high && high < end;
+  const fromAddress = (text) => {
+    const words = new URLSearchParams(text);
+    Object.assign(state, NOTHING());
+    if (kindOf(words.get("kind"))) state.kind = words.get("kind");
+    const months = (words.get("months") || "").split("_").map((key) => {
+      const [year, at] = key.split("-").map(Number);
+      return year * 12 + at - 1 - firstMonth;
+    });
+    if (months.length === 2 && isRange(months[0], months[1], nMonths) && Number.isInteger(months[1])) state.months = months;
+    const week = (words.get("week") || "").split("-").map(Number);
+    if (week.length === 4 && week.every(Number.isInteger) && isRange(week[0], week[1], 24) && isRange(week[2], week[3], 7)) state.week = week;
+    state.places = new Set((words.get("places") || "").split(",").map((slug) => slugs.get(slug)).filter((at) => at !== undefined));
+    if (MEASURES.some(([name]) => name === words.get("by"))) state.by = words.get("by");
+    state.points = words.has("points");
+    if (words.get("compare") === "year" || slugs.has(words.get("compare"))) state.compare = words.get("compare");
+    if (SORTS.includes((words.get("sort") || "").replace("-", ""))) state.sort = words.get("sort");
+  };
+
+  /* Each dimension is counted under the filters of the others. */
+  const inWeek = (at) => !state.week || (at % 25 >= state.week[0] && at % 25 <= state.week[1] && Math.floor(at / 25) >= state.week[2] && Math.floor(at / 25) <= state.week[3]);
+  const counted = () => {
+    const bit = state.kind ? kindOf(state.kind)[2] : 0;
+    const monthIn = Uint8Array.from(daysIn, (_, at) => +(!state.months || (at >= state.months[0] && at <= state.months[1])));
+    const weekIn = Uint8Array.from({ length: 175 }, (_, at) => +inWeek(at));
+    const placeIn = Uint8Array.from({ length: 256 }, (_, at) => +(!state.places.size || state.places.has(at)));
+    /* The months that a year before can be compared with: whole, and whole a year before. */
+    const pairs = daysIn.map((_, at) => monthIn[at] && (state.months || at >= nMonths - 13) && isWhole(at) && at >= 12 && isWhole(at - 12) ? at : -1).filter((at) => at >= 0);
+    if (!state.months) pairs.splice(0, pairs.length - 12);
+    const now = new Uint8Array(nMonths), before = new Uint8Array(nMonths);
+    for (const at of pairs) { now[at] = 1; before[at - 12] = 1; }
+    const other = slugs.get(state.compare);
+    const r = {
+      pairs, kept: new Uint32Array(data.n), n: 0, nFatal: 0, nSerious: 0, nNoPlace: 0, nNoHour: 0, nKind: 0, nOther: 0, nNow: 0, nBefore: 0,
+      months: new Uint32Array(nMonths), kindMonths: new Uint32Array(nMonths), otherMonths: new Uint32Array(nMonths), week: new Uint32Array(175), places: new Uint32Array(256), now: new Uint32Array(256), before: new Uint32Array(256),
+    };
+    for (let i = 0; i < data.n; i++) {
+      if (bit && !(flags[i] & bit)) continue;
+      const m = month[i], c = cell[i], p = place[i];
+      r.nKind++; r.kindMonths[m]++;
+      if (weekIn[c]) {
+        if (monthIn[m]) r.places[p]++;
+        if (now[m]) r.now[p]++;
+        if (before[m]) r.before[p]++;
+        if (p === other) { r.otherMonths[m]++; if (monthIn[m]) r.nOther++; }
+        if (placeIn[p]) {
+          r.months[m]++;
+          if (now[m]) r.nNow++;
+          if (before[m]) r.nBefore++;
+        }
+      }
+      if (monthIn[m] && placeIn[p]) {
+        r.week[c]++;
+        if (weekIn[c]) {
+          r.kept[r.n++] = i;
+          if (flags[i] & 1) r.nFatal++;
+          if (flags[i] & 2) r.nSerious++;
+          if (p === NO_PLACE) r.nNoPlace++;
+        }
+        if (hour[i] === NO_HOUR) r.nNoHour++;
+      }
+    }
+    r.days = daysIn.reduce((sum, days, at) => sum + days * monthIn[at], 0);
+    r.years = r.days / 365.25;
+    return r;
+  };
+
+  /* 95 % limits of a Poisson count (Byar), and of the ratio of two (Wilson). */
+  const limits = (n) => [n ? n * (1 - 1 / (9 * n) - Z / (3 * Math.sqrt(n))) ** 3 : 0, (n + 1) * (1 - 1 / (9 * (n + 1)) + Z / (3 * Math.sqrt(n + 1))) ** 3];
+  const ratio = (a, b) => {
+    const n = a + b;
+    if (!a || !b) return null;
+    const share = a / n, middle = share + (Z * Z) / (2 * n), wide = Z * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n)), whole = 1 + (Z * Z) / n;
+    const odds = (value) => value / (1 - value);
+    return [a / b, odds((middle - wide) / whole), odds((middle + wide) / whole)];
+  };
+  /* What a measure is divided by, null where too few live there. */
+  const unitOf = (by, at, years) => by === "area" ? places[at][AREA] * years : places[at][RESIDENTS] >= FEW_RESIDENTS ? (places[at][RESIDENTS] / 1000) * years : null;
+  const measured = (by, r) => {
+    if (by === "count") return places.map((_, at) => ({ value: r.places[at] }));
+    const sum = places.reduce((total, _, at) => { const unit = unitOf(by, at, r.years); return unit ? [total[0] + r.places[at], total[1] + unit] : total; }, [0, 0]);
+    const mean = sum[0] / sum[1];
+    return places.map((_, at) => {
+      const unit = unitOf(by, at, r.years);
+      if (!unit) return { value: null, isUnsure: true, mean };
+      const [low, high] = limits(r.places[at]).map((one) => one / unit);
+      return { value: r.places[at] / unit, low, high, mean, isUnsure: low <= mean && mean <= high };
+    });
+  };
+
+  let result;
+  const draws = [];
+  const set = (change) => { Object.assign(state, change); draw(); };
+  const draw = () => {
+    const hash = toAddress();
+    history.replaceState(history.state, "", `${location.pathname}${location.search}${hash ? `#${hash}` : ""}`);
+    result = counted();
+    for (const one of draws) one(result);
+    eventmart.explorer.result = result;
+  };
+
+  /* A grid of cells, chosen by dragging, or by arrow keys and shift. */
+  const brushed = (svg, columns, rows, at, read, write, words) => {
+    const cells = [];
+    svg.setAttribute("role", "group");
+    svg.setAttribute("aria-label", words);
+    let from = null;
+    const choose = (a, b) => write([Math.min(a[0], b[0]), Math.max(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[1], b[1])]);
+    const inside = (event) => {
+      const box = svg.getBoundingClientRect(), view = svg.viewBox.baseVal;
+      return at((event.clientX - box.left) * view.width / box.width, (event.clientY - box.top) * view.height / box.height);
+    };
+    svg.addEventListener("pointerdown", (event) => {
+      if (!event.target.dataset.cell) return;
+      from = inside(event); svg.setPointerCapture(event.pointerId); svg.moved = false;
+    });
+    svg.addEventListener("pointermove", (event) => {
+      const to = from && inside(event);
+      if (to && (svg.moved || to[0] !== from[0] || to[1] !== from[1])) { svg.moved = true; choose(from, to); }
+    });
+    svg.addEventListener("pointerup", () => {
+      const was = read();
+      if (from && !svg.moved) was && was.join() === [from[0], from[0], from[1], from[1]].join() ? write(null) : choose(from, from);
+      from = null;
+    });
+    svg.addEventListener("pointercancel", () => { from = null; });
+    let anchor = null;
+    svg.addEventListener("keydown", (event) => {
+      const focused = document.activeElement.dataset.cell;
+      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (!focused) return;
+      const here = focused.split(",").map(Number);
+      if (event.key === " " || event.key === "Enter") { anchor = here; choose(here, here); } else if (event.key === "Escape") write(null);
+      else if (step) {
+        const to = [Math.max(0, Math.min(columns - 1, here[0] + step[0])), Math.max(0, Math.min(rows - 1, here[1] + step[1]))];
+        if (!event.shiftKey) anchor = null; else { anchor = anchor || here; choose(anchor, to); }
+        focusOn(cells, cells[to[1] * columns + to[0]]);
+      } else return;
+      event.preventDefault();
+    });
+    return cells;
+  };
+  const focusOn = (all, one) => {
+    for (const other of all) if (other) other.setAttribute("tabindex", other === one ? "0" : "-1");
+    one.focus();
+  };
+  /* Round limits of an axis. */
+  const ticks = (top) => {
+    const rough = Math.max(top, 1) / 4, power = 10 ** Math.floor(Math.log10(rough));
+    const step = Math.max(1, [1, 2, 2.5, 5, 10].map((one) => one * power).find((one) => one >= rough && Number.isInteger(Math.max(one, 1))));
+    return Array.from({ length: Math.ceil(top / step) + 1 || 1 }, (_, at) => at * step);
+  };
+
+  const drawMonths = () => {
+    const svg = $("months"), left = 46, width = 1100, height = 170, top = 22, bottom = top + height, step = (width - left) / nMonths;
+    svg.setAttribute("viewBox", `0 0 ${width} ${bottom + 22}`);
+    const axis = element("g", {}, svg), bars = element("g", {}, svg), line = element("path", { class: "before" }, svg);
+    const rows = daysIn.map((_, at) => [
+      element("rect", { class: "all", x: left + at * step + 0.5, width: Math.max(step - 1, 0.5) }, bars),
+      element("rect", { x: left + at * step + 0.5, width: Math.max(step - 1, 0.5) }, bars),
+    ]);
+    daysIn.forEach((_, at) => {
+      if (monthOf(at) === 0 || at === 0) element("text", { x: left + at * step + 2, y: bottom + 15 }, svg, monthOf(at) === 0 ? yearOf(at) : nMonths - at > 6 && 12 - monthOf(at) > 6 ? nameOf(at) : "");
+      else if (nMonths <= 48 && monthOf(at) % 3 === 0) element("text", { x: left + at * step + 2, y: bottom + 15 }, svg, MONTHS[monthOf(at)]);
+    });
+    element("text", { x: 0, y: 12 }, svg, "accidents a month");
+    const frame = element("rect", { class: "frame", y: top, height }, svg);
+    const cells = brushed(svg, nMonths, 1, (x) => [Math.max(0, Math.min(nMonths - 1, Math.floor((x - left) / step))), 0],
+      () => state.months && [...state.months, 0, 0], (range) => set({ months: range && range.slice(0, 2) }), "Accidents by month: arrow keys move, space chooses, shift extends, escape clears");
+    daysIn.forEach((_, at) => cells.push(element("rect", { class: "hit", x: left + at * step, y: top, width: step, height, role: "button", tabindex: at ? -1 : 0, "data-cell": `${at},0` }, svg)));
+    data.breaks.forEach(([date, label], at) => {
+      const [year, number_] = date.split("-").map(Number), on = year * 12 + number_ - 1 - firstMonth, x = left + (on + (Number(date.slice(8)) - 1) / 31) * step;
+      element("line", { class: "break", x1: x, x2: x, y1: top - 4, y2: bottom }, svg);
+      element("text", { class: "break-mark", x: x - 4, y: top - 7 }, svg, String.fromCharCode(97 + (at % 26)));
+      const item = element("li", {}, $("breaks"));
+      element("b", {}, item, `${String.fromCharCode(97 + (at % 26))} `);
+      item.append(`Change of coding, not of the streets: ${label}.`);
+    });
+    draws.push((r) => {
+      const line_ = state.compare === "year" ? r.months.map((_, at) => (at >= 12 ? r.months[at - 12] : 0)) : null;
+      const sums = [r.otherMonths, r.months].map((one) => one.reduce((sum, n) => sum + n, 0));
+      const scaled = line_ || (state.compare ? Array.from(r.otherMonths, (n) => (sums[0] ? (n * sums[1]) / sums[0] : 0)) : null);
+      /* If a place or hours are chosen, all of the city would flatten the bars. */
+      const isPart = state.places.size || state.week, behind = isPart ? r.months : r.kindMonths;
+      const marks = ticks(Math.max(...behind, ...(scaled || [0]))), high = marks[marks.length - 1] || 1, y = (n) => bottom - (n / high) * height;
+      axis.replaceChildren();
+      for (const mark of marks) {
+        element("line", { class: "grid", x1: left, x2: width, y1: y(mark), y2: y(mark) }, axis);
+        element("text", { x: left - 6, y: y(mark) + 4, "text-anchor": "end" }, axis, count(mark));
+      }
+      rows.forEach(([all, bar], at) => {
+        const isIn = !state.months || (at >= state.months[0] && at <= state.months[1]);
+        all.setAttribute("y", y(behind[at])); all.setAttribute("height", bottom - y(behind[at]));
+        bar.setAttribute("y", y(r.months[at])); bar.setAttribute("height", bottom - y(r.months[at]));
+        bar.setAttribute("class", `now${isIn ? "" : " out"}${isWhole(at) ? "" : " part"}`);
+        const words = `${nameOf(at)}: ${count(r.months[at])} accidents${isWhole(at) ? "" : ", of a part of the month"}`;
+        cells[at].setAttribute("aria-label", words); cells[at].dataset.tip = words;
+        cells[at].setAttribute("aria-pressed", String(Boolean(state.months) && isIn));
+      });
+      const from = line_ ? 12 : 0;
+      line.setAttribute("d", scaled && nMonths > from ? "M" + [...scaled].slice(from).map((n, at) => `${left + (from + at + 0.5) * step} ${y(n)}`).join("L") : "");
+      $("line-note").textContent = line_ ? "Line: a year before." : scaled ? `Line: ${places[slugs.get(state.compare)][NAME]}, scaled to the same sum.` : "";
+      frame.style.display = state.months ? "" : "none";
+      if (state.months) { frame.setAttribute("x", left + state.months[0] * step); frame.setAttribute("width", (state.months[1] - state.months[0] + 1) * step); }
+    });
+  };
+
+  const drawHours = () => {
+    const svg = $("hours"), left = 92, width = 1100, row = 26, top = 6, step = (width - left) / 24;
+    svg.setAttribute("viewBox", `0 0 ${width} ${top + 7 * row + 20}`);
+    const cells = brushed(svg, 24, 7, (x, y) => [Math.max(0, Math.min(23, Math.floor((x - left) / step))), Math.max(0, Math.min(6, Math.floor((y - top) / row)))],
+      () => state.week, (week) => set({ week }), "Accidents by weekday and hour: arrow keys move, space chooses, shift extends, escape clears");
+    DAYS.forEach((name, at) => {
+      element("text", { x: left - 8, y: top + at * row + 17, "text-anchor": "end" }, svg, name);
+      for (let h = 0; h < 24; h++) cells.push(element("rect", { x: left + h * step + 1, y: top + at * row + 1, width: step - 2, height: row - 2, rx: 2, role: "button", tabindex: at || h ? -1 : 0, "data-cell": `${h},${at}` }, svg));
+    });
+    for (let h = 0; h < 24; h += 3) element("text", { x: left + h * step + 2, y: top + 7 * row + 15 }, svg, `${String(h).padStart(2, "0")}:00`);
+    const frame = element("rect", { class: "frame" }, svg);
+    draws.push((r) => {
+      const shown = cells.map((_, at) => r.week[Math.floor(at / 24) * 25 + (at % 24)]), limits_ = classes(shown);
+      shown.forEach((n, at) => {
+        const isIn = inWeek(Math.floor(at / 24) * 25 + (at % 24)), words = `${DAYS[Math.floor(at / 24)]}, ${hourName(at % 24)}: ${count(n)} accidents`;
+        cells[at].setAttribute("class", isIn ? "cell" : "cell off");
+        cells[at].style.fill = shade(n, limits_);
+        cells[at].setAttribute("aria-label", words); cells[at].dataset.tip = words;
+        cells[at].setAttribute("aria-pressed", String(Boolean(state.week) && isIn));
+      });
+      frame.style.display = state.week ? "" : "none";
+      if (state.week) for (const [key, value] of Object.entries({ x: left + state.week[0] * step, width: (state.week[1] - state.week[0] + 1) * step, y: top + state.week[2] * row, height: (state.week[3] - state.week[2] + 1) * row })) frame.setAttribute(key, value);
+      explain($("hours-legend"), limits_, shown, "accidents an hour of the week");
+      $("hours-note").textContent = r.nNoHour ? `${count(r.nNoHour)} have a date without an hour and are not here.` : "";
+    });
+  };
+
+  /* Up to five classes with the same number of values; nothing is a class of its own. */
+  const classes = (values) => {
+    const sorted = values.filter((one) => one > 0).sort((a, b) => a - b);
+    return [...new Set([0, 1, 2, 3, 4].map((at) => sorted[Math.floor((sorted.length * at) / 5)]))].filter((one) => one !== undefined);
+  };
+  const shade = (value, from) => `var(--heat-${value > 0 ? Math.max(1, from.filter((one) => value >= one).length + (5 - from.length)) : 0})`;
+  const explain = (list, from, values, unit) => {
+    const isWholeNumber = values.every((one) => one === null || Number.isInteger(one)), form = isWholeNumber ? count : number;
+    list.replaceChildren();
+    const add = (kind, fill, words) => { const item = element("li", {}, list); element("i", { class: kind, style: fill ? `background:${fill}` : "" }, item); item.append(words); };
+    if (values.some((one) => one === 0)) add("", "var(--heat-0)", "0");
+    from.forEach((low, at) => {
+      const inside = values.filter((one) => one !== null && one >= low && (at === from.length - 1 || one < from[at + 1])), high = Math.max(...inside);
+      add("", shade(low, from), low === high ? form(low) : `${form(low)} to ${form(high)}`);
+    });
+    if (unit) element("li", {}, list, unit);
+    return add;
+  };
+
+  const maps = [];
+  const paths = [];
+  const drawMap = () => {
+    if (!$("map")) return;
+    const hatches = [], frames = [];
+    [["map", data.box, false], ["inset", data.insetBox, true]].forEach(([id, box, isInset]) => {
+      const svg = $(id);
+      if (!box) { svg.closest(isInset ? "figure" : ".map").style.display = "none"; return; }
+      svg.setAttribute("viewBox", box.join(" "));
+      maps.push([svg, svg.nextElementSibling, box]);
+      const pattern = element("pattern", { id: `hatch-${id}`, width: 60, height: 60, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, element("defs", {}, svg));
+      element("line", { class: "stripe", x1: 0, x2: 0, y1: 0, y2: 60 }, pattern);
+      places.forEach((one, at) => {
+        if (one[IS_INSET] === isInset) paths[at] = element("path", { d: one[OUTLINE], role: "button", tabindex: -1, "data-at": at }, svg);
+      });
+      places.forEach((one, at) => {
+        if (one[IS_INSET] !== isInset) return;
+        hatches[at] = element("path", { d: one[OUTLINE], class: "hatched", fill: `url(#hatch-${id})` }, svg);
+        frames[at] = element("path", { d: one[OUTLINE], class: "outline" }, svg);
+      });
+      svg.addEventListener("click", (event) => { if (event.target.dataset.at) toggle(Number(event.target.dataset.at)); });
+      svg.addEventListener("keydown", walk);
+    });
+    const first = paths.find(Boolean);
+    if (first) first.setAttribute("tabindex", 0);
+    draws.push((r) => {
+      const by = measured(state.by, r), values = by.map((one) => one.value), from = classes(values.filter((one) => one !== null));
+      const unit = state.by === "count" ? "accidents" : MEASURES.find(([name]) => name === state.by)[1].toLowerCase();
+      for (const [svg] of maps) svg.classList.toggle("plain", state.points);
+      paths.forEach((path, at) => {
+        const one = by[at], isOff = state.places.size && !state.places.has(at);
+        path.style.fill = state.points || one.value === null ? "var(--heat-0)" : shade(one.value, from);
+        const rate = state.by === "count" ? "" : one.value === null ? ", too few residents for a rate" : `, ${number(one.value)} ${unit} (${number(one.low)} to ${number(one.high)})`;
+        path.setAttribute("aria-label", `${places[at][NAME]}: ${count(r.places[at])} accidents${rate}`);
+        path.dataset.tip = path.getAttribute("aria-label");
+        path.setAttribute("aria-pressed", String(state.places.has(at)));
+        path.style.opacity = isOff ? 0.55 : 1;
+        hatches[at].style.display = one.isUnsure && !state.points ? "" : "none";
+        frames[at].style.display = state.places.has(at) || places[at][SLUG] === state.compare ? "" : "none";
+      });
+      const add = explain($("legend"), state.points ? [] : from, state.points ? [] : values, state.points ? "" : unit);
+      if (state.points) add("dot", "", "an accident");
+      if (!state.points && by.some((one) => one.isUnsure)) add("hatch", "", state.by === "area" ? "cannot be told from the city's mean" : `cannot be told from the city's mean, or under ${FEW_RESIDENTS} residents`);
+      const mean = by[0] && by[0].mean;
+      $("map-note").textContent = state.points ? `${count(data.withoutPoint)} of ${count(data.n)} accidents have no usable point.` : state.by === "count" ? "Busy streets and large areas have many accidents: a count is no risk." : Number.isFinite(mean) ? `The city's mean: ${number(mean)} ${unit}. Residents of 2010.` : "";
+      drawPoints(r);
+    });
+  };
+  /* To the nearest label in the direction of the key. */
+  const walk = (event) => {
+    const at = Number(event.target.dataset.at);
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (event.key === " " || event.key === "Enter") toggle(at);
+    else if (event.key === "Escape") set({ places: new Set() });
+    else if (step) {
+      let best = null, least = Infinity;
+      places.forEach((one, to) => {
+        const x = one[LABEL_X] - places[at][LABEL_X], y = one[LABEL_Y] - places[at][LABEL_Y];
+        const along = x * step[0] + y * step[1], aside = Math.abs(x * step[1] + y * step[0]);
+        if (paths[to] && to !== at && along > 0 && along >= aside * 0.6 && along + 2 * aside < least) { best = to; least = along + 2 * aside; }
+      });
+      if (best !== null) focusOn(paths, paths[best]);
+    } else return;
+    event.preventDefault();
+  };
+  const toggle = (at) => {
+    const chosen = new Set(state.places);
+    if (!chosen.delete(at)) chosen.add(at);
+    set({ places: chosen });
+  };
+  let points = null;
+  const drawPoints = (r) => {
+    if (state.points && !points) {
+      if (eventmart.data.accident_points) points = [decoded(eventmart.data.accident_points.x, Uint16Array), decoded(eventmart.data.accident_points.y, Uint16Array)];
+      else if (!document.querySelector("script[src$='accident_points.js']")) element("script", { src: "data/accident_points.js" }, document.head).onload = draw;
+    }
+    for (const [, canvas, [west, north, width, height]] of maps) {
+      const wide = state.points ? Math.round(canvas.clientWidth * Math.min(devicePixelRatio || 1, 2)) : 0;
+      canvas.width = wide; canvas.height = Math.round((wide * height) / width);
+      if (!wide || !points) continue;
+      const pen = canvas.getContext("2d"), scale = wide / width, size = Math.max(1.5, Math.min(5, wide / 300));
+      pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--mark-2");
+      pen.globalAlpha = Math.max(0.12, Math.min(0.8, 4000 / Math.max(r.n, 1)));
+      for (let k = 0; k < r.n; k++) {
+        const x = points[0][r.kept[k]], y = points[1][r.kept[k]];
+        if (x !== NO_POINT && x >= west && x <= west + width) pen.fillRect((x - west) * scale - size / 2, (y - north) * scale - size / 2, size, size);
+      }
+    }
+  };
+
+  const drawTable = () => {
+    const table = $("places"), head = element("tr", {}, table.tHead);
+    const titles = [["name", "Neighborhood"], ["n", "Accidents"], ["residents", "Per 1,000 residents a year"], ["area", "Per km² a year"], ["before", "Year before"], ["ratio", "Times as many"]];
+    const headers = titles.map(([name, title]) => {
+      const header = element("th", { scope: "col", class: name === "name" ? "" : "n" }, head);
+      element("button", { type: "button" }, header, title).addEventListener("click", (event) => {
+        event.stopPropagation();
+        set({ sort: state.sort === `-${name}` || (state.sort !== name && name === "name") ? name : `-${name}` });
+      });
+      return header;
+    });
+    const lines = places.map((one, at) => {
+      const line = element("tr", {}), name = element("button", { type: "button" }, element("th", { scope: "row" }, line), one[NAME]);
+      name.addEventListener("click", () => toggle(at));
+      return [line, name, titles.slice(1).map(() => element("td", { class: "n" }, line))];
+    });
+    draws.push((r) => {
+      const residents = measured("residents", r), area = measured("area", r), isYear = state.compare === "year";
+      const sorted = places.map((one, at) => ({ at, name: one[NAME], n: r.places[at], residents: residents[at].value, area: area[at].value, before: r.before[at], ratio: (ratio(r.now[at], r.before[at]) || [null])[0] }));
+      const by = state.sort.replace("-", ""), sign = state.sort[0] === "-" ? -1 : 1, rank = (value) => (value === null ? -Infinity : value);
+      sorted.sort((a, b) => sign * (by === "name" ? a.name.localeCompare(b.name, "en") : rank(a[by]) - rank(b[by]) || 0) || a.at - b.at);
+      headers.forEach((header, at) => {
+        header.hidden = isYear ? at === 3 : at > 3;
+        if (titles[at][0] === by) header.setAttribute("aria-sort", sign < 0 ? "descending" : "ascending"); else header.removeAttribute("aria-sort");
+      });
+      const fill = (td, text, low, high) => { td.textContent = text; if (low !== undefined) element("small", {}, td, ` ${low} to ${high}`); };
+      for (const { at } of sorted) {
+        const [, name, tds] = lines[at], change = ratio(r.now[at], r.before[at]);
+        name.setAttribute("aria-pressed", String(state.places.has(at)));
+        fill(tds[0], count(r.places[at]));
+        [residents, area].forEach((one, k) => (one[at].value === null ? fill(tds[k + 1], "–") : fill(tds[k + 1], number(one[at].value), number(one[at].low), number(one[at].high))));
+        fill(tds[3], count(r.before[at])); tds[3].hidden = tds[4].hidden = !isYear; tds[2].hidden = isYear;
+        change ? fill(tds[4], change[0].toFixed(2), change[1].toFixed(2), change[2].toFixed(2)) : fill(tds[4], "–");
+      }
+      table.tBodies[0].append(...sorted.map(({ at }) => lines[at][0]));
+      eventmart.explorer.table = sorted;
+    });
+  };
+
+  const drawWords = () => {
+    const kinds = [["", "All"], ...data.kinds].map(([name, words]) => {
+      const button = element("button", { type: "button" }, $("kinds"), words);
+      button.addEventListener("click", () => set({ kind: name }));
+      return [name, button];
+    });
+    const measures = MEASURES.map(([name, words]) => {
+      const button = element("button", { type: "button" }, $("measures"), words);
+      button.addEventListener("click", () => set({ by: name, points: false }));
+      return [name, button];
+    });
+    for (const one of places) element("option", { value: one[SLUG] }, $("compare"), one[NAME]);
+    $("compare").addEventListener("change", () => set({ compare: $("compare").value }));
+    $("points").addEventListener("click", () => set({ points: !state.points }));
+    $("reset").addEventListener("click", () => set(NOTHING()));
+    $("csv-places").addEventListener("click", () => save("neighborhoods.csv", [["neighborhood", "accidents", "per_1000_residents_a_year", "per_km2_a_year", ...(state.compare === "year" ? ["accidents_in_compared_months", "accidents_a_year_before"] : [])], ...eventmart.explorer.table.map((row) => [row.name, row.n, row.residents, row.area, ...(state.compare === "year" ? [result.now[row.at], row.before] : [])])]));
+    $("csv-events").addEventListener("click", () => save("accidents.csv", [["date", "hour", "neighborhood", ...data.kinds.map(([name]) => name)], ...Array.from(result.kept.subarray(0, result.n), (i) => [dateOf(day[i]).toISOString().slice(0, 10), hour[i] === NO_HOUR ? "" : hour[i], place[i] === NO_PLACE ? "Unknown" : places[place[i]][NAME], ...data.kinds.map(([, , bit]) => (flags[i] & bit ? 1 : 0))])]));
+    draws.push((r) => {
+      kinds.forEach(([name, button]) => button.setAttribute("aria-pressed", String(state.kind === name)));
+      measures.forEach(([name, button]) => button.setAttribute("aria-pressed", String(state.by === name && !state.points)));
+      $("points").setAttribute("aria-pressed", String(state.points));
+      $("compare").value = state.compare;
+      $("chosen").replaceChildren();
+      const chip = (words, change) => element("button", { type: "button" }, $("chosen"), words).addEventListener("click", () => set(change));
+      if (state.kind) chip(kindOf(state.kind)[1], { kind: "" });
+      if (state.months) chip(state.months[0] === state.months[1] ? nameOf(state.months[0]) : state.months.map(nameOf).join(" to "), { months: null });
+      if (state.week) chip(`${state.week[2] === state.week[3] ? DAYS[state.week[2]] : `${DAYS[state.week[2]]} to ${DAYS[state.week[3]]}`}, ${String(state.week[0]).padStart(2, "0")}:00 to ${String(state.week[1]).padStart(2, "0")}:59`, { week: null });
+      for (const at of state.places) chip(places[at][NAME], { places: new Set([...state.places].filter((one) => one !== at)) });
+      const parts = [`${count(r.n)} of ${count(data.n)} accidents`, `${count(r.nNoPlace)} of them have no neighborhood`];
+      if (state.week && r.nNoHour) parts.push(`${count(r.nNoHour)} more have no hour`);
+      if (state.kind && kindOf(state.kind)[3] < data.n) parts.push(`the kind is known of ${count(kindOf(state.kind)[3])}`);
+      if (data.unknownKinds.length) parts.push(`the file does not say: ${data.unknownKinds.join(", ").toLowerCase()}`);
+      if (data.others.length) parts.push(`vintage ${data.vintage} alone, since others (${data.others.map((one) => one[0]).join(", ")}) describe some years again`);
+      $("shown").textContent = `${parts.join("; ")}.`;
+      const tiles = [["Accidents", count(r.n), ""], ["A day", number(r.n / r.days || 0), `in ${count(r.days)} days`], ["Seriously injured", count(r.nSerious), "accidents"], ["Somebody died", count(r.nFatal), "accidents"]];
+      if (state.compare === "year") {
+        const change = ratio(r.nNow, r.nBefore), { pairs } = r;
+        tiles.push(["Against a year before", change ? `${change[0].toFixed(2)} times` : "–", pairs.length ? `${nameOf(pairs[0])} to ${nameOf(pairs[pairs.length - 1])}, whole months: ${count(r.nNow)} after ${count(r.nBefore)}${change ? `; 95 % limits ${change[1].toFixed(2)} to ${change[2].toFixed(2)}` : ""}` : "no whole months to compare"]);
+      } else if (state.compare) {
+        const one = places[slugs.get(state.compare)];
+        tiles.push([one[NAME], count(r.nOther), one[RESIDENTS] >= FEW_RESIDENTS ? `${number((r.nOther * 1000) / one[RESIDENTS] / r.years)} per 1,000 residents a year` : "too few residents for a rate"]);
+      }
+      $("tiles").replaceChildren();
+      for (const [label, value, note] of tiles) {
+        const item = element("li", {}, $("tiles"));
+        element("span", { class: "label" }, item, label); element("span", { class: "value" }, item, value); element("span", { class: "note" }, item, note);
+      }
+    });
+  };
+  /* A text that a spreadsheet would run gets an apostrophe. */
+  const field = (value) => {
+    if (value === null || typeof value === "number") return value === null ? "" : String(value);
+    return `"${(/^[=+\-@\t\r]/.test(value) ? "'" : "") + value.replace(/"/g, '""')}"`;
+  };
+  const save = (name, rows) => {
+    const link = element("a", { href: URL.createObjectURL(new Blob([rows.map((row) => row.map(field).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+
+  eventmart.explorer = { state, set, result: null, toAddress, go: (hash) => { fromAddress(hash); draw(); } };
+  drawWords(); drawMap(); drawTable(); drawMonths(); drawHours();
+  addEventListener("hashchange", () => eventmart.explorer.go(location.hash.slice(1)));
+  addEventListener("themechange", () => drawPoints(result));
+  addEventListener("resize", () => state.points && drawPoints(result));
+  eventmart.explorer.go(location.hash.slice(1));
+})();
