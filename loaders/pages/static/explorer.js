@@ -229,7 +229,7 @@
   const drawMonths = () => {
     const svg = $("months"), left = 46, width = 1100, height = 170, top = 22, bottom = top + height, step = (width - left) / nMonths;
     svg.setAttribute("viewBox", `0 0 ${width} ${bottom + 22}`);
-    const axis = element("g", {}, svg), bars = element("g", {}, svg), line = element("path", { class: "before" }, svg);
+    const axis = element("g", { "aria-hidden": "true" }, svg), bars = element("g", { "aria-hidden": "true" }, svg), line = element("path", { class: "before" }, svg);
     const rows = daysIn.map((_, at) => [
       element("rect", { class: "all", x: left + at * step + 0.5, width: Math.max(step - 1, 0.5) }, bars),
       element("rect", { x: left + at * step + 0.5, width: Math.max(step - 1, 0.5) }, bars),
@@ -341,10 +341,11 @@
       places.forEach((one, at) => {
         if (one[IS_INSET] === isInset) paths[at] = element("path", { d: one[OUTLINE], role: "button", tabindex: -1, "data-at": at }, svg);
       });
+      const over = element("g", { "aria-hidden": "true" }, svg);
       places.forEach((one, at) => {
         if (one[IS_INSET] !== isInset) return;
-        hatches[at] = element("path", { d: one[OUTLINE], class: "hatched", fill: `url(#hatch-${id})` }, svg);
-        frames[at] = element("path", { d: one[OUTLINE], class: "outline" }, svg);
+        hatches[at] = element("path", { d: one[OUTLINE], class: "hatched", fill: `url(#hatch-${id})` }, over);
+        frames[at] = element("path", { d: one[OUTLINE], class: "outline" }, over);
       });
       svg.addEventListener("click", (event) => { if (event.target.dataset.at) toggle(Number(event.target.dataset.at)); });
       svg.addEventListener("keydown", walk);
