@@ -98,7 +98,7 @@ docs-serve: docs ## Serve the docs, with their lineage, on localhost.
 	@$(DBT) docs serve --host 127.0.0.1
 
 bench: setup ## Benchmark against the alternatives: make bench SCALE=1
-	@for part in landing window history build cost pages; do
+	@for part in landing small_files window history build cost pages; do
 		$(BIN)/python benchmarks/$$part.py --scale $(SCALE)
 	done
 

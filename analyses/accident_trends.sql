@@ -1,5 +1,5 @@
--- Do accidents become more or fewer? The last 365 days by the 365 before. The newest
--- days lack what is not yet reported, so a small fall is none.
+-- Do accidents become more or fewer? The last 365 observed days by the 365 before, with
+-- intervals by how much weeks scatter. What crosses a break in coding is no change.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents
@@ -17,7 +17,9 @@ select
     round(trends.rate_ratio, 2) as rate_ratio,
     round(trends.rate_ratio_low, 2) as rate_ratio_low,
     round(trends.rate_ratio_high, 2) as rate_ratio_high,
+    round(trends.dispersion, 1) as dispersion,
     trends.has_clear_change,
+    trends.crosses_coding_break,
     trends.as_of_date
 from reports.rpt_accident_trends as trends
 inner join latest_vintage on trends.vintage = latest_vintage.vintage

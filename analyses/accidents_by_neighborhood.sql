@@ -13,7 +13,9 @@ select
     sum(accidents.n_accidents) as n_accidents,
     round(
         1000.0 * sum(accidents.n_accidents) / max(accidents.population_2010), 1
-    ) as accidents_per_1000_residents
+    ) as accidents_per_1000_residents,
+    count(*) as n_years,
+    sum(case when accidents.is_partial_year then 1 else 0 end) as n_partial_years
 from reports.rpt_accidents_by_neighborhood as accidents
 inner join latest_vintage on accidents.vintage = latest_vintage.vintage
 where accidents.population_2010 is not null

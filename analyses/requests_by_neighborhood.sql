@@ -1,11 +1,11 @@
 -- Where do most requests come from for the people who live there? Most requests have
 -- no neighborhood, and residents are not those who ask: downtown few live and many
--- work. The interval is Poisson's, so of chance alone.
+-- work. The interval is of chance alone, by how much the neighborhood's weeks scatter.
 with neighborhoods as (
     select
         neighborhood_name,
         sum(n_requests) as n_requests,
-        sqrt(sum(n_requests)) as deviation,
+        sqrt(sum(n_requests) * coalesce(max(week_dispersion), 1)) as deviation,
         max(population_2010) as population_2010
     from reports.rpt_service_requests_by_neighborhood
     where population_2010 is not null

@@ -27,7 +27,8 @@ select
     round(seasonal_index, 2) as times_the_average,
     round(seasonal_index_low, 2) as times_low,
     round(seasonal_index_high, 2) as times_high,
-    is_one_year_only
+    is_one_year_only,
+    crosses_coding_break
 from ranked
 where rank_from_top = 1 or rank_from_below = 1
 order by feed asc, dimension asc, extreme desc

@@ -162,6 +162,7 @@ def main() -> None:
             "",
             *lines,
         ],
+        is_recorded=options.scale == 1,
     )
 
 

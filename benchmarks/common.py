@@ -164,9 +164,19 @@ def by_command() -> str:
     )
 
 
-def write_section(heading: str, lines: list[str]) -> None:
-    """Print a section of docs/performance.md, and put it there; the others stay."""
+def write_section(heading: str, lines: list[str], *, is_recorded: bool = True) -> None:
+    """Print a section of docs/performance.md, and put it there; the others stay.
+
+    Args:
+        heading: its heading.
+        lines: its text.
+        is_recorded: whether it was measured at the size that the document is for; what
+            was not is printed alone, so that it never replaces what was.
+    """
     print("\n".join(["", f"## {heading}", "", *lines]))
+    if not is_recorded:
+        print(f"\nmeasured at another size: {DOCUMENT.name} stays as it is")
+        return
     text = DOCUMENT.read_text() if DOCUMENT.exists() else "# Performance\n"
     intro, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     found = dict(part.split("\n", 1) for part in parts)

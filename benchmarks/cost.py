@@ -129,6 +129,7 @@ def main() -> None:
             *map(measured, points),
             projected(*points[-2:], options.scale * TIMES),
         ],
+        is_recorded=options.scale == 1,
     )
 
 

@@ -197,6 +197,7 @@ def measure(
 ) -> None:
     """Measure one feed, and write its sections of docs/performance.md."""
     feed, title = FEEDS[name], name.replace("_", " ")
+    is_recorded = scale == 1 and not histories
     n_delivered = round(feed.n_delivered * scale)
     sizes = [times * n_delivered for times in sorted(histories or feed.histories)]
     with scratch() as folder:
@@ -220,6 +221,7 @@ def measure(
                 "",
                 *table(first, found),
             ],
+            is_recorded=is_recorded,
         )
         if name == "purchases":
             n_more = rounds * n_delivered
@@ -236,6 +238,7 @@ def measure(
                     "",
                     *query_reports(places[before], before + n_more, n_runs),
                 ],
+                is_recorded=is_recorded,
             )
 
 

@@ -143,6 +143,7 @@ def main() -> None:
             *([""] if missing else []),
             *missing,
         ],
+        is_recorded=options.scale == 1,
     )
 
 

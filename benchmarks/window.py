@@ -208,6 +208,7 @@ def main() -> None:
             *([""] if missing else []),
             *missing,
         ],
+        is_recorded=options.scale == 1,
     )
 
 

@@ -10,7 +10,8 @@
       beside it are duplicates, those before it superseded;
     - else identical rows are so many events, as two units of one purchase: of the
       delivery that has most of them, of several the one of the latest as-of. All other
-      rows are duplicates.
+      rows are duplicates. If `knows_more` names a boolean column of `versions`, a delivery
+      with a row of the identity for which it is true comes before one without.
     It gives the columns of `versions` and fate.
     Usage: fates as (
         {{ increment_row_fates(
@@ -18,7 +19,10 @@
         ) }}
     )
 -#}
-{% macro increment_row_fates(versions, presences, deliveries, is_identified) -%}
+{% macro increment_row_fates(
+    versions, presences, deliveries, is_identified, knows_more='false'
+) -%}
+{%- set known = 'compared.' ~ knows_more if knows_more != 'false' else 'false' %}
 with
 -- Copies of one row are numbered within a delivery, so their number is already the
 -- most that one delivery held. Rows that differ need a look at presence.
@@ -37,7 +41,8 @@ presence_of_different_rows as (
         compared.identity_key,
         compared._row_hash,
         compared._copy,
-        compared._delivery_seq
+        compared._delivery_seq,
+        {{ known }} as knows_more
     from compared
     inner join {{ deliveries }} as deliveries
         on compared._delivery_seq = deliveries.delivery_seq
@@ -47,7 +52,8 @@ presence_of_different_rows as (
         compared.identity_key,
         presences._row_hash,
         presences._copy,
-        presences._delivery_seq
+        presences._delivery_seq,
+        {{ known }} as knows_more
     from compared
     inner join {{ presences }} as presences
         on
@@ -60,7 +66,8 @@ counted as (
     select
         identity_key,
         _delivery_seq,
-        count(*) as n_rows
+        count(*) as n_rows,
+        bool_or(knows_more) as knows_more
     from presence_of_different_rows
     group by identity_key, _delivery_seq
 ),
@@ -73,6 +80,7 @@ ranked_deliveries as (
             partition by counted.identity_key
             order by
                 {%- if not is_identified %}
+                counted.knows_more desc,
                 counted.n_rows desc,
                 deliveries.as_of desc,
                 {%- endif %}

@@ -9,7 +9,7 @@
     - of `conflicts`, a mapping of names to columns, whether the list that held it last has
       other values of the column for the same key.
     Usage: latest_versions as (
-        {{ listed_versions('versions', 'presences', 'deliveries', ['product_id']) }}
+        {{ listed_versions('versions', 'presences', 'deliveries', ['event_identity']) }}
     )
 -#}
 {% macro listed_versions(versions, presences, deliveries, key, conflicts={}) -%}

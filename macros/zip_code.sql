@@ -1,7 +1,7 @@
 {#-
     The five digits of a zip code, with or without the four after them; null if the text
     is no such code, or the placeholder 99999.
-    Usage: {{ zip_code('customer_zip_label') }} as customer_zip
+    Usage: {{ zip_code('customer_zip_code') }} as customer_zip
 -#}
 {% macro zip_code(column) -%}
     nullif(

@@ -120,6 +120,7 @@ FAULTS = {
         "damaged_ids": "ids that a spreadsheet made: 2.01310E+15, #####, #N/A, lost digits",
         "shared_ids": "one id for many rows: a constant, ids cut short",
         "conflicting_ids": "rows of one id that disagree in what one event cannot",
+        "restated": "columns of the same events stated otherwise in a later file",
     },
     "restored": {
         "landing": "landing put back from a copy, made anew, or another folder's",

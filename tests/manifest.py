@@ -101,6 +101,10 @@ def note_run(build: Path, run: str = RUN, *, has_ended: bool = True) -> None:
     if not intermediate.exists():
         with duckdb.connect(str(intermediate)) as apart:
             apart.execute("create schema meta")
+            apart.execute(
+                "create table meta.model_states "
+                "(node_id varchar, definition varchar, data_version varchar)"
+            )
     with duckdb.connect(str(build)) as connection:
         connection.execute(
             """

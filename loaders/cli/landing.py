@@ -5,7 +5,7 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -49,6 +49,7 @@ from loaders.landing.withdraw import undo as undo_withdrawal
 from loaders.landing.withdraw import withdraw as withdraw_delivery
 from loaders.publishing.build import build as build_landed
 from loaders.publishing.recovery import recover as recover_lost
+from loaders.publishing.run_dbt import Dbt
 from loaders.publishing.spreadsheets import neutral
 from loaders.sources.base import Offer
 from loaders.terminal import printable
@@ -190,13 +191,15 @@ def watch(
         if builds and new:
             is_built = False
         if not is_built:
-            published = build_landed(paths, command=command)
+            published = build_landed(paths, command=command, dbt=dbt)
             is_built = True
             if published:
                 click.echo(publication_line(paths, *published))
                 tell_set_aside(paths)
 
-    repeat(poll, every)
+    # One process of dbt for all builds: its start takes longer than most of them.
+    with closing(Dbt(paths)) as dbt:
+        repeat(poll, every)
 
 
 @click.command()

@@ -91,7 +91,8 @@ class Column(Settings):
     A column of long random text, such as hashes, is `incompressible`: trying to compress
     it would cost a quarter of the landing, and gain nothing. One of `ids` holds the ids
     of something, which a spreadsheet may have damaged. Values of a `personal` one are in
-    no message, ledger or log.
+    no message, ledger or log. In an identity, text in `any_case` is the same in upper and
+    lower case, and a time `by_clock` is what the clock showed, whatever its offset.
     """
 
     required: bool = False
@@ -99,6 +100,8 @@ class Column(Settings):
     ids: bool = False
     incompressible: bool = False
     personal: bool = False
+    any_case: bool = False
+    by_clock: bool = False
 
 
 def _known_formats(formats: tuple[str, ...]) -> tuple[str, ...]:
@@ -274,6 +277,7 @@ class Feed(Settings):
     layouts: tuple[Layout, ...] = Field(min_length=1)
     volatile: tuple[Name, ...] = ()
     identity: tuple[Name, ...] = ()
+    identity_else: tuple[Name, ...] = ()
     max_damaged_share: float = Field(default=0.05, ge=0, le=1)
     foreign: tuple[Name, ...] = ()
     columns: dict[Name, Column] = Field(min_length=1)
@@ -313,14 +317,17 @@ class Feed(Settings):
             raise ValueError(
                 "rowid is DuckDB's own row number; no column can have this name"
             )
-        mentioned = {*self.volatile, *self.identity, *self.as_of.newest, *self.times}
+        identity = {*self.identity, *self.identity_else}
+        mentioned = {*self.volatile, *identity, *self.as_of.newest, *self.times}
         mentioned |= {c for layout in self.layouts for c in layout.has + layout.lacks}
         if self.window:
             mentioned.add(self.window.column)
         if unknown := sorted(mentioned - set(self.columns)):
             raise ValueError(f"not among its columns: {', '.join(unknown)}")
-        if unstable := sorted(set(self.identity) & set(self.volatile)):
+        if unstable := sorted(identity & set(self.volatile)):
             raise ValueError(f"identity: cannot be volatile: {', '.join(unstable)}")
+        if self.identity_else and not self.identity:
+            raise ValueError("identity_else: needs an identity that it stands in for")
         if own := sorted(set(self.foreign) & set(self.by_header)):
             raise ValueError(f"foreign: names columns of the feed itself: {', '.join(own)}")
         if (self.mode == "window") != (self.window is not None):

@@ -36,12 +36,19 @@ class LackError(EventmartError):
         self.lack = lack
 
 
+class _Sentences(Formatter):
+    """Templates in which a value that is not known is called unknown."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        return "unknown" if value is None else str(format(value, format_spec))
+
+
 class Part(BaseModel):
     """One query, and the sentence that says what it returned.
 
     Attributes:
         query: the name of a file in `analyses/`.
-        feeds: the feeds without which there is nothing to answer from.
+        feeds: the feeds without which there is nothing to answer from; none if any does.
         says: a template of the sentence: `{rows[0][n_purchases]:,}` is a value of the
             first row, `{total[n_purchases]:,}` the sum of a column, `{n_rows}` how many.
         nothing: what it means if the query returns nothing; an error if this is not said.
@@ -51,7 +58,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     query: str = Field(pattern=r"^[a-z0-9_]+$")
-    feeds: tuple[str, ...] = Field(min_length=1)
+    feeds: tuple[str, ...] = ()
     says: str = Field(min_length=1)
     nothing: str | None = Field(default=None, min_length=1)
     n_shown: int = Field(default=5, ge=1)
@@ -186,7 +193,7 @@ def _part(
         raise EventmartError(f"{place}: {error}") from error
     try:
         result = connection.execute(query)
-    except duckdb.CatalogException as error:
+    except duckdb.Error as error:
         raise LackError(place, str(error).splitlines()[0]) from error
     names = [column[0] for column in result.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in result.fetchmany(MOST_ROWS + 1)]
@@ -230,7 +237,7 @@ def _sentence(place: str, says: str, names: list[str], rows: Sequence[Row]) -> s
     values = {"rows": said, "total": total, "n_rows": len(rows)}
     try:
         if any(name for _, name, _, _ in Formatter().parse(says)):
-            return says.strip().format(**values)
+            return _Sentences().format(says.strip(), **values)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise LackError(place, f"its sentence: {error!r}") from error
     raise EventmartError(f"{place}: its sentence has no value of the result")

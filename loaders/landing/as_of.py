@@ -10,7 +10,11 @@ from loaders.config.feeds import Feed
 from loaders.config.patterns import search
 from loaders.errors import DeliveryError
 from loaders.landing import ledger
-from loaders.landing.checks.unread import known_formats, unread_times
+from loaders.landing.checks.unread import (
+    known_formats,
+    newest_first_read,
+    unread_times,
+)
 from loaders.landing.draft import AsOf, Origin
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
@@ -36,10 +40,7 @@ def stated_as_of(feed: Feed, origin: Origin, given: datetime | None) -> AsOf:
 def found_as_of(entry: Entry, parsed: ParsedDelivery) -> AsOf:
     """The newest event in the delivery, or the time of landing if the feed allows it."""
     landing, feed = parsed.landing, parsed.feed
-    newest = [
-        _newest(landing, feed, entry, parsed.versions, column)
-        for column in feed.as_of.newest
-    ]
+    newest = [_newest(landing, feed, entry, parsed, column) for column in feed.as_of.newest]
     if moments := [found for found in newest if found]:
         return AsOf(max(moments), "newest")
     if feed.as_of.arrival:
@@ -59,9 +60,18 @@ def found_as_of(entry: Entry, parsed: ParsedDelivery) -> AsOf:
 
 
 def _newest(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, entry: Entry, rows: str, column: str
+    landing: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    entry: Entry,
+    parsed_delivery: ParsedDelivery,
+    column: str,
 ) -> datetime | None:
-    """The newest moment in a column of these rows that can be true."""
+    """The newest moment in a column of a delivery that can be true."""
+    rows = parsed_delivery.versions
+    if not parsed_delivery.is_picked and column in parsed_delivery.columns:
+        newest = newest_first_read(entry, parsed_delivery, column)
+        if newest is not None:
+            return newest
     # Windows reach back by days of the feed's own calendar; others are only put in order.
     moment = clock_time if feed.window else utc_time
     parsed = moment(feed, f'"{column}"')

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import duckdb
 
@@ -29,12 +30,18 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
+# Of each open connection; it is asked for after each transaction, and stays the same.
+_folders = WeakKeyDictionary[duckdb.DuckDBPyConnection, Path]()
+
+
 def folder_of(connection: duckdb.DuckDBPyConnection) -> Path:
     """Where a landing database stands."""
-    found = connection.execute(
-        "select path from duckdb_databases() where database_name = current_database()"
-    ).fetchone()
-    return Path(found[0] if found else ".").parent
+    if connection not in _folders:
+        found = connection.execute(
+            "select path from duckdb_databases() where database_name = current_database()"
+        ).fetchone()
+        _folders[connection] = Path(found[0] if found else ".").parent
+    return _folders[connection]
 
 
 @contextmanager

@@ -172,9 +172,8 @@ def _take(
 ) -> Taken:
     landing = warehouse.landing
     judged_by = _judged_by(warehouse, feed)
-    settled, refused = (
-        (None, None) if anew else ledger.stamps(landing, feed.name, offer.uri, judged_by)
-    )
+    stamps = ledger.stamps(landing, feed.name, offer.uri)
+    settled, refused = (None, None) if anew else (stamps.get(None), stamps.get(judged_by))
     if offer.stamp and offer.stamp == settled:
         return Taken([], is_new=False)
     still = ledger.refused(landing, feed.name, offer.uri) if refused else []
@@ -189,7 +188,7 @@ def _take(
         entries = land_file(
             warehouse, feed, fetched.path, given, uri=offer.uri, covers=covers
         )
-    _remember(warehouse, feed, offer, fetched, entries, judged_by)
+    _remember(warehouse, feed, offer, fetched, entries, judged_by, replaces=bool(stamps))
     return Taken(entries, is_new=True)
 
 
@@ -200,6 +199,8 @@ def _remember(
     fetched: Fetched,
     entries: list[Entry],
     judged_by: str,
+    *,
+    replaces: bool,
 ) -> None:
     if fetched.stamp is None:
         return
@@ -210,6 +211,7 @@ def _remember(
         offer.uri,
         fetched.stamp,
         refused_by=None if is_settled else judged_by,
+        replaces=replaces,
     )
 
 

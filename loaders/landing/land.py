@@ -28,9 +28,15 @@ from loaders.landing.checks.coverage import (
     stated_coverage,
     window_start,
 )
-from loaders.landing.checks.ids import judge_ids
+from loaders.landing.checks.ids import id_questions, judge_ids
 from loaders.landing.checks.neighbors import write_deltas
-from loaders.landing.checks.unread import find_blanks, judge_rejects, judge_times
+from loaders.landing.checks.unread import (
+    blank_questions,
+    find_blanks,
+    judge_rejects,
+    judge_times,
+    time_questions,
+)
 from loaders.landing.database import Warehouse, transaction
 from loaders.landing.draft import (
     Acceptance,
@@ -233,6 +239,8 @@ def prepare(
         draft.add(Outcome("empty", "no_rows"))
         return None
     judge_rejects(landing, draft.entry, parsed.body)
+    # Each check looks at the answers to its own questions: the rows are read once for all.
+    parsed.ask(*time_questions(parsed), *blank_questions(parsed), *id_questions(parsed))
     draft.add(judge_times(draft.entry, parsed))
     draft.add(find_blanks(parsed))
     if draft.entry.as_of is None:
@@ -273,7 +281,8 @@ def write(parsed: ParsedDelivery, verdict: Verdict) -> Landed:
         )
     if neighbors := verdict.neighbors:
         n_absent = write_deltas(landing, feed.name, numbers, parsed.hashes, neighbors)
-    mark_rows(landing, feed.name, change_seq, parsed.hashes)
+    if n_known:
+        mark_rows(landing, feed.name, change_seq, parsed.hashes)
     insert_rejects(parsed, delivery_seq)
     parsed.remember_lines()
     return Landed(*numbers, n_new, n_known, n_absent)

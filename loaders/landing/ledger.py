@@ -111,6 +111,10 @@ class Entry(Part):
         return replace(self, status=status, reason=error.reason, detail=error.detail)
 
 
+# The columns of the ledger that an entry has.
+_NAMES = tuple(spec.name for spec in dataclasses.fields(Entry))
+
+
 def next_numbers(landing: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """The next delivery number and the next change number."""
     row = landing.execute(
@@ -125,17 +129,20 @@ def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
 
     Its end is no earlier than that of the entry before it, though the clock goes back.
     """
-    if not entry.delivery_seq:
-        entry = replace(entry, delivery_seq=next_numbers(landing)[0])
     row = landing.execute(
-        "select greatest(?, ?, max(finished_at)) from raw.deliveries",
+        "select coalesce(max(delivery_seq), 0) + 1, greatest(?, ?, max(finished_at)) "
+        "from raw.deliveries",
         [now(), entry.started_at],
     ).fetchone()
-    values = dataclasses.asdict(entry) | {
-        "finished_at": row and row[0],
+    next_seq, finished_at = row or (1, None)
+    entry = replace(entry, delivery_seq=entry.delivery_seq or next_seq)
+    known = {name: getattr(entry, name) for name in _NAMES} | {
+        "finished_at": finished_at,
         "loader_version": __version__,
         "duckdb_version": duckdb.__version__,
     }
+    # Half of them are null, and each that is named takes time.
+    values = {name: value for name, value in known.items() if value is not None}
     landing.execute(
         f"insert into raw.deliveries ({', '.join(values)}) "  # noqa: S608
         f"values ({', '.join('?' for _ in values)})",
@@ -147,13 +154,12 @@ def enter(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
 
 def entry_of(landing: duckdb.DuckDBPyConnection, delivery_seq: int) -> Entry:
     """Read an entry back."""
-    names = [field.name for field in dataclasses.fields(Entry)]
     row = landing.execute(
-        f"select {', '.join(names)} from raw.deliveries "  # noqa: S608
+        f"select {', '.join(_NAMES)} from raw.deliveries "  # noqa: S608
         "where delivery_seq = ?",
         [delivery_seq],
     ).fetchone()
-    return Entry(**dict(zip(names, row or (), strict=True)))
+    return Entry(**dict(zip(_NAMES, row or (), strict=True)))
 
 
 def arrival(landing: duckdb.DuckDBPyConnection, entry: Entry) -> datetime:
@@ -180,6 +186,13 @@ def seen_again(landing: duckdb.DuckDBPyConnection, entry: Entry) -> Entry | None
         landing: the loader's database.
         entry: with feed, SHA-256, and as-of and dates covered if they are stated.
     """
+    # Hardly ever are there any: that is asked at a fraction of the rest.
+    if not landing.execute(
+        "select exists (from raw.deliveries "
+        "where feed = ? and sha256 = ? and status = 'landed')",
+        [entry.feed, entry.sha256],
+    ).fetchall()[0][0]:
+        return None
     found = landing.execute(
         """
         select
@@ -249,10 +262,9 @@ def refused(
     Of those that were tried again, or accepted since, only the last word counts; a folder
     that could not be listed is well again when something has come from it.
     """
-    names = [spec.name for spec in dataclasses.fields(Entry)]
     rows = landing.execute(
         f"""
-        select {", ".join(names)}
+        select {", ".join(_NAMES)}
         from raw.deliveries as refused
         where status in ('held', 'failed')
             and feed = coalesce(?, feed) and uri = coalesce(?, uri)
@@ -276,7 +288,7 @@ def refused(
         """,  # noqa: S608
         [feed, uri],
     ).fetchall()
-    return [Entry(**dict(zip(names, row, strict=True))) for row in rows]
+    return [Entry(**dict(zip(_NAMES, row, strict=True))) for row in rows]
 
 
 def withdrawals(landing: duckdb.DuckDBPyConnection) -> list[Entry]:
@@ -311,9 +323,9 @@ def last_settled(landing: duckdb.DuckDBPyConnection, feed: str, uri: str) -> str
 
 
 def stamps(
-    landing: duckdb.DuckDBPyConnection, feed: str, uri: str, judged_by: str
-) -> tuple[str | None, str | None]:
-    """The stamps of a place: when it was settled, and when refused on these grounds.
+    landing: duckdb.DuckDBPyConnection, feed: str, uri: str
+) -> dict[str | None, str]:
+    """The stamps of a place: by None when it was settled, else by why it was refused.
 
     A stamp tells a thing from what it was before, without reading it.
     """
@@ -321,8 +333,7 @@ def stamps(
         "select refused_by, stamp from raw.file_stamps where feed = ? and uri = ?",
         [feed, uri],
     ).fetchall()
-    found = dict(rows)
-    return found.get(None), found.get(judged_by)
+    return dict(rows)
 
 
 def put_stamp(
@@ -331,13 +342,25 @@ def put_stamp(
     uri: str,
     stamp: str,
     refused_by: str | None = None,
+    *,
+    replaces: bool = True,
 ) -> None:
-    """Remember that a place was processed: settled, or refused on these grounds."""
-    landing.execute(
-        "delete from raw.file_stamps where feed = ? and uri = ? "
-        "and (refused_by is not null or cast(? as varchar) is null)",
-        [feed, uri, refused_by],
-    )
+    """Remember that a place was processed: settled, or refused on these grounds.
+
+    Args:
+        landing: the loader's database.
+        feed: whose place it is.
+        uri: the place.
+        stamp: what tells that it is still as it was.
+        refused_by: the grounds, if it was refused.
+        replaces: whether there may be stamps of it already.
+    """
+    if replaces:
+        landing.execute(
+            "delete from raw.file_stamps where feed = ? and uri = ? "
+            "and (refused_by is not null or cast(? as varchar) is null)",
+            [feed, uri, refused_by],
+        )
     landing.execute(
         "insert into raw.file_stamps values (?, ?, ?, ?)", [feed, uri, stamp, refused_by]
     )

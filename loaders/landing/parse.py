@@ -98,12 +98,12 @@ def _parse(
         if not body.numbered and known.mode != "increment" and is_dated:
             reading = reading_of(feed, head, columns)
             parsed = replace(parsed, lines=look_up(landing, body, reading))
-        parsed.load()
+        parsed = parsed.loaded()
     except duckdb.InvalidInputException as error:
         # What follows the first line is the record itself.
         why = str(error).partition("\n")[0]
         raise ParseError("not_parsed", f"DuckDB cannot read it: {why}") from error
-    if odd := odd_words(landing, feed, parsed.table):
+    if odd := odd_words(landing, feed, parsed.table, parsed.n_parsed):
         notes.append(odd)
     draft.add(Understood(layout.name, layout.series, tuple(notes)))
     return parsed

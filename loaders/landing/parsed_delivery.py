@@ -3,8 +3,8 @@
 Names of unknown columns are data: they are bound, never written into a query.
 """
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import duckdb
 
@@ -13,7 +13,13 @@ from loaders.errors import DeliveryError
 from loaders.files.csv_records import MAX_PLAIN_BYTES, MAX_RECORD_BYTES, Body, Head
 from loaders.landing.header import may_hold_headers
 from loaders.landing.line_cache import KnownLines, pick
-from loaders.sql import literal
+from loaders.landing.times import first_reading
+from loaders.sql import literal, quoted
+
+# Of so few rows, to ask whether any come twice is quicker than to make a table of those.
+FEW_ROWS = 10_000
+# Behind the name of a column of times, among the rows that are asked about.
+FIRST_READ = " by the first reading"
 
 
 class ParseError(DeliveryError):
@@ -34,6 +40,8 @@ class ParsedDelivery:
         body: the records.
         columns: the position of each column in them, by its name.
         lines: of a delivery that may come again in plain lines, what is known of them.
+        n_new: how many of its rows have not landed yet; known once it is loaded.
+        has_copies: whether a row comes more than once; known once it is loaded.
     """
 
     landing: duckdb.DuckDBPyConnection
@@ -42,6 +50,9 @@ class ParsedDelivery:
     body: Body
     columns: dict[str, int]
     lines: KnownLines | None = None
+    n_new: int = 0
+    has_copies: bool = False
+    _answers: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_picked(self) -> bool:
@@ -53,20 +64,39 @@ class ParsedDelivery:
         """How many rows it has."""
         return self.body.n_records - self.body.n_rejected - self.body.n_blank
 
-    @cached_property
-    def n_new(self) -> int:
-        """How many of them have not landed yet."""
-        return _count(self.landing.execute("select count(*) from parsed_new"))
+    @property
+    def n_parsed(self) -> int:
+        """How many rows were parsed at first: those of `table`."""
+        return self.n_rows - (self.lines.n_known if self.lines and self.is_picked else 0)
 
     @property
     def hashes(self) -> str:
-        """All rows: `_place` in the file, `_line`, `_row_hash`, `_copy` among equals."""
-        return "parsed_hashes"
+        """All rows: `_place` in the file, `_line`, `_row_hash`, `_copy` among equals.
+
+        Parsed rows are in file order, so where each record is one line, a row's place
+        tells its line.
+        """
+        line = "" if self.body.numbered else f", _place + {self.head.n_lines + 1} as _line"
+        copy, copies = "1", ""
+        if self.has_copies:
+            copy = "coalesce(parsed_copies._copy, 1)"
+            copies = "left join parsed_copies using (_place)"
+        return (
+            f"(select rows.*{line}, {copy} as _copy "  # noqa: S608
+            f"from {self._places} as rows {copies})"
+        )
+
+    @property
+    def _places(self) -> str:
+        """All rows by their place in the file, with their hash."""
+        if self.is_picked:
+            return "parsed_or_known"
+        return f"(select rowid as _place, * from {self.table})"  # noqa: S608
 
     @property
     def known(self) -> str:
         """Of `hashes`, those that have landed before."""
-        return "(from parsed_hashes anti join parsed_new using (_place))"
+        return f"(from {self.hashes} anti join parsed_new using (_place))"
 
     @property
     def rows(self) -> str:
@@ -74,7 +104,12 @@ class ParsedDelivery:
 
         All that have not landed yet are among them.
         """
-        return "parsed_rows"
+        if not self.is_picked:
+            return self.hashes
+        return (
+            "(select parsed_picked.*, hashes._copy, hashes._line from parsed_picked "  # noqa: S608
+            f"inner join {self.hashes} as hashes using (_place, _row_hash))"
+        )
 
     @property
     def new_rows(self) -> str:
@@ -82,7 +117,7 @@ class ParsedDelivery:
         # Whole rows are not joined to leave out none: it takes as long again.
         if self.n_new == self.n_rows:
             return self.rows
-        return "(from parsed_rows semi join parsed_new using (_place))"
+        return f"(from {self.rows} semi join parsed_new using (_place))"
 
     @property
     def table(self) -> str:
@@ -103,15 +138,34 @@ class ParsedDelivery:
     def with_lines(self, columns: list[str]) -> str:
         """All rows, known ones as they landed: `_line`, `_row_hash`, and these columns."""
         names = ", ".join(f'"{name}"' for name in columns)
-        parsed = f"select _line, _row_hash, {names} from parsed_rows"  # noqa: S608
+        parsed = f"select _line, _row_hash, {names} from {self.rows}"  # noqa: S608
         if not self.is_picked:
             return f"({parsed})"
         return (
             f"({parsed} union all "  # noqa: S608
-            f"select parsed_hashes._line, _row_hash, {names} from parsed_hashes "
-            "anti join parsed_rows using (_place) "
+            f"select hashes._line, _row_hash, {names} from {self.hashes} as hashes "
+            f"anti join {self.rows} as parsed using (_place) "
             f"inner join raw.{self.feed.name} using (_row_hash, _copy))"
         )
+
+    def ask(self, *questions: str) -> tuple[Any, ...]:
+        """What aggregates over `rows` come to.
+
+        Those that were asked before are not asked again, so that the checks' questions
+        can all be asked in one pass, before each check looks at the answers to its own.
+        Beside the columns there are those by `FIRST_READ`.
+        """
+        new = [one for one in dict.fromkeys(questions) if one not in self._answers]
+        if new:
+            # The place and the number among equals of a row are nothing to an aggregate.
+            rows = self.rows if self.is_picked else self.table
+            asked = ", ".join(new)
+            readings = self._first_readings if FIRST_READ in asked else ""
+            found = self.landing.execute(
+                f"select {asked} from (select *{readings} from {rows})"  # noqa: S608
+            ).fetchone()
+            self._answers.update(zip(new, found or (), strict=True))
+        return tuple(self._answers[one] for one in questions)
 
     def insert_new(self, delivery_seq: int, change_seq: int | None) -> int:
         """Write the rows that have not landed yet into raw; count them."""
@@ -136,9 +190,21 @@ class ParsedDelivery:
         if self.lines:
             self.lines.remember(self.hashes)
 
+    @property
+    def _first_readings(self) -> str:
+        """More columns: of each time the value by the first reading of the feed's formats.
+
+        Their names have a blank, which no name of the feed's has.
+        """
+        times = [name for name in self.feed.time_columns if name in self.columns]
+        return "".join(
+            f', {first_reading(self.feed, quoted(name))} as "{name}{FIRST_READ}"'
+            for name in times
+        )
+
     # ------------------------------------------------------------ how it is made
 
-    def load(self) -> None:
+    def loaded(self) -> "ParsedDelivery":
         """Parse the body, or those of its lines that nobody knows, and find what is new.
 
         Raises:
@@ -154,8 +220,8 @@ class ParsedDelivery:
             self.landing, self.feed, self.columns, self.head, self.table
         ):
             raise ParseError("repeated_header", "a record may be a header")
-        self._number()
-        self._find_new()
+        numbered = self._number()
+        return replace(numbered, n_new=numbered._find_new())
 
     def _load_picked(self, table: str, places: str) -> None:
         """Parse the lines of a plain body at these places.
@@ -254,15 +320,9 @@ class ParsedDelivery:
             )
         """
 
-    def _number(self) -> None:
-        """Make the views of the rows: with place, line, and a number among equals.
-
-        Parsed rows are in file order, so where each record is one line, a row's place
-        tells its line.
-        """
-        places = f"select rowid as _place, * from {self.table}"  # noqa: S608
+    def _number(self) -> "ParsedDelivery":
+        """Number its rows among equals."""
         if self.lines and self.is_picked:
-            places = "from parsed_or_known"
             self.landing.execute(
                 f"""
                 create or replace temporary table parsed_or_known as
@@ -271,26 +331,13 @@ class ParsedDelivery:
                 select _place, _row_hash from parsed_picked
                 """  # noqa: S608
             )
-        copy, copies = "1", ""
-        if self._count_copies(places):
-            copy = "coalesce(parsed_copies._copy, 1)"
-            copies = "left join parsed_copies using (_place)"
-        line = "" if self.body.numbered else f", _place + {self.head.n_lines + 1} as _line"
-        self.landing.execute(
-            f"""
-            create or replace temporary view parsed_hashes as
-            select rows.*{line}, {copy} as _copy from ({places}) as rows {copies}
-            """  # noqa: S608
-        )
-        rows = "from parsed_hashes"
-        if self.is_picked:
-            rows = (
-                "select parsed_picked.*, parsed_hashes._copy, parsed_hashes._line "
-                "from parsed_picked inner join parsed_hashes using (_place, _row_hash)"
-            )
-        self.landing.execute(f"create or replace temporary view parsed_rows as {rows}")
+        elif self.n_rows <= FEW_ROWS:
+            has_copies, *_ = self.ask(_HAS_COPIES, *self._limits)
+            if not has_copies:
+                return self
+        return replace(self, has_copies=self._count_copies() > 0)
 
-    def _count_copies(self, places: str) -> int:
+    def _count_copies(self) -> int:
         """Number rows that come more than once, from the second on; count these.
 
         Only they need counting: few, so that the window stays small.
@@ -306,9 +353,10 @@ class ParsedDelivery:
                     cast(row_number() over (
                         partition by _row_hash order by _place
                     ) as integer) as _copy
-                from ({places})
+                from {self._places}
                 where _row_hash in (
-                    select _row_hash from ({places}) group by _row_hash having count(*) > 1
+                    select _row_hash from {self._places}
+                    group by _row_hash having count(*) > 1
                 )
             )
             where _copy > 1
@@ -316,8 +364,29 @@ class ParsedDelivery:
             )
         )
 
-    def _find_new(self) -> None:
-        """Find the places of rows that have not landed yet.
+    @property
+    def _dated_by(self) -> list[str]:
+        """Of an increment, the columns of times that are hashed."""
+        if self.feed.mode != "increment":
+            return []
+        times = [name for name in self.feed.time_columns if name in self.columns]
+        return [name for name in times if name not in self.feed.volatile]
+
+    @property
+    def _limits(self) -> list[str]:
+        """Questions between which texts of a time its landed rows would be, if it has any.
+
+        Rows with one hash have one time. An increment seldom has what came long ago, and
+        DuckDB passes over blocks by their smallest and largest values: so not all hashes
+        that ever landed are read, but those of the time that it is of.
+        """
+        if not self._dated_by:
+            return []
+        time = quoted(self._dated_by[0])
+        return [f"count(*) - count({time})", f"min({time})", f"max({time})"]
+
+    def _find_new(self) -> int:
+        """Find the places of rows that have not landed yet; count them.
 
         A known line may be a new row, too, one more copy of what came before, and is then
         parsed as well.
@@ -325,15 +394,27 @@ class ParsedDelivery:
         Raises:
             ParseError: if it is another row then than was remembered.
         """
-        self.landing.execute(
-            f"""
+        held, limits = f"raw.{self.feed.name}", []
+        if self._limits:
+            n_undated, *limits = self.ask(*self._limits)
+            if n_undated:
+                limits = []
+        if limits:
+            held = f"(from {held} where {quoted(self._dated_by[0])} between ? and ?)"
+        n_new = _count(
+            self.landing.execute(
+                f"""
             create or replace temporary table parsed_new as
             select _place
-            from parsed_hashes
-            anti join raw.{self.feed.name} using (_row_hash, _copy)
-            """  # noqa: S608
+            from {self.hashes}
+            anti join {held} using (_row_hash, _copy)
+            """,  # noqa: S608
+                limits,
+            )
         )
-        missing = "select exists (from parsed_new anti join parsed_rows using (_place))"
+        missing = (
+            f"select exists (from parsed_new anti join {self.rows} as rows using (_place))"
+        )
         if self.lines and self.is_picked and _count(self.landing.execute(missing)):
             self._load_picked("parsed_again", "parsed_new")
             if _count(self.landing.execute(missing)):
@@ -341,6 +422,11 @@ class ParsedDelivery:
                 raise ParseError(
                     "not_known", "lines are not the rows that were stored for them"
                 )
+        return n_new
+
+
+# Without a table to count in, for which few rows are too few.
+_HAS_COPIES = "list_unique(list(_row_hash)) < count(*)"
 
 
 def _check_count(body: Body, n_parsed: int) -> None:

@@ -8,7 +8,7 @@ import duckdb
 from loaders.config import secret
 from loaders.config.feeds import Feed, load_feeds
 from loaders.errors import UsageError
-from loaders.landing import chain, times
+from loaders.landing import chain, identity, times
 from loaders.landing.checks.ids import DEFINITION
 from loaders.landing.database import folder_of, open_landing, transaction
 from loaders.landing.reread import reread
@@ -133,8 +133,9 @@ create table if not exists raw.known_lines (
 );
 
 -- Of each feed the zone of its clocks, and a hash of how staging reads its text: of the
--- macros raw.<feed>_time and others, see times.py; of raw.is_damaged_id, see ids.py; and,
--- where it has personal columns, of the secret by which these become keys, see secret.py.
+-- macros raw.<feed>_time and others, see times.py; of raw.<feed>_identity, see identity.py;
+-- of raw.is_damaged_id, see ids.py; and, where it has personal columns, of the secret by
+-- which these become keys, see secret.py.
 create table if not exists raw.feed_times (
     feed varchar not null,
     zone varchar not null,
@@ -210,20 +211,22 @@ def create_tables(connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Fee
 def _define_readings(
     connection: duckdb.DuckDBPyConnection, feeds: Mapping[str, Feed]
 ) -> None:
-    """Define the macros by which text becomes time or a key, where they changed."""
+    """Define the macros by which text becomes time, identity or key, where they changed."""
     own = secret.read_secret(folder_of(connection))
     connection.execute(secret.definition(own))
     rows = connection.execute("select feed, fingerprint from raw.feed_times").fetchall()
     held = dict(rows)
     for feed in feeds.values():
-        definitions = [DEFINITION]
+        identities = identity.macros(feed)
+        definitions = [DEFINITION, *identities, *identities.values()]
         if any(column.personal for column in feed.columns.values()):
             definitions.append(secret.fingerprint(own))
         fingerprint = times.fingerprint(feed, *definitions)
         if held.get(feed.name) == fingerprint:
             continue
         with transaction(connection):
-            for name, value in times.macros(feed).items():
+            connection.execute(f"drop macro if exists raw.{feed.name}_identity")
+            for name, value in (times.macros(feed) | identities).items():
                 connection.execute(f"create or replace macro raw.{name} as {value}")
             connection.execute("delete from raw.feed_times where feed = ?", [feed.name])
             connection.execute(

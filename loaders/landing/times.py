@@ -80,6 +80,17 @@ def any_time(feed: Feed, text: str) -> str:
     return _first(feed, text, lambda reading: reading.clock or reading.value)
 
 
+def first_reading(feed: Feed, text: str) -> str:
+    """The time of a text by the reading that is tried first, or null if that does not fit.
+
+    Where it fits, it is `clock_time` for a feed with windows, and `utc_time` for others:
+    these go by days of their own calendar, those are only put in order.
+    """
+    reading = next(_readings(feed.time_formats[0], text))
+    value = _local(reading, feed.zone) if feed.window else _utc(reading, feed.zone)
+    return f"case when {reading.fits} then {value} end"
+
+
 def is_plausible(feed: Feed, moment: str, received: datetime) -> str:
     """Whether a time expression can be true in a delivery received then; never null."""
     return _between(feed, moment, literal(str(received)))

@@ -202,6 +202,7 @@ def _staging(plan: Plan) -> Model:
         [
             Said("_row_hash", "uuid", block("_row_hash")),
             Said("_copy", "integer", block("_copy")),
+            Said("event_identity", "varchar", block("event_identity")),
             *typed,
             *_audit(),
         ],

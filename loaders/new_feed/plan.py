@@ -12,9 +12,9 @@ from loaders.new_feed.survey import Facts
 
 # Names that the models use themselves, or the macros that they call.
 _OURS = (
-    "identity_key is_identified event_date window_date time_quality set_aside_reason "
-    "has_untyped_values fate record_state row_rank n_rows_at_once was_reinstated "
-    "last_held_at series came_place came_at left_place left_at left_as "
+    "event_identity identity_key is_identified event_date window_date time_quality "
+    "set_aside_reason has_untyped_values fate record_state row_rank n_rows_at_once "
+    "was_reinstated last_held_at series came_place came_at left_place left_at left_as "
     "is_alone arrived_as next_arrived_as differing_columns version_number "
     "first_arrived_as first_differing_columns valid_from_at valid_to_at run_rank "
     "identity_end_place version_arrived_as ended_as changed_columns time_with_offset "

@@ -53,7 +53,6 @@ def _months(site: Site, feed: str) -> Figure:
     )
     title = f"{_name(feed)}: months"
     return Figure(
-        f"{feed}-months",
         title,
         rows,
         columns,
@@ -61,7 +60,6 @@ def _months(site: Site, feed: str) -> Figure:
         svg=_index(rows, columns, title),
         note="Times the average day, without the effect of year, weekday and holiday. "
         "Hollow: months seen in one year only, which may have been unlike others.",
-        report="rpt_seasonality",
         feeds=(feed,),
     )
 
@@ -71,14 +69,12 @@ def _weekdays(site: Site, feed: str) -> Figure:
     columns = (Column("period", "Weekday"), *_INDEX)
     title = f"{_name(feed)}: weekdays"
     return Figure(
-        f"{feed}-weekdays",
         title,
         rows,
         columns,
         empty="No weekday was observed in full: an index for each would be here.",
         svg=_index(rows, columns, title),
         note="Times the average day, with 95 % intervals.",
-        report="rpt_seasonality",
         feeds=(feed,),
     )
 
@@ -135,7 +131,6 @@ def _week(site: Site, feed: str) -> Figure:
         """,  # noqa: S608
     )
     return Figure(
-        f"{feed}-week",
         f"{_name(feed)}: hours of the week, times the average hour",
         rows,
         (
@@ -144,7 +139,6 @@ def _week(site: Site, feed: str) -> Figure:
             Column("hour_of_day", "Hour of the day", "count"),
         ),
         empty="Hours of the week would be here.",
-        report="rpt_seasonality",
         uses=("time",),
         feeds=(feed,),
         is_wide=True,
@@ -170,7 +164,6 @@ def _strongest(site: Site) -> Figure:
         Column("has_survived", "Survived", "yes"),
     )
     return Figure(
-        "strongest",
         "The pairs that go together most",
         rows,
         columns,
@@ -179,8 +172,6 @@ def _strongest(site: Site) -> Figure:
         note="The first 20 of all pairs. Those that did not survive are what chance "
         "gives when so many pairs are compared: no finding. None says that one "
         "causes the other.",
-        report="rpt_event_correlations",
-        feeds=_FEEDS[1:],
         is_wide=True,
     )
 
@@ -219,7 +210,6 @@ def _profile(site: Site) -> Figure:
         ),
     ]
     return Figure(
-        "profile",
         title,
         rows,
         columns,
@@ -228,8 +218,6 @@ def _profile(site: Site) -> Figure:
         svg=charts.draw(rows, columns, title, layers, height=220) if rows else None,
         note="Without what is usual at the time of the year. Filled: survived among "
         "all pairs; hollow: within what chance does.",
-        report="rpt_event_correlations",
-        feeds=_FEEDS[1:],
     )
 
 
@@ -250,7 +238,6 @@ def _neighborhoods(site: Site) -> Figure:
     )
     title = "Do neighborhoods with more requests have more accidents?"
     return Figure(
-        "neighborhoods",
         title,
         rows,
         columns,
@@ -274,16 +261,13 @@ def _neighborhoods(site: Site) -> Figure:
         note="Filled: without the effect of residents and area, with 95 % intervals; "
         "hollow: plain. Neighbors are similar, so that they count for fewer than "
         "they are.",
-        report="rpt_neighborhood_correlations",
         uses=("place",),
-        feeds=_FEEDS[1:],
     )
 
 
 def _published(site: Site) -> Figure:
     rows = site.rows("connections.published")
     return Figure(
-        "published",
         "The published correlation of .996",
         rows,
         (
@@ -298,7 +282,5 @@ def _published(site: Site) -> Figure:
         " once published without the number of months. Over three or four months,"
         " one district in many reaches it by chance. Here is what all pairs of "
         "these files give.",
-        report="rpt_event_correlations",
-        feeds=_FEEDS[1:],
         is_wide=True,
     )

@@ -50,33 +50,34 @@ class Figure:
     """A picture with its table, or a table.
 
     Attributes:
-        id: the part of the page's address behind `#`.
         title: what it shows, with the unit.
         rows: what it is drawn from.
         columns: of the table.
         empty: what there would be if there were rows.
         svg: the picture.
         note: how to read it.
-        report: the report whose export has all rows.
         uses: what of the events it depends on: `time`, `point` or `place`, or that they are
             of `now`; where much of that is missing, a mark beside the title says so.
-        feeds: whose events they are.
+        feeds: whose events they are; without them, those of the page.
         is_wide: whether it takes the whole width.
         is_heat: whether it is a grid of shades: the columns are figure, down and across.
     """
 
-    id: str
     title: str
     rows: Rows
     columns: tuple[Column, ...]
     empty: str
     svg: Markup | None = None
     note: str = ""
-    report: str = ""
     uses: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     is_wide: bool = False
     is_heat: bool = False
+
+    @property
+    def id(self) -> str:
+        """The part of the page's address behind `#`."""
+        return self.rows.id.partition(".")[2]
 
     def grid(self) -> Iterator[tuple[Any, list[tuple[int, Row | None, int]]]]:
         """Of a grid of shades each line: position, row and shade (0 to 5) of each cell."""

@@ -8,8 +8,6 @@ from loaders.pages import charts
 from loaders.pages.figures import Column, Figure
 from loaders.pages.site import Sheet, Site
 
-_FEEDS = ("accidents",)
-
 
 def fill(site: Site) -> Iterator[Sheet]:
     """The forecast of accidents."""
@@ -47,7 +45,6 @@ def _city(site: Site) -> Figure:
         ),
     ]
     return Figure(
-        "city",
         title,
         rows,
         columns,
@@ -56,9 +53,7 @@ def _city(site: Site) -> Figure:
         note="The 14 days after the last whole day. Dashed: the mean day. Days of "
         "which some accidents are yet to be reported are estimates too, and never"
         " taken as quiet.",
-        report="rpt_accident_forecast",
         uses=("now",),
-        feeds=_FEEDS,
     )
 
 
@@ -73,7 +68,6 @@ def _skill(site: Site) -> Figure:
     )
     title = "Is it worth anything? Skill against simpler forecasts, one day ahead"
     return Figure(
-        "skill",
         title,
         rows,
         columns,
@@ -93,17 +87,14 @@ def _skill(site: Site) -> Figure:
         )
         if rows
         else None,
-        note="Right of the dashed line it is better than the simpler one. Most of what a "
-        "forecast can know is the mean of the neighborhood itself.",
-        report="rpt_accident_forecast_skill",
-        feeds=_FEEDS,
+        note="Right of the dashed line it is better than the simpler one. A "
+        "forecast can hardly know more than the mean of the neighborhood itself.",
     )
 
 
 def _neighborhoods(site: Site) -> Figure:
     rows = site.rows("forecast.neighborhoods")
     return Figure(
-        "neighborhoods",
         "The 14 days by neighborhood",
         rows,
         (
@@ -116,8 +107,6 @@ def _neighborhoods(site: Site) -> Figure:
             Column("verdict_text", "Against its own mean"),
         ),
         empty="Neighborhoods would be here, if no small count of theirs is hidden.",
-        report="rpt_accident_forecast",
         uses=("place",),
-        feeds=_FEEDS,
         is_wide=True,
     )

@@ -134,7 +134,6 @@ def _tiles(site: Site) -> list[Tile]:
 def _figures(site: Site) -> Iterator[Figure]:
     moved = site.rows("overview.moved")
     yield Figure(
-        "moved",
         "What the last deliveries moved",
         moved,
         (
@@ -146,11 +145,9 @@ def _figures(site: Site) -> Iterator[Figure]:
         ),
         empty="The last build changed no headline figure: this is where figures would "
         "stand that a delivery changed, with their values before and after.",
-        report="rpt_delivery_impact",
     )
     alerts = site.rows("overview.alerts")
     yield Figure(
-        "alerts",
         "What needs a look: newest alerts",
         alerts,
         (
@@ -166,7 +163,6 @@ def _figures(site: Site) -> Iterator[Figure]:
         note="Too many events, too few, or none for too long, judged by each one's own"
         " level. Of all series of a kind, one false alert in 30 days is to be "
         "expected.",
-        report="rpt_series_alerts",
     )
     months = site.rows(
         "overview.all_months",
@@ -184,7 +180,6 @@ def _figures(site: Site) -> Iterator[Figure]:
         Column("is_partial", "Partial month", "yes"),
     )
     yield Figure(
-        "months",
         "Events a month, the last two years of each feed",
         months,
         columns,
@@ -197,7 +192,6 @@ def _figures(site: Site) -> Iterator[Figure]:
     )
     deliveries = site.rows("overview.deliveries")
     yield Figure(
-        "deliveries",
         "What came last",
         deliveries,
         (

@@ -117,7 +117,6 @@ _COLUMNS = (
     Column("n_requests", "Requests", "count"),
     Column("open_share", "Requests open", "share"),
 )
-_FEEDS = ("accidents", "service_requests")
 
 
 def fill(site: Site) -> Iterator[Sheet]:
@@ -132,7 +131,6 @@ def fill(site: Site) -> Iterator[Sheet]:
         """,  # noqa: S608
     )
     listed = Figure(
-        "places",
         "All neighborhoods",
         places,
         _COLUMNS,
@@ -140,7 +138,6 @@ def fill(site: Site) -> Iterator[Sheet]:
         note="Accidents of the last whole year; requests of all years. Each has a page"
         " to print. Rates are left out where fewer than 200 people live.",
         uses=("place",),
-        feeds=_FEEDS,
         is_wide=True,
     )
     yield Sheet("places.html", "page.html", {"figures": [listed]})
@@ -178,7 +175,6 @@ def fill(site: Site) -> Iterator[Sheet]:
     for slug, rows in compared.items():
         if not _SLUG.fullmatch(slug):
             continue
-        none = Rows("", [])
         yield Sheet(
             f"places/{slug}.html",
             "place.html",
@@ -186,9 +182,9 @@ def fill(site: Site) -> Iterator[Sheet]:
                 "name": rows[0]["name"],
                 "figures": [
                     _comparison(rows),
-                    _accidents(years.get(slug, none)),
-                    _requests(requests.get(slug, none)),
-                    _alerts(alerts.get(slug, none)),
+                    _accidents(years.get(slug, Rows("places.years", []))),
+                    _requests(requests.get(slug, Rows("places.requests", []))),
+                    _alerts(alerts.get(slug, Rows("places.alerts", []))),
                 ],
             },
         )
@@ -196,21 +192,18 @@ def fill(site: Site) -> Iterator[Sheet]:
 
 def _comparison(rows: Rows) -> Figure:
     return Figure(
-        "compared",
         "Beside the nearest other place, and the city",
         rows,
         _COLUMNS,
         empty="",
         note="Accidents of the last whole year; requests of all years.",
         uses=("place",),
-        feeds=_FEEDS,
         is_wide=True,
     )
 
 
 def _accidents(rows: Rows) -> Figure:
     return Figure(
-        "accidents",
         "Accidents by year",
         rows,
         (
@@ -221,14 +214,13 @@ def _accidents(rows: Rows) -> Figure:
             Column("is_partial", "Partial year", "yes"),
         ),
         empty="No accident here in the files. Accidents by year would be here.",
-        feeds=_FEEDS[:1],
+        feeds=("accidents",),
         uses=("now",),
     )
 
 
 def _requests(rows: Rows) -> Figure:
     return Figure(
-        "requests",
         "Requests by year",
         rows,
         (
@@ -238,13 +230,12 @@ def _requests(rows: Rows) -> Figure:
         ),
         empty="No request from here in the files. Requests by year would be here.",
         uses=("place",),
-        feeds=_FEEDS[1:],
+        feeds=("service_requests",),
     )
 
 
 def _alerts(rows: Rows) -> Figure:
     return Figure(
-        "alerts",
         "Out of the ordinary in the last 28 days",
         rows,
         (

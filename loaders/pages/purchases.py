@@ -8,8 +8,6 @@ from loaders.pages import charts
 from loaders.pages.figures import Column, Figure, Tile
 from loaders.pages.site import Sheet, Site
 
-_FEEDS = ("purchases",)
-
 
 def fill_products(site: Site) -> Iterator[Sheet]:
     """What sells, and when."""
@@ -48,7 +46,6 @@ def _pareto(site: Site) -> Figure:
     )
     layered = alt.layer(bars, line).resolve_scale(y="independent")
     return Figure(
-        "pareto",
         title,
         rows,
         columns,
@@ -57,8 +54,6 @@ def _pareto(site: Site) -> Figure:
         note="Bars: units of each of the first 60 products; line: their share with all"
         " before. Products with a hidden small count, or next to one, are left "
         "out.",
-        report="rpt_top_products",
-        feeds=_FEEDS,
     )
 
 
@@ -82,7 +77,6 @@ def _clock(site: Site) -> Figure:
         stroke=charts.SECOND, strokeWidth=2, strokeDash=[5, 3], aria=False
     ).encode(y=charts.amount("n_purchases_utc", "units sold"))
     return Figure(
-        "clock",
         title,
         rows,
         columns,
@@ -90,16 +84,13 @@ def _clock(site: Site) -> Figure:
         svg=charts.draw(rows, columns, title, [bars, line], height=230) if rows else None,
         note="Bars: the clock on the wall. Dashed: the same by UTC, by which figures were "
         "published elsewhere; it moves evenings into mornings.",
-        report="rpt_time_of_day",
         uses=("time",),
-        feeds=_FEEDS,
     )
 
 
 def _products(site: Site) -> Figure:
     rows = site.rows("products.table")
     return Figure(
-        "table",
         "Products, most sold first",
         rows,
         (
@@ -115,8 +106,6 @@ def _products(site: Site) -> Figure:
         empty="Products would be here.",
         note="The first 60; the CSV has all. The first and the last month are partial:"
         " compare products by units per active kiosk-day.",
-        report="rpt_top_products",
-        feeds=_FEEDS,
         is_wide=True,
     )
 
@@ -124,7 +113,6 @@ def _products(site: Site) -> Figure:
 def _pairs(site: Site) -> Figure:
     rows = site.rows("products.pairs")
     return Figure(
-        "pairs",
         "Bought together more often than by chance",
         rows,
         (
@@ -136,15 +124,12 @@ def _pairs(site: Site) -> Figure:
         ),
         empty="No pair of products. Pairs would be here that are in five visits or more "
         "together, and in far more than the kiosks' habits explain.",
-        report="rpt_product_pairs",
-        feeds=_FEEDS,
     )
 
 
 def _economics(site: Site) -> Figure:
     rows = site.rows("products.economics")
     return Figure(
-        "economics",
         "What it may bring: an assumption",
         rows,
         (
@@ -159,8 +144,6 @@ def _economics(site: Site) -> Figure:
         empty="Estimated margins by brand would be here.",
         note="No file has prices. Both columns are what follows if the margin of the "
         "catalog means the one or the other.",
-        report="rpt_product_economics",
-        feeds=_FEEDS,
     )
 
 
@@ -212,7 +195,6 @@ def _life_cycles(site: Site) -> Figure:
         )
     )
     return Figure(
-        "lives",
         title,
         rows,
         columns,
@@ -221,15 +203,12 @@ def _life_cycles(site: Site) -> Figure:
         svg=charts.draw(rows, columns, title, [bar]) if rows else None,
         note="From the first to the last purchase; the newest 30 by last purchase. "
         "States are inferred from the silence since.",
-        report="rpt_kiosk_life_cycles",
-        feeds=_FEEDS,
     )
 
 
 def _groups(site: Site) -> Figure:
     rows = site.rows("kiosks.groups")
     return Figure(
-        "groups",
         "Kinds of kiosks, by volume and rhythm",
         rows,
         (
@@ -246,15 +225,12 @@ def _groups(site: Site) -> Figure:
         empty="Kinds of kiosks would be here.",
         note="How often a kiosk is of the same kind on odd and on even days: where that is "
         "rare, its kind is chance.",
-        report="rpt_kiosk_groups",
-        feeds=_FEEDS,
     )
 
 
 def _gaps(site: Site) -> Figure:
     rows = site.rows("kiosks.gaps")
     return Figure(
-        "gaps",
         "What a kiosk lacks that others like it sell",
         rows,
         (
@@ -271,15 +247,12 @@ def _gaps(site: Site) -> Figure:
         ),
         empty="No gap. Products would be here that kiosks of the same kind sell well, "
         "and a kiosk hardly or never.",
-        report="rpt_assortment_gaps",
-        feeds=_FEEDS,
     )
 
 
 def _kiosks(site: Site) -> Figure:
     rows = site.rows("kiosks.table")
     return Figure(
-        "table",
         "Kiosks, most sold first",
         rows,
         (
@@ -295,8 +268,6 @@ def _kiosks(site: Site) -> Figure:
         empty="Kiosks would be here.",
         note="The first 80; the CSV has all. Months with a hidden small count are left out "
         "of the small lines.",
-        report="rpt_top_kiosks",
-        feeds=_FEEDS,
         is_wide=True,
     )
 
@@ -327,7 +298,6 @@ def fill_customers(site: Site) -> Iterator[Sheet]:
 def _cohorts(site: Site) -> Figure:
     rows = site.rows("customers.cohorts")
     return Figure(
-        "cohorts",
         "Cohorts: share of the cards of a month that bought again so many months later",
         rows,
         (
@@ -338,8 +308,6 @@ def _cohorts(site: Site) -> Figure:
         empty="Cohorts would be here.",
         note="In italics: months that are not over. Cards of the first month may have been "
         "bought with before.",
-        report="rpt_customer_retention",
-        feeds=_FEEDS,
         is_wide=True,
         is_heat=True,
     )
@@ -361,7 +329,6 @@ def _returns(site: Site) -> Figure:
     )
     title = "Share of visits after which the card was back within 30 days"
     return Figure(
-        "returns",
         title,
         rows,
         columns,
@@ -378,8 +345,6 @@ def _returns(site: Site) -> Figure:
             form=".0%",
         ),
         note="By Kaplan and Meier: who is yet to come back is counted in.",
-        report="rpt_time_between_visits",
-        feeds=_FEEDS,
     )
 
 
@@ -402,21 +367,17 @@ def _concentration(site: Site) -> Figure:
         )
     )
     return Figure(
-        "concentration",
         title,
         rows,
         columns,
         empty="Shares of the cards that buy most would be here.",
         svg=charts.draw(rows, columns, title, [bar]) if rows else None,
-        report="rpt_customer_concentration",
-        feeds=_FEEDS,
     )
 
 
 def _again(site: Site) -> Figure:
     rows = site.rows("customers.again")
     return Figure(
-        "again",
         "Who comes back: is it for the same product?",
         rows,
         (
@@ -431,15 +392,12 @@ def _again(site: Site) -> Figure:
             Column("chance_bought_again_share", "By chance", "share"),
         ),
         empty="Products bought again would be here.",
-        report="rpt_products_bought_again",
-        feeds=_FEEDS,
     )
 
 
 def _shared(site: Site) -> Figure:
     rows = site.rows("customers.shared")
     return Figure(
-        "shared",
         "Cards that cannot be one person's",
         rows,
         (
@@ -450,6 +408,4 @@ def _shared(site: Site) -> Figure:
         ),
         empty="Shared cards would be here, by the evidence.",
         note="They are left out of the figures on this page.",
-        report="rpt_shared_cards",
-        feeds=_FEEDS,
     )

@@ -10,7 +10,6 @@ from loaders.pages.figures import Column, Figure
 from loaders.pages.rows import Rows
 from loaders.pages.site import Sheet, Site
 
-_FEEDS = ("service_requests",)
 _AGES = {
     "up to 7 days": "var(--heat-1)",
     "8 to 30 days": "var(--heat-2)",
@@ -63,16 +62,13 @@ def _volumes(site: Site) -> Figure:
         height=210,
     )
     return Figure(
-        "volumes",
         title,
         rows,
         columns,
         empty="Requests by month would be here, once a file of requests has landed.",
         svg=svg,
         note="Lighter: months that the files cover only in part.",
-        report="rpt_request_volumes",
         uses=("now",),
-        feeds=_FEEDS,
     )
 
 
@@ -104,7 +100,6 @@ def _backlog(site: Site) -> Figure:
         description="tip:N",
     )
     return Figure(
-        "backlog",
         title,
         rows,
         columns,
@@ -113,9 +108,7 @@ def _backlog(site: Site) -> Figure:
             rows, (columns[0], columns[-1]), title, [area], height=185, series=_AGES
         ),
         note="The first months lack requests that are older than the first file.",
-        report="rpt_open_requests",
         uses=("now",),
-        feeds=_FEEDS,
     )
 
 
@@ -144,7 +137,6 @@ def _times_to_close(site: Site) -> Iterator[Figure]:
         )
         columns = (Column("what", title.rpartition("by ")[2].capitalize()), *_DAYS)
         yield Figure(
-            name,
             title,
             rows,
             columns,
@@ -153,9 +145,7 @@ def _times_to_close(site: Site) -> Iterator[Figure]:
             note="Days within which nine in ten were closed. Filled: with open requests "
             "counted in (Kaplan and Meier), and its 95 % interval; a triangle: longer than "
             "the files reach. Hollow: of closed ones alone, which looks far too good.",
-            report="rpt_time_to_close",
             uses=("place",) if name == "council_district" else (),
-            feeds=_FEEDS,
         )
 
 
@@ -204,7 +194,6 @@ def _gaps(site: Site) -> Figure:
     )
     title = "Like requests, closed as soon? Difference from the city by neighborhood"
     return Figure(
-        "gaps",
         title,
         rows,
         columns,
@@ -226,16 +215,13 @@ def _gaps(site: Site) -> Figure:
         note="Types weighted as in the city; lines are 95 % intervals. Those that "
         "cross the dashed line may be chance, and among many neighborhoods some "
         "are extreme by chance.",
-        report="rpt_neighborhood_request_gaps",
         uses=("place",),
-        feeds=_FEEDS,
     )
 
 
 def _mass_closes(site: Site) -> Figure:
     rows = site.rows("requests.mass_closes")
     return Figure(
-        "mass",
         "Days on which many old requests were closed at once",
         rows,
         (
@@ -250,15 +236,12 @@ def _mass_closes(site: Site) -> Figure:
         empty="No day stands out. Days would be here on which an agency closed far "
         "more old requests than on its ordinary days: such requests look slow, "
         "and may have been done long before.",
-        report="rpt_mass_close_days",
-        feeds=_FEEDS,
     )
 
 
 def _agencies(site: Site) -> Figure:
     rows = site.rows("requests.agencies")
     return Figure(
-        "agencies",
         "Agencies, in the last whole month and before",
         rows,
         (
@@ -268,6 +251,4 @@ def _agencies(site: Site) -> Figure:
             Column("first_call_share", "Done in the first call", "share"),
         ),
         empty="Agencies would be here.",
-        report="rpt_request_volumes",
-        feeds=_FEEDS,
     )

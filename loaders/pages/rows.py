@@ -9,10 +9,18 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a query; `id` names it in the pages, `start` is where in it they begin."""
+    """Rows of a query.
+
+    Attributes:
+        id: names the query in the pages.
+        rows: the rows.
+        report: the first report that it reads, whose export has more.
+        start: where in the query they begin.
+    """
 
     id: str
     rows: list[Row]
+    report: str = ""
     start: int = 0
 
     def __iter__(self) -> Iterator[Row]:  # noqa: D105
@@ -28,6 +36,8 @@ class Rows:
         """The rows by the values of a column, in which they are in order."""
         found: dict[Any, Rows] = {}
         for at, row in enumerate(self.rows):
-            part = found.setdefault(row[name], Rows(self.id, [], self.start + at))
+            part = found.setdefault(
+                row[name], Rows(self.id, [], self.report, self.start + at)
+            )
             part.rows.append(row)
         return found

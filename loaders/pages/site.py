@@ -99,7 +99,9 @@ class Site:
             raise ValueError(f"two queries are called {name}")
         found = self.connection.execute(sql)
         names = [column[0] for column in found.description or []]
-        return Rows(name, [dict(zip(names, row, strict=True)) for row in found.fetchall()])
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        report = re.search(r"\brpt_\w+", sql)
+        return Rows(name, rows, report[0] if report else "")
 
     def write(self, file: str, text: str) -> None:
         """Write a file of the site, such as `data/x.js`."""

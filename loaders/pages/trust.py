@@ -29,7 +29,6 @@ def fill(site: Site) -> Iterator[Sheet]:
 def _freshness(site: Site) -> Figure:
     rows = site.rows("trust.freshness")
     return Figure(
-        "freshness",
         "Each feed: fresh or late, and what of it is missing",
         rows,
         (
@@ -50,7 +49,6 @@ def _freshness(site: Site) -> Figure:
         note="Seen from the newest delivery of any feed. Late: longer ago than twice "
         "the usual gap, and than any recent one. Silent: deliveries come, events "
         "do not.",
-        report="rpt_trust",
         is_wide=True,
     )
 
@@ -65,7 +63,6 @@ def _rows(site: Site) -> Figure:
     )
     title = "What became of every delivered row"
     return Figure(
-        "rows",
         title,
         rows,
         columns,
@@ -108,7 +105,6 @@ def _side() -> alt.Axis:
 def _refused(site: Site) -> Figure:
     rows = site.rows("trust.refused")
     return Figure(
-        "refused",
         "Why lines were refused",
         rows,
         (
@@ -127,7 +123,6 @@ def _refused(site: Site) -> Figure:
 def _points(site: Site) -> Figure:
     rows = site.rows("trust.points")
     return Figure(
-        "points",
         "What became of the points",
         rows,
         (
@@ -138,14 +133,12 @@ def _points(site: Site) -> Figure:
             Column("events_share", "Share", "share"),
         ),
         empty="Events by what became of their coordinates would be here.",
-        report="rpt_point_outcomes",
     )
 
 
 def _deliveries(site: Site) -> Figure:
     rows = site.rows("trust.deliveries")
     return Figure(
-        "deliveries",
         "Deliveries: held and failed ones first, then the newest",
         rows,
         (
@@ -169,7 +162,6 @@ def _deliveries(site: Site) -> Figure:
 def _breaks(site: Site) -> Figure:
     rows = site.rows("trust.breaks")
     return Figure(
-        "breaks",
         "Breaks: days from which a code was used otherwise",
         rows,
         (
@@ -184,7 +176,6 @@ def _breaks(site: Site) -> Figure:
         empty="No break was found. Codes would be here whose share of the records "
         "halved or doubled from one day on: what they count has no trend across "
         "that day.",
-        report="rpt_coding_breaks",
         is_wide=True,
     )
 
@@ -192,7 +183,6 @@ def _breaks(site: Site) -> Figure:
 def _restatements(site: Site) -> Figure:
     rows = site.rows("trust.restatements")
     return Figure(
-        "restatements",
         "Months that were over, and changed later",
         rows,
         (
@@ -206,7 +196,6 @@ def _restatements(site: Site) -> Figure:
             Column("n_after", "After", "count"),
         ),
         empty="No month changed after it was over.",
-        report="rpt_restatements",
         is_wide=True,
     )
 
@@ -214,7 +203,6 @@ def _restatements(site: Site) -> Figure:
 def _definitions(site: Site) -> Figure:
     rows = site.rows("trust.definitions")
     return Figure(
-        "definitions",
         "What moved because it is counted otherwise",
         rows,
         (
@@ -226,6 +214,5 @@ def _definitions(site: Site) -> Figure:
             Column("has_new_deliveries", "With new deliveries", "yes"),
         ),
         empty="No headline figure moved by a change of a definition.",
-        report="rpt_metric_changes",
         is_wide=True,
     )

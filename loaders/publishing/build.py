@@ -1,14 +1,14 @@
 """Build what has landed, test and publish it with its docs: dbt, and then our own part."""
 
-import filecmp
 import logging
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -18,20 +18,26 @@ from loaders.errors import UsageError
 from loaders.landing import chain
 from loaders.landing.database import is_full, open_landing
 from loaders.landing.schema import has_tables, migrate
-from loaders.publishing import inputs, serving
+from loaders.publishing import inputs, passes, serving
 from loaders.publishing import publish as publishing
 from loaders.publishing.docs import accessible
 from loaders.publishing.lock import locked
 from loaders.publishing.privacy import disclose, read_disclosure, read_settings
 from loaders.publishing.progress import Progress
 from loaders.publishing.recovery import find_fork
-from loaders.publishing.run_dbt import run_dbt
+from loaders.publishing.run_dbt import Dbt
 from loaders.publishing.serving import DamagedError
-from loaders.publishing.tested import is_as_noted, run_noted
-from loaders.publishing.versions import Version, current_version
+from loaders.publishing.tested import (
+    check_unchanged,
+    find_record,
+    is_as_noted,
+    run_noted,
+)
+from loaders.publishing.versions import Version, current_version, sha256_of
 
 _log = logging.getLogger(__name__)
 _DOING = "builds or publishes here"
+_MODELS = ("--resource-type", "seed", "--resource-type", "model")
 # Unit tests prove the logic and not the data: `make test` runs them.
 _NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
@@ -42,6 +48,7 @@ def build(
     *,
     patience: float = 0,
     command: str = "eventmart build",
+    dbt: Dbt | None = None,
 ) -> tuple[Version, bool] | None:
     """Build and publish; None if what is published was made of this very landing.
 
@@ -50,6 +57,7 @@ def build(
         progress: is told the progress, if given.
         patience: seconds to wait for a process that lands, builds or publishes.
         command: what builds, for others who have to wait.
+        dbt: a process that has built before, whose start need not be waited for again.
 
     Raises:
         BusyError: if somebody else still lands, builds or publishes then.
@@ -58,64 +66,101 @@ def build(
         UsageError: if nothing has landed.
     """
     progress = progress or Progress(is_silent=True)
-    with _alone(paths, paths.build_lock, patience, command) as (lock, landing):
+    published = None
+    with (
+        _alone(paths, paths.build_lock, patience, command) as (lock, landing),
+        dbt_of(paths, dbt) as dbt,
+    ):
         chain.check(landing)
         # Before a build that takes its time, and may fail.
         with suppress(DamagedError):
             serving.repair(paths)
-        if inputs.is_up_to_date(paths):
-            with progress.phase("dbt run"):
-                # What was tested is what is there: dbt finds that no row is to be written.
-                run_dbt(paths, progress, "run", lock=lock)
-            published = None
-        else:
+        project = inputs.project_digest()
+        if not inputs.is_up_to_date(paths):
             if fork := find_fork(paths, landing):
                 _log.warning("%s; everything is built again from this landing", fork)
-            project = inputs.project_digest()
             progress.seconds["landing"] = _seconds_of_landing(paths, landing)
-            with progress.phase("dbt build"):
-                run_dbt(
-                    paths,
-                    progress,
-                    "build",
-                    *_NO_UNIT_TESTS,
-                    *_anew_if_touched(paths),
-                    lock=lock,
-                )
+            _build_tested(paths, progress, dbt, project, lock)
             with progress.phase("publishing"):
-                _page(paths).unlink(missing_ok=True)
                 published = publishing.publish(paths, project=project)
         # Not yet, either, if the build that published it was stopped before its docs.
-        if not _is_documented(paths):
+        if not _is_documented(paths, project):
             with progress.phase("docs"):
-                _document(paths, progress, lock)
+                _document(paths, progress, dbt, project, lock)
     return published
 
 
-def _page(paths: Paths) -> Path:
-    """What dbt writes of docs."""
-    return paths.target / "static_index.html"
+@contextmanager
+def dbt_of(paths: Paths, dbt: Dbt | None) -> Iterator[Dbt]:
+    """A process for dbt: the one given, or one that ends with the block."""
+    if dbt:
+        yield dbt
+        return
+    with closing(Dbt(paths)) as own:
+        yield own
 
 
-def _is_documented(paths: Paths) -> bool:
-    """Whether readers have the docs that dbt wrote last."""
+def _build_tested(
+    paths: Paths, progress: Progress, dbt: Dbt, project: str, lock: int
+) -> None:
+    """Build the models, and run the tests that have not passed on these very rows."""
+    with progress.phase("dbt build"):
+        arguments = (*_MODELS, *_anew_if_touched(paths))
+        dbt.run(progress, "build", *arguments, project=project, lock=lock)
+    records = [_record(paths)]
+    wanted = passes.passes_wanted(paths, inputs.inputs_of(paths).text())
+    if due := passes.due(paths, wanted):
+        names = () if len(due) == len(wanted) else ("--select", *map(_name, due))
+        with progress.phase("dbt test"):
+            arguments = (*_NO_UNIT_TESTS, *names)
+            dbt.run(progress, "test", *arguments, project=project, lock=lock)
+        records.append(_record(paths))
+    passes.note(paths, wanted, records)
+
+
+def _record(paths: Paths) -> dict[str, Any]:
+    """What dbt has on record of the run that has just ended.
+
+    Raises:
+        EventmartError: if somebody else wrote the build meanwhile.
+    """
+    return find_record(paths, check_unchanged(paths, run_noted(paths)), None).results
+
+
+def _name(test: str) -> str:
+    """How dbt's `--select` calls a test of this project, of which the id is given."""
+    return test.split(".")[2]
+
+
+def _documented(paths: Paths) -> Path:
+    """Where it is noted of which project the docs are that readers have."""
+    return paths.published / ".documented"
+
+
+def _documented_by(paths: Paths, project: str) -> str:
+    return f"{project} {sha256_of(paths.docs)}\n"
+
+
+def _is_documented(paths: Paths, project: str) -> bool:
+    """Whether readers have the docs of this project: they show no data."""
     try:
-        return filecmp.cmp(_page(paths), paths.docs, shallow=False)
+        return _documented(paths).read_text() == _documented_by(paths, project)
     except FileNotFoundError:
         return False
 
 
-def _document(paths: Paths, progress: Progress, lock: int) -> None:
+def _document(paths: Paths, progress: Progress, dbt: Dbt, project: str, lock: int) -> None:
     """Write the docs, and put them beside what readers see."""
-    run_dbt(paths, progress, "docs", "generate", "--static", "--no-compile", lock=lock)
+    arguments = ("generate", "--static", "--no-compile")
+    dbt.run(progress, "docs", *arguments, project=project, lock=lock)
     # Of a build that was killed while it wrote this; nobody else builds now.
     for left in paths.published.glob(partial_name("*")):
         left.unlink()
-    page = accessible(_page(paths).read_bytes())
-    _page(paths).write_bytes(page)
+    page = (paths.target / "static_index.html").read_bytes()
     with whole_file(paths.docs) as to:
-        to.write(page)
+        to.write(accessible(page))
         os.fchmod(to.fileno(), 0o666 & ~read_settings().mask)
+    _documented(paths).write_text(_documented_by(paths, project))
 
 
 def build_redefined(
@@ -150,16 +195,9 @@ def build_as_of(
         _cleared_if_full(folder.data),
     ):
         shutil.rmtree(folder.data, ignore_errors=True)
-        only = ("--resource-type", "seed", "--resource-type", "model")
         variables = ("--vars", f"{{as_of_date: '{day}'}}")
-        with progress.phase("dbt build"):
-            run_dbt(
-                folder,
-                progress,
-                *("build", *only, *variables),
-                landing=paths.landing,
-                lock=lock,
-            )
+        with progress.phase("dbt build"), closing(Dbt(folder, paths.landing)) as dbt:
+            dbt.run(progress, "build", *_MODELS, *variables, lock=lock)
         publishing.strip(folder.build)
         disclosure = read_disclosure(folder.target / "manifest.json")
         disclose(folder.build, folder.intermediate, disclosure)

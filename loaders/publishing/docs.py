@@ -1,4 +1,4 @@
-"""dbt's page of tables and columns, made readable for all: see tests/loaders/test_docs.py."""
+"""dbt's page of tables and columns, made readable for all (tests/loaders/test_docs.py)."""
 
 # What dbt writes, and what we write in its place: contrast, landmarks, zoom.
 _CHANGES = (
@@ -13,7 +13,8 @@ _CHANGES = (
     ),
     (
         b"</head>",
-        b"<style>.filename-normal,.switch-label.btn,.app-content th{color:#555f66!important}"
+        b"<style>.filename-normal,.switch-label.btn,.app-content th"
+        b"{color:#555f66!important}"
         b".app-content a:not(.btn){color:#067a7a}</style></head>",
     ),
 )

@@ -81,6 +81,11 @@ def rewrite_pages(paths: Paths) -> Path:
             if partial.is_dir():
                 show(partial, read_settings().mask)
                 _replace(partial, folder / SITE)
+        except duckdb.CatalogException as error:
+            raise UsageError(
+                f"{folder}: is from a build without some tables of the pages; nothing was "
+                f"changed; run: make build ({error})"
+            ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         serve_parts(paths)

@@ -5,7 +5,8 @@
     - definition: md5 of the logic of the model and of all that it is built from;
     - fingerprint: md5 of the definition, the documentation and the versions read;
     - data_version: the run that last wrote rows (of a view: its inputs' versions);
-    - built_change_seq: up to where the landing's changes are in it.
+    - built_change_seq: up to where the landing's changes are in it;
+    - content: of a table that is built whole, what tells its rows and documentation.
     meta.untested_days, beside it: one row per model and day of events that incremental
     runs touched since its tests passed, and one without a day. No row: all days. Of a
     model with meta.keeps_keys, one without a day: relationships to it have passed since
@@ -24,8 +25,10 @@
         fingerprint varchar,
         data_version varchar,
         built_change_seq bigint,
-        n_rows_written bigint
+        n_rows_written bigint,
+        content varchar
     );
+    alter table {{ database }}.meta.model_states add column if not exists content varchar;
     create table if not exists {{ database }}.meta.untested_days (
         node_id varchar,
         event_date date

@@ -1,7 +1,8 @@
 {#-
     The known states of a model and its inputs, by node id: the stored states of the model
-    and its parents, for each source its state in the ledger, and under `versions` those
-    of dbt, its adapter and the engine. They are read in one query, once to compile the
+    and its parents, for each source its state in the ledger, under `attempts` the last
+    delivery of each feed, whatever became of it, and under `versions` those of dbt, its
+    adapter and the engine. They are read in one query, once to compile the
     model and once to build it: its inputs do not change meanwhile.
     Usage: {% set states = held_states() %}
 -#}
@@ -36,6 +37,7 @@
                     max(delivery_seq) as delivery_seq,
                     coalesce(max(change_seq), 0) as change_seq,
                     json_group_object(feed, change_seq) as feeds,
+                    json_group_object(feed, delivery_seq) as attempts,
                     (
                         select json_group_object(feed_times.feed, feed_times.fingerprint)
                         from landing.raw.feed_times
@@ -55,6 +57,7 @@
             {%- do states.update({state.node_id: state}) -%}
         {%- endfor -%}
         {%- do states.update(source_states(fromjson(found[1]))) -%}
+        {%- do states.update({'attempts': fromjson(found[1]).attempts or {}}) -%}
         {%- do states.update({'versions': dbt_version ~ ' ' ~ found[2]}) -%}
         {%- do context.update({'known_states': states}) -%}
     {%- endif -%}

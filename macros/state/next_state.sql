@@ -9,7 +9,14 @@
     {%- set change_seqs = [] -%}
     {%- for node_id in model.depends_on.nodes | default([]) -%}
         {%- set parent = states.get(node_id, {}) -%}
-        {%- do versions.append(parent.get('data_version')) -%}
+        {%- set feeds = feeds_read(node_id) -%}
+        {%- if feeds -%}
+            {%- for feed in feeds -%}
+                {%- do versions.append(feed ~ ' ' ~ states.attempts.get(feed)) -%}
+            {%- endfor -%}
+        {%- else -%}
+            {%- do versions.append(parent.get('data_version')) -%}
+        {%- endif -%}
         {%- if parent.get('built_change_seq') is not none -%}
             {%- do change_seqs.append(parent.get('built_change_seq', 0)) -%}
         {%- endif -%}
@@ -20,12 +27,14 @@
         {%- do descriptions.append(column.name ~ ': ' ~ column.description) -%}
     {%- endfor -%}
     {%- set inputs = local_md5(versions | join('\n')) -%}
+    {%- set documentation = local_md5(descriptions | join('\n')) -%}
     {{ return({
         'definition': definition,
         'fingerprint':
             local_md5(
-                ([definition, inputs, states.versions] + descriptions) | join('\n')
+                [definition, inputs, states.versions, documentation] | join('\n')
             ),
+        'documentation': documentation,
         'inputs': inputs,
         'built_change_seq': change_seqs | min if change_seqs else none,
     }) }}

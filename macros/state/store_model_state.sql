@@ -1,7 +1,7 @@
 {#-
     SQL that stores the state of the model just written, inside the transaction that
-    wrote it. Its data has a new version only if rows were really written; a view has
-    none of its own. The run's result tells the number of rows.
+    wrote it. Its data has a new version only if rows were really written, and, of a table
+    built whole, only if they are not what it held; a view has none of its own. The run's result tells the number of rows.
     Usage: post-hook in dbt_project.yml
 -#}
 {% macro store_model_state(n_rows=none) -%}
@@ -9,7 +9,9 @@
         {%- set states = held_states() -%}
         {%- set held = states.get(model.unique_id, {}) -%}
         {%- set state = next_state(states) -%}
-        {%- set n_rows = n_rows_written() if n_rows is none else n_rows -%}
+        {%- set written = written(held, state) if n_rows is none
+            else {'n_rows': n_rows, 'content': held.get('content')} -%}
+        {%- set n_rows = written.n_rows -%}
         {%- do store_raw_result(
             'main', message=n_rows ~ ' rows', code='WRITE', rows_affected=n_rows
         ) -%}
@@ -32,7 +34,8 @@
             '{{ state.fingerprint }}',
             '{{ data_version }}',
             {{ 'null' if state.built_change_seq is none else state.built_change_seq }},
-            {{ n_rows }}
+            {{ n_rows }},
+            {{ "'" ~ written.content ~ "'" if written.content else 'null' }}
         );
     {%- endif -%}
 {%- endmacro %}

@@ -267,10 +267,10 @@ def test_docs_that_a_stopped_build_left_out_come_with_the_next(
     assert build(paths)
     paths.docs.write_text("of the version before")
     assert build(paths) is None
-    assert dbt()[-2:] == [["run"], test_watch.WHOLE[1]]
+    assert dbt()[-1:] == test_watch.WHOLE[1:]
     assert paths.docs.read_text() == "docs\n"
     assert build(paths) is None
-    assert dbt() == [["run"]]
+    assert dbt() == []
 
 
 def test_before_anything_has_landed_a_build_says_so(run: Run, paths: Paths) -> None:
@@ -431,8 +431,8 @@ def test_a_dbt_that_is_killed_is_said_to_be(
 
 
 def test_a_dbt_that_is_not_there_is_said(paths: Paths, dbt: Calls, tmp_path: Path) -> None:
-    (tmp_path / "bin" / "dbt").unlink()
-    with pytest.raises(UsageError, match="bin/dbt: does not exist; install dbt-core"):
+    (tmp_path / "bin" / "python").unlink()
+    with pytest.raises(UsageError, match="bin/python: does not exist; install the project"):
         build(paths)
 
 

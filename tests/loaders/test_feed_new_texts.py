@@ -166,9 +166,9 @@ def test_an_identity_of_digits_is_read_as_spreadsheets_may_have_left_it() -> Non
 
 AUDIT = "_delivery_seq! _change_seq! _line!"
 STAGED = (
-    "_row_hash _copy ticket! site status order_value time_quality set_aside_reason qty "
-    "has_untyped_values opened_date! closed_on opened_at! opened_at_utc! updated_at due_at "
-    f"{AUDIT}"
+    "_row_hash _copy event_identity ticket! site status order_value time_quality "
+    "set_aside_reason qty has_untyped_values opened_date! closed_on opened_at! "
+    f"opened_at_utc! updated_at due_at {AUDIT}"
 )
 COLUMNS = {
     "stg_shop__jobs": STAGED,
@@ -218,7 +218,7 @@ def described(yml: str, *, is_required: bool) -> str:
 
 
 STAGED_OF_LISTS = (
-    "_row_hash _copy ticket! site status order_value set_aside_reason qty "
+    "_row_hash _copy event_identity ticket! site status order_value set_aside_reason qty "
     f"has_untyped_values closed_on opened_at updated_at due_at {AUDIT}"
 )
 
@@ -331,8 +331,8 @@ def macro_call(sql: str, macro: str) -> str:
 def test_versions_are_told_by_what_files_always_say_and_by_what_they_say_at_times() -> None:
     versions = written(found("window"), "due", "qty")["fct_jobs_versions.sql"]
     assert macro_call(versions, "window_versions") == (
-        f"{RELATIONS} [ 'site', 'closed_on', 'status', 'order_value', 'updated_at', 'opened_at', ],"
-        " [ 'qty', 'due_at', ], ) "
+        f"{RELATIONS} [ 'site', 'closed_on', 'status', 'order_value', 'updated_at', "
+        "'opened_at', ], [ 'qty', 'due_at', ], ) "
     )
     # Of what is nothing but identity no version is told from another, and that is said.
     bare = found("window", text("ticket"), time("opened"), identity=("ticket", "opened"))

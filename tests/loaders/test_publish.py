@@ -1003,7 +1003,7 @@ def test_a_build_begins_with_a_repair(
     def failing(*_: object, **__: object) -> None:
         raise EventmartError("dbt build failed")
 
-    monkeypatch.setattr(building, "run_dbt", failing)
+    monkeypatch.setattr(building.Dbt, "run", failing)
     with pytest.raises(EventmartError, match="dbt build failed"):
         building.build(paths)
     assert content(served(paths)) == "two"

@@ -64,6 +64,7 @@ class Delivery:
         damaged: how many rows it has of which nothing can be known.
         must_be_held: whether so much of it is damaged that nothing may land.
         as_of: what it speaks for, if that is stated: a part does not say.
+        renamed: the event, by name, that it has under the id of another.
     """
 
     feed: str
@@ -72,6 +73,7 @@ class Delivery:
     damaged: int = 0
     must_be_held: bool = False
     as_of: str | None = None
+    renamed: str | None = None
 
 
 def events_of(rng: random.Random, days: int, n: int) -> list[Event]:
@@ -197,10 +199,11 @@ def accidents_of(
         held = part_of([e for e in events if e.at <= as_of], kind, rng)
         header, spell = list(rng.choice(heads)), rng.choice(times)
         rows = [accident_row(event, spell) for event in held]
+        delivery = Delivery("accidents", folder / f"accidents_{number}.csv")
         if kind == "conflict":
             # The last one came under the id of the one before it, for the time being.
             rows[-1]["OFFENSE_ID"] = rows[-2]["OFFENSE_ID"]
-        delivery = Delivery("accidents", folder / f"accidents_{number}.csv")
+            delivery.renamed = held[-1].incident
         delivery.as_of = None if kind in PARTS else as_of.isoformat()
         damage(rows, ["OFFENSE_ID"], DAMAGED_IDS, kind, rng)
         _account(delivery, [event.incident for event in held], rows)

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, t
+from statsmodels.stats.proportion import proportion_confint
 
 from tests.path.conftest import Project
 
@@ -167,27 +168,38 @@ def test_trends_equal_an_independent_count_and_scipys_interval(
         built,
         "select * from reports.rpt_accident_trends where area = 'city' and measure = 'all'",
     ).set_index("vintage")
+    observed = query(
+        built, "select * from marts.fct_observed_days where feed = 'accidents'"
+    )
     for vintage, group in incidents.groupby("vintage"):
+        days = pd.DatetimeIndex(observed.loc[observed["vintage"] == vintage, "event_date"])
         dates = group["occurred_at"].dt.normalize()
-        as_of = dates.max() - pd.Timedelta(days=1)
-        middle, start = as_of - pd.Timedelta(days=365), as_of - pd.Timedelta(days=730)
-        n_last = int(((dates > middle) & (dates <= as_of)).sum())
-        n_before = int(((dates > start) & (dates <= middle)).sum())
+        back = (days.max() - dates[dates.isin(days)]).dt.days
+        back = back[back <= 729]
+        n = back.groupby([back // 365, (back % 365 // 7).clip(upper=51)]).size()
+        n = n.unstack(level=0, fill_value=0).reindex(range(52), fill_value=0)
+        n_last, n_before = n[0].sum(), n[1].sum()
         row = found.loc[vintage]
-        assert row["as_of_date"] == as_of
+        assert row["as_of_date"] == days.max()
         assert row["n_last_365_days"] == n_last
+        n_days = pd.Series((days.max() - days).days // 365).value_counts()
+        assert row["has_whole_windows"] == (n_days[[0, 1]] >= 350).all()
         if not row["has_whole_windows"]:
             continue
         assert row["n_before_365_days"] == n_before
-        test = binomtest(n_last, n_last + n_before)
-        ours = np.array([row["rate_ratio_low"], row["rate_ratio_high"]])
-        wilson, exact = (
-            np.array([end / (1 - end) for end in test.proportion_ci(method=method)])
-            for method in ("wilson", "exact")
+        both, share = n[0] + n[1], n_last / (n_last + n_before)
+        scatter = ((n[0] - share * both) ** 2).sum() / (share * (1 - share) * both.sum())
+        dispersion = max(scatter * 52 / 51, 1)
+        np.testing.assert_allclose(row["dispersion"], dispersion, atol=1e-6)
+        if dispersion > 1:
+            dispersion *= (t.ppf(0.975, 51) / norm.ppf(0.975)) ** 2
+        low, high = proportion_confint(
+            n_last / dispersion, (n_last + n_before) / dispersion, method="wilson"
         )
-        np.testing.assert_allclose(ours, wilson, rtol=1e-9)
-        assert exact[0] < ours[0] < n_last / n_before < ours[1] < exact[1]
-        np.testing.assert_allclose(ours, exact, rtol=0.02)
+        ours = np.array([row["rate_ratio_low"], row["rate_ratio_high"]])
+        wanted = np.array([low / (1 - low), high / (1 - high)]) * n_days[1] / n_days[0]
+        np.testing.assert_allclose(ours, wanted, rtol=1e-4)
+        assert ours[0] < n_last / n_before * n_days[1] / n_days[0] < ours[1]
 
 
 def test_the_interval_of_a_ratio_covers_it_about_as_often_as_it_says() -> None:

@@ -16,6 +16,7 @@ ANALYSES = sorted((ROOT / "analyses").glob("*.sql"))
 # What they list need not be there: in small data, after a first build.
 MAY_BE_EMPTY = {
     "alerts",
+    "coding_breaks",
     "mass_close_days",
     "moved_by_the_last_deliveries",
     "neighborhood_gaps",
@@ -179,6 +180,21 @@ def test_values_are_shown_and_said_as_they_are(small: duckdb.DuckDBPyConnection)
     assert "-- Which?\nselect * from reports.rpt_things\n```" in text
 
 
+def test_a_value_that_is_not_known_is_called_unknown(
+    small: duckdb.DuckDBPyConnection,
+) -> None:
+    says = "{rows[0][nothing]:,} of {rows[0][n_things]:,}, since {rows[1][day]}."
+    text = answers(small, [ask(says)], "some things")
+    assert "unknown of 1,500, since unknown.\n" in text
+
+
+def test_a_question_of_any_feed_is_answered_from_any(
+    small: duckdb.DuckDBPyConnection,
+) -> None:
+    small.execute("delete from reports.rpt_trust; delete from marts.fct_deliveries")
+    assert "2 things\n" in answers(small, [ask("{n_rows} things", feeds=())])
+
+
 def test_what_never_landed_is_said_to_have_no_answer(
     small: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -211,7 +227,7 @@ def test_more_rows_than_are_shown_are_counted(small: duckdb.DuckDBPyConnection) 
         (ask("All."), "no value of the result"),
         (ask("{rows[2][n_things]}"), "its sentence: IndexError"),
         (ask("{rows[0][n_others]}"), "its sentence: KeyError"),
-        (ask("{rows[0][nothing]:,}"), "its sentence: TypeError"),
+        (ask("{rows[0][name]:,}"), "its sentence: ValueError"),
         (ask("{total[ratio]}"), "its sentence: KeyError"),
         (ask("{n_rows", query="things"), "its sentence: ValueError"),
         (ask("{n_rows}", query="others"), "question 3: others: .*No such file"),
@@ -228,7 +244,7 @@ def test_a_sentence_that_the_result_cannot_fill_is_an_error(
     ("question", "lack"),
     [
         (ask("{rows[2][n_things]}"), "its sentence: IndexError"),
-        (ask("{rows[0][nothing]:,}"), "its sentence: TypeError"),
+        (ask("{rows[0][name]:,}"), "its sentence: ValueError"),
         (ask("{total[ratio]}"), "its sentence: KeyError"),
         (ask("{n_rows}", query="none"), "no rows: the query returns nothing."),
         (ask("{n_rows}", query="absent"), "Catalog Error: Table with name rpt_absent"),
@@ -247,6 +263,32 @@ def test_what_somebodys_data_cannot_answer_is_said_in_its_place(
     assert lack in text
     assert "2 things\n" in text
     assert text.count("**Caveat.**") == 2
+
+
+@pytest.mark.xdist_group("compiled")
+@pytest.mark.parametrize(
+    "feeds", [(), ("purchases",), ("accidents",), ("service_requests",)]
+)
+def test_every_question_has_an_answer_whatever_has_landed(
+    compiled: Compiled, tmp_path: Path, demo: Path, feeds: tuple[str, ...]
+) -> None:
+    project = new_project(tmp_path)
+    for feed in feeds:
+        project.land(feed, *sorted((demo / feed).iterdir()))
+    with compiled.build(project.paths.landing) as connection:
+        apart = connection.execute(
+            "select table_name from duckdb_tables() "
+            "where database_name = 'intermediate' and schema_name = 'marts'"
+        ).fetchall()
+        for (name,) in apart:
+            connection.execute(
+                f"create view marts.{name} as select * from intermediate.marts.{name}"
+            )
+        text = answers(connection, read_questions(), "one feed of the demo", may_lack=True)
+    assert text.count("**Caveat.**") == 12
+    # What is not there is said in words, not as an error of the query or the sentence.
+    assert "Error" not in text
+    assert "No answer from this data" not in text
 
 
 def test_where_nothing_has_landed_every_question_says_so(

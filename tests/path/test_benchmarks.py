@@ -133,3 +133,24 @@ def test_what_grows_is_projected_and_what_is_mostly_fixed_is_not(module: Any) ->
         "| 1000, projected | 1,000.00 GB | 25.0 h | mostly fixed | 2.5 h | mostly fixed "
         "| 2,000.00 GB | mostly fixed | 1,000.00 GB |  |  |"
     )
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_what_is_measured_at_another_size_is_never_recorded(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_recorded: bool
+) -> None:
+    common, document = module("common"), tmp_path / "performance.md"
+    monkeypatch.setattr(common, "DOCUMENT", document)
+    document.write_text("# Performance\n\n## Landing\n\nbefore\n")
+    common.write_section("Landing", ["now"], is_recorded=is_recorded)
+    assert ("now" in document.read_text()) == is_recorded
+    assert ("before" in document.read_text()) != is_recorded
+
+
+def test_small_files_hold_every_purchase_once(module: Any, tmp_path: Path) -> None:
+    module("small_files").write_files(tmp_path / "many", 4)
+    files = sorted((tmp_path / "many").iterdir())
+    rows = [row for file in files for row in file.read_text().splitlines()[1:]]
+    whole = (tmp_path / "many.csv").read_text().splitlines()[1:]
+    assert [len(file.read_text().splitlines()) for file in files] == [4] * 4
+    assert rows == whole

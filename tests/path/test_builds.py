@@ -1,5 +1,6 @@
 """Builds by real commands: in a new folder, written to by hand, killed at any moment."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from loaders.config.paths import Paths
 from tests.path.conftest import ROOT, Project, new_project
+from tests.path.test_unchanged import is_test, results, versions
 
 FILE = (
     "kiosk_id,product_id,card_hash,date_time,fc_number\n"
@@ -33,9 +35,9 @@ def project(built: Project, tmp_path: Path) -> Project:
     return Project(Paths(tmp_path / "data", built.paths.inbox))
 
 
-def land_one(project: Project, tmp_path: Path) -> None:
+def land_one(project: Project, tmp_path: Path, text: str = FILE) -> None:
     file = tmp_path / "one.csv"
-    file.write_text(FILE)
+    file.write_text(text)
     project.land("purchases", file)
 
 
@@ -201,3 +203,41 @@ def test_dbt_by_hand_builds_anew_from_a_landing_that_was_put_back(
     shutil.rmtree(paths.build.parent)
     shutil.copytree(build, paths.build.parent)
     assert built() == ("99902", 1, False)
+
+
+@pytest.mark.xdist_group("built")
+def test_what_a_delivery_changes_is_tested_and_nothing_else(
+    project: Project, tmp_path: Path
+) -> None:
+    """Told by what was written, and not by what the build itself takes for changed."""
+    land_one(project, tmp_path)
+    assert project.eventmart("build").exit_code in (0, 3)
+    # It was built elsewhere, so that nothing was noted of what had passed.
+    tests = {node for node in results(project, project.paths.target) if is_test(node)}
+    before = versions(project)
+    land_one(project, tmp_path, FILE.replace("11:10", "11:20"))
+    result = project.eventmart("build")
+    assert result.exit_code in (0, 3), result.output
+    ran = {
+        node
+        for node, one in results(project, project.paths.target).items()
+        if is_test(node) and "execution_time" in one
+    }
+    after = versions(project)
+    changed = {node for node in after if after[node] != before[node]}
+    assert "model.eventmart.fct_purchases" in changed
+    assert not changed & {
+        f"model.eventmart.fct_{one}" for one in ("accidents", "incidents")
+    }
+    nodes = json.loads((project.paths.target / "manifest.json").read_text())["nodes"]
+    parents = {test: set(nodes[test]["depends_on"]["nodes"]) for test in tests}
+    touched = {test for test in tests if parents[test] & changed}
+    of_sources = {
+        test for test in tests if any(node.startswith("source") for node in parents[test])
+    }
+    assert touched <= ran == touched | of_sources
+    assert len(ran) < len(tests) / 1.5
+    # And all of them are on record as passed, as of a whole build by dbt.
+    passed = results(project, project.paths.target)
+    assert {test for test in tests if passed[test]["status"] == "pass"} == tests
+    assert project.eventmart("publish").exit_code == 0

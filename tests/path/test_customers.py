@@ -102,7 +102,8 @@ def customers(
         "cast(md5(coalesce(cast(card as varchar), '')) as uuid) as customer_key, "
         'cast("at" as timestamp) as purchased_at_utc, '
         'cast("at" as timestamp) - interval 8 hour as purchased_at, '
-        'cast(cast("at" as timestamp) - interval 8 hour as date) as purchase_date '
+        'cast(cast("at" as timestamp) - interval 8 hour as date) as purchase_date, '
+        "cast(null as decimal(18, 2)) as price_usd "
         "from purchases"
     )
     connection.execute(

@@ -17,8 +17,10 @@ from tests.path.conftest import Project
 FIRST, N_DAYS = date(2018, 1, 1), 300
 MODELS = (
     *("fct_selling_days", "dim_kiosks", "dim_dates"),
-    *("int_sales_gaps_tested", "fct_kiosk_days"),
-    *("int_kiosk_trends_estimated", "rpt_kiosk_life_cycles"),
+    *("int_sales_paces_measured", "int_sales_dispersions_estimated"),
+    *("int_sales_gaps_found", "int_sales_gaps_tested", "fct_kiosk_days"),
+    *("int_kiosk_weeks_counted", "int_kiosk_trends_estimated"),
+    *("int_kiosk_silences_counted", "rpt_kiosk_life_cycles"),
 )
 Spans = list[tuple[int, int]]
 

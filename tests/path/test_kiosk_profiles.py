@@ -116,7 +116,7 @@ def gaps(pairs: pd.DataFrame, compiled: Compiled) -> pd.DataFrame:
             connection.execute(
                 f"create table {compiled[name]} as select {columns} from pairs"
             )
-        compiled.add(connection, "rpt_assortment_gaps")
+        compiled.add(connection, "int_kiosk_assortments_compared", "rpt_assortment_gaps")
         return connection.execute("select * from reports.rpt_assortment_gaps").df()
 
 
@@ -135,7 +135,7 @@ def test_planted_gaps_are_found_and_hardly_any_others(
 
 
 @pytest.mark.xdist_group("compiled")
-def test_what_is_expected_is_reckoned_from_look_alikes(
+def test_expected_units_are_calculated_from_look_alikes(
     pairs: pd.DataFrame, gaps: pd.DataFrame
 ) -> None:
     for row in gaps.itertuples():

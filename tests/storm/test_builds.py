@@ -105,7 +105,7 @@ class Builder:
         assert self.n_served == self.n_landed
         assert served_damage(self.paths) is None
         left = [path.name for path in self.paths.published.rglob(".*")]
-        assert set(left) <= {".tested-inputs"}
+        assert set(left) <= {".tested-inputs", ".documented"}
 
 
 @pytest.fixture(scope="module")

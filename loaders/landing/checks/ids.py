@@ -5,7 +5,7 @@ loader judges deliveries and staging judges rows. Digits that are lost cannot be
 and are never guessed.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import duckdb
 
@@ -14,6 +14,7 @@ from loaders.errors import DeliveryHeldError
 from loaders.landing.draft import IdsFound
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
+from loaders.sql import quoted
 
 # Fewer rows that share ids are set apart later; they say nothing of the whole.
 MIN_SHARING = 10
@@ -57,6 +58,56 @@ create or replace macro raw.is_damaged_id(id) as coalesce(
 """
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What the ids of a column are like.
+
+    Attributes:
+        n_damaged: how many are none.
+        has_led: whether one has zeros in front.
+        n_long: how many are longer than 15 digits.
+        n_exact: how many of these have more than zeros after the 15th.
+        shortest: the length of the shortest of these.
+    """
+
+    n_damaged: int = 0
+    has_led: bool = False
+    n_long: int = 0
+    n_exact: int = 0
+    shortest: int = 0
+
+
+def id_questions(parsed: ParsedDelivery) -> list[str]:
+    """What the judgement of ids asks of all rows: see `ParsedDelivery.ask`."""
+    if parsed.is_picked:
+        return []  # Ids of lines that are known count, too.
+    return [_n_doubtful(parsed.feed, name) for name in _id_columns(parsed)]
+
+
+def _id_columns(parsed: ParsedDelivery) -> list[str]:
+    return [name for name in parsed.feed.id_columns if name in parsed.columns]
+
+
+def _n_doubtful(feed: Feed, name: str) -> str:
+    is_long = feed.columns[name].incompressible
+    return f"count(*) filter (where {is_doubtful(quoted(name), is_long=is_long)})"
+
+
+def is_doubtful(id_: str, *, is_long: bool) -> str:
+    """Whether an id may be damaged, long or led by zeros, which patterns tell.
+
+    Of others that is clear without, in less time to plan and to run: of whole numbers as a
+    database writes them, below those that spreadsheets round; where ids are long random
+    text, of all that is too long for a number, of whose zeros nobody asks.
+    """
+    if is_long:
+        return f"strlen({id_}) not between 41 and 1000 or {id_} < '$'"
+    return (
+        f"strlen({id_}) > 15 or {id_} = '0' "
+        f"or cast(try_cast({id_} as bigint) as varchar) is distinct from {id_}"
+    )
+
+
 def judge_ids(
     entry: Entry, parsed: ParsedDelivery
 ) -> tuple[IdsFound, DeliveryHeldError | None]:
@@ -67,37 +118,35 @@ def judge_ids(
         share, or so many rows share their ids with others, and nobody has accepted that.
     """
     landing, feed = parsed.landing, parsed.feed
-    columns = [name for name in feed.id_columns if name in parsed.columns]
+    columns = _id_columns(parsed)
     if not columns:
         return IdsFound(), None
     rows = parsed.with_lines(columns)
-    tests = {name: f'raw.is_damaged_id("{name}")' for name in columns}
-    counts = ", ".join(f"count(*) filter (where {test})" for test in tests.values())
-    n_damaged = landing.execute(f"select {counts} from {rows}").fetchone() or ()  # noqa: S608
+    like = _look(parsed, rows, columns)
     found = IdsFound()
-    if any(n_damaged):
+    if damaged := [name for name, of in like.items() if of.n_damaged]:
         # What came like that before stands for nothing that is missing now.
         new = landing.execute(
             f"select count(*) from {parsed.new_rows} "  # noqa: S608
-            f"where {' or '.join(tests.values())}"
+            f"where {' or '.join(map(_is_damaged, damaged))}"
         ).fetchone()
         found = IdsFound(new[0] if new else 0)
     notes = []
     try:
-        for (name, test), n in zip(tests.items(), n_damaged, strict=False):
-            if n:
-                values = _examples(landing, feed, rows, name, test)
-                said = f"{n:,} of {parsed.n_rows:,} rows have a damaged {name}: {values}"
-                if _is_too_much(entry, parsed, n):
-                    raise _damaged(
-                        f"{said}; a spreadsheet writes such ids", "such rows are set aside"
-                    )
-                notes.append(f"{said}: no id")
-        for name in columns:
+        for name in damaged:
+            n = like[name].n_damaged
+            values = _examples(landing, feed, rows, name, _is_damaged(name))
+            said = f"{n:,} of {parsed.n_rows:,} rows have a damaged {name}: {values}"
+            if _is_too_much(entry, parsed, n):
+                raise _damaged(
+                    f"{said}; a spreadsheet writes such ids", "such rows are set aside"
+                )
+            notes.append(f"{said}: no id")
+        for name in _with_led(parsed, like):
             notes += _judge_zeros(entry, parsed, rows, name)
         if not entry.accepted_by:
             for name in columns:
-                _hold_if_rounded(landing, feed, rows, name)
+                _hold_if_rounded(landing, feed, rows, name, like[name])
             if entry.mode != "increment":
                 _hold_if_shared(parsed, rows, columns)
     except DeliveryHeldError as error:
@@ -105,10 +154,65 @@ def judge_ids(
     return replace(found, notes=tuple(notes)), None
 
 
+def _look(parsed: ParsedDelivery, rows: str, columns: list[str]) -> dict[str, _Found]:
+    """What the ids of each column are like; patterns are tried where some are not plain."""
+    if parsed.is_picked:
+        doubtful = columns
+    else:
+        counts = parsed.ask(*id_questions(parsed))
+        doubtful = [name for name, n in zip(columns, counts, strict=True) if n]
+    found = dict.fromkeys(columns, _Found())
+    if not doubtful:
+        return found
+    counts_of_each = ", ".join(
+        f"count(*) filter (where {_is_damaged(name)}), "
+        f"coalesce(bool_or({_is_led(name)}), false), {_long(name)}"
+        for name in doubtful
+    )
+    answers = parsed.landing.execute(
+        f"select {counts_of_each} from {rows}"  # noqa: S608
+    ).fetchone()
+    values = iter(answers or ())
+    of_each = zip(values, values, values, values, values, strict=True)
+    return found | {name: _Found(*of) for name, of in zip(doubtful, of_each, strict=True)}
+
+
 def _is_too_much(entry: Entry, parsed: ParsedDelivery, n: int) -> bool:
     """Whether so many rows are more than the feed's share, and nobody accepted that."""
     feed = parsed.feed
     return n > feed.max_damaged_share * parsed.n_rows and not entry.accepted_by
+
+
+def _with_led(parsed: ParsedDelivery, like: dict[str, _Found]) -> list[str]:
+    """The columns of which ids with zeros in front have come, now or before.
+
+    Those that landed are asked only of columns that compress: there the smallest value of
+    each block tells that it has none, so that none is read. Long random text is no number.
+    """
+    feed = parsed.feed
+    columns = [name for name in like if not feed.columns[name].incompressible]
+    unknown = [name for name in columns if not like[name].has_led]
+    led = {name for name in columns if like[name].has_led}
+    if unknown:
+        tests = ", ".join(
+            f"exists (from raw.{feed.name} where {_is_led(name)})" for name in unknown
+        )
+        answers = parsed.landing.execute(f"select {tests}").fetchone() or ()
+        led.update(name for name, is_led in zip(unknown, answers, strict=True) if is_led)
+    return [name for name in columns if name in led]
+
+
+def _is_led(name: str) -> str:
+    # Of most rows no more is looked at: what follows such a zero is a digit, before `:`.
+    # By `< '1'`, blocks whose smallest value is 1 would be read.
+    id_ = quoted(name)
+    return (
+        f"({id_} < '0:' and regexp_full_match(trim({id_}), '0[0-9]*[1-9][0-9]*([.]0+)?'))"
+    )
+
+
+def _is_damaged(name: str) -> str:
+    return f"raw.is_damaged_id({quoted(name)})"
 
 
 def _judge_zeros(
@@ -119,18 +223,8 @@ def _judge_zeros(
     Raises:
         DeliveryHeldError: if they are more than the feed's share, and nobody accepted that.
     """
-    landing, feed = parsed.landing, parsed.feed
-    # What sorts after the digit 0 has none in front: of most rows no more is looked at.
-    is_led = (
-        f"\"{column}\" < '1' "
-        f"and regexp_full_match(trim(\"{column}\"), '0[0-9]*[1-9][0-9]*([.]0+)?')"
-    )
-    id_, held = f"regexp_replace(trim(\"{column}\"), '[.]0+$', '')", f"raw.{feed.name}"
-    if not any(
-        landing.execute(f"select exists (from {of} where {is_led})").fetchone() == (True,)
-        for of in (rows, held)
-    ):
-        return ()
+    landing, held = parsed.landing, f"raw.{parsed.feed.name}"
+    id_ = f"regexp_replace(trim(\"{column}\"), '[.]0+$', '')"
     found = landing.execute(
         f"""
         with sent as (
@@ -165,42 +259,37 @@ def _judge_zeros(
 
 
 def _hold_if_rounded(
-    landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, column: str
+    landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, column: str, like: _Found
 ) -> None:
     """Raise `DeliveryHeldError` if long ids have nothing but zeros after 15 digits.
 
     A spreadsheet holds no more. A single id may end so; that all do must be beyond chance,
     by those that landed before, or by three digits where none did.
     """
-    n_long, n_exact, shortest = _count_long(landing, rows, column)
-    if n_long < MIN_EXPECTED or n_exact:
+    if like.n_long < MIN_EXPECTED or like.n_exact:
         return
-    n_before, n_exact, _ = _count_long(landing, f"raw.{feed.name}", column)
-    share = n_exact / n_before if n_before else 0.9 if shortest >= 18 else 0
-    if n_long * share >= MIN_EXPECTED:
+    n_before, n_exact, _ = landing.execute(
+        f"select {_long(column)} from raw.{feed.name}"  # noqa: S608
+    ).fetchone() or (0, 0, 0)
+    share = n_exact / n_before if n_before else 0.9 if like.shortest >= 18 else 0
+    if like.n_long * share >= MIN_EXPECTED:
         values = _examples(landing, feed, rows, column)
         raise _damaged(
-            f"none of {n_long:,} {column}s of more than 15 digits has a digit other than "
-            f"0 after the 15th, such as {values}: they were rounded",
+            f"none of {like.n_long:,} {column}s of more than 15 digits has a digit other "
+            f"than 0 after the 15th, such as {values}: they were rounded",
             "they land unchanged",
         )
 
 
-def _count_long(
-    landing: duckdb.DuckDBPyConnection, rows: str, column: str
-) -> tuple[int, int, int]:
+def _long(name: str) -> str:
     """How many ids are longer than 15 digits, how many of them exact; the shortest."""
-    found = landing.execute(
-        f"""
-        select
-            count(*),
-            count(*) filter (where not regexp_full_match("{column}", '{_ROUNDED}')),
-            coalesce(min(strlen("{column}")), 0)
-        from {rows}
-        where regexp_full_match("{column}", '{_LONG}')
-        """  # noqa: S608
-    ).fetchone()
-    return found or (0, 0, 0)
+    id_ = quoted(name)
+    is_long = f"regexp_full_match({id_}, '{_LONG}')"
+    return f"""
+        count(*) filter (where {is_long}),
+        count(*) filter (where {is_long} and not regexp_full_match({id_}, '{_ROUNDED}')),
+        coalesce(min(strlen({id_})) filter (where {is_long}), 0)
+    """
 
 
 def _hold_if_shared(parsed: ParsedDelivery, rows: str, columns: list[str]) -> None:

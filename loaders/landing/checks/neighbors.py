@@ -11,11 +11,10 @@ from datetime import date, datetime
 
 import duckdb
 
-from loaders.config.feeds import Feed
 from loaders.landing.checks.coverage import event_date
+from loaders.landing.identity import identity, is_told_by_ids
 from loaders.landing.ledger import STANDS, Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
-from loaders.landing.times import clock_time
 
 _SAME_CHAIN = (
     "covers_from is not distinct from cast($covers_from as date) "
@@ -76,7 +75,8 @@ class Loss:
     """Rows of some deliveries that a later one lacks.
 
     Attributes:
-        n_withdrawn: those that the later one covers, and has no other row of.
+        n_withdrawn: those that the later one covers, and has no other row of. Of equal
+            identities without an id, those by which it has fewer.
         n_aged_out: those that it does not cover.
         n_covered: how many rows it covers in all; 0 if it withdraws none.
         n_replaced: those without an identity that it covers, replaced by others of the
@@ -297,14 +297,12 @@ def _loss(
         ("neighbor_gone", earlier, later),
         ("neighbor_come", later, earlier),
     ):
-        # One copy more or less of a row that stays is no event more or less.
         landing.execute(
             f"""
             create or replace temporary table {table}_keys as
             select _row_hash, _copy
             from {rows}
             anti join (select _row_hash, _copy from {others}) using (_row_hash, _copy)
-            where _copy = 1 or _row_hash not in (select _row_hash from {others})
             """  # noqa: S608
         )
         if rows == earlier and landing.execute(
@@ -313,27 +311,49 @@ def _loss(
             return Loss()
         _describe(parsed, table, f"{table}_keys")
     dates = {"first": first_date, "last": last_date}
+    # One copy more or less of a row that stays is one event more or less only where the
+    # source does not tell events apart; of a list each thing is one.
+    is_window = parsed.feed.mode == "window"
+    is_one, one = ("is_told_by_ids", "_row_hash") if is_window else ("true", "identity")
+    counts = f"_copy = 1 or (identity is not null and not {is_one})"
     found = landing.execute(
         f"""
         -- Where most rows have no identity, days are compared by their numbers of rows.
-        with gone as (from neighbor_gone),
+        with gone as (
+            from neighbor_gone
+            where {counts} or _row_hash not in (select _row_hash from {later})
+        ),
 
-        come as (from neighbor_come),
+        come as (
+            from neighbor_come
+            where {counts} or _row_hash not in (select _row_hash from {earlier})
+        ),
 
         ways as (
-            select
-                coalesce((select count(identity) > count(*) / 2 from gone), false)
-                and coalesce((select count(identity) > count(*) / 2 from come), true)
-                    as is_by_identity
+            select count(identity) > count(*) / 2 as is_by_identity from gone
+        ),
+
+        gone_and_come as (
+            select gone.*, coalesce(n_come, 0) as n_come
+            from gone
+            left join (
+                select identity, count(*) as n_come from come group by identity
+            ) using (identity)
         ),
 
         lost as (
-            select event_date, count(*) as n_rows, 0 as n_replaced
-            from gone, ways
-            where is_by_identity and identity is not null and identity not in (
-                select identity from come where identity is not null
-            )
-            group by event_date
+            select
+                event_date,
+                -- Rows of one id are one event, unless they differ; others one each.
+                case
+                    when not bool_or({is_one}) then greatest(count(*) - n_come, 0)
+                    when n_come > 0 then 0
+                    else count(distinct {one})
+                end as n_rows,
+                0 as n_replaced
+            from gone_and_come, ways
+            where is_by_identity and identity is not null
+            group by event_date, identity, n_come
             union all
             select
                 event_date,
@@ -385,19 +405,15 @@ def _describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
     Rows that have not landed yet stand in the parsed delivery, others in raw.
     """
     feed = parsed.feed
-    parts = [_identity_part(feed, column) for column in feed.identity]
-    identity = "null"
-    if parts:
-        identity = f"case when coalesce({', '.join(parts)}) is not null then "
-        identity += (
-            f"concat_ws(chr(0), {', '.join(f'coalesce({p}, chr(1))' for p in parts)}) end"
-        )
     parsed.landing.execute(
         f"""
         create or replace temporary table {table} as
         select
             {event_date(feed)} as event_date,
-            cast({identity} as varchar) as identity
+            {identity(feed)} as identity,
+            {is_told_by_ids(feed)} as is_told_by_ids,
+            _row_hash,
+            _copy
         from (
             select * from raw.{feed.name}
             union all by name
@@ -406,15 +422,6 @@ def _describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
         semi join {keys} using (_row_hash, _copy)
         """  # noqa: S608
     )
-
-
-def _identity_part(feed: Feed, column: str) -> str:
-    """A column of the identity, so that layouts which write it otherwise agree."""
-    quoted = f'"{column}"'
-    text = f"nullif(regexp_replace(lower(trim({quoted})), '\\.0+$', ''), '')"
-    if column in feed.time_columns:
-        return f"coalesce(cast({clock_time(feed, quoted)} as varchar), {text})"
-    return text
 
 
 # ---------------------------------------------------------------- deltas

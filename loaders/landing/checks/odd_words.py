@@ -22,10 +22,11 @@ _ODD = (
 )
 
 
-def odd_words(landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str) -> str | None:
-    """Say of which columns of a table of rows more than half is one such word."""
+def odd_words(
+    landing: duckdb.DuckDBPyConnection, feed: Feed, rows: str, n_rows: int
+) -> str | None:
+    """Say of which columns of a table of so many rows more than half is one such word."""
     found = []
-    n_rows = _count(landing, rows)
     for name, word in _commonest(landing, feed, rows, n_rows).items():
         # A number is one, and a zero is none for nothing.
         if not word.strip() or any(c.isdigit() for c in word):

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import duckdb
 
@@ -12,7 +12,7 @@ from loaders.files.csv_records import Body
 from loaders.landing.checks.anomalies import ACCEPT_IT
 from loaders.landing.draft import BlanksFound, TimesFound
 from loaders.landing.ledger import Entry
-from loaders.landing.parsed_delivery import ParsedDelivery
+from loaders.landing.parsed_delivery import FIRST_READ, ParsedDelivery
 from loaders.landing.rejects import rejects_of
 from loaders.landing.times import any_time, clock_time, is_plausible
 
@@ -130,13 +130,65 @@ def judge_times(entry: Entry, parsed: ParsedDelivery) -> TimesFound:
     return TimesFound(int(counted[0]) if counted else 0, (*notes, *map(str, found)))
 
 
+def time_questions(parsed: ParsedDelivery) -> list[str]:
+    """What the judgement of times asks of all rows: see `ParsedDelivery.ask`."""
+    columns = _time_columns(parsed)
+    return [_HAS_SLASH.format(name) for name in columns] + [
+        question for name in columns for question in first_read(name)
+    ]
+
+
+def first_read(name: str) -> tuple[str, str, str, str]:
+    """Of a column: its values, those of the first reading, their earliest and latest.
+
+    Moments are counted in microseconds: Python has none after the year 9999.
+    """
+    read = _quoted(f"{name}{FIRST_READ}")
+    times = f"epoch_us(min({read}))", f"epoch_us(max({read}))"
+    return f"count({_quoted(name)})", f"count({read})", *times
+
+
+def newest_first_read(entry: Entry, parsed: ParsedDelivery, name: str) -> datetime | None:
+    """The newest value of a column, if all are times by the first reading and can be true.
+
+    By that reading it is what `clock_time` of a feed with windows is, and `utc_time` else.
+    """
+    n, n_read, first, last = parsed.ask(*first_read(name))
+    if n == 0 or n != n_read:
+        return None
+    # In whatever zone a time is, it is less than a day off.
+    earliest = datetime.combine(parsed.feed.plausible.first, time.min) + timedelta(days=1)
+    if first < _microseconds(earliest) or last > _microseconds(entry.started_at):
+        return None
+    return _EPOCH + timedelta(microseconds=last)
+
+
+# From when DuckDB counts what has no zone.
+_EPOCH = datetime(1970, 1, 1)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _time_columns(parsed: ParsedDelivery) -> list[str]:
+    return [name for name in parsed.feed.time_columns if name in parsed.columns]
+
+
+_HAS_SLASH = "bool_or(contains(\"{}\", '/'))"
+
+
 def _unclear_order(parsed: ParsedDelivery) -> tuple[str, ...]:
     """Report dates that have the day or the month first, if no day is above 12.
 
     One day above 12, in any time of the file or of landed rows, is proof for all.
     """
     landing, feed = parsed.landing, parsed.feed
-    columns = [_quoted(name) for name in feed.time_columns if name in parsed.columns]
+    names = _time_columns(parsed)
+    slashed = parsed.ask(*map(_HAS_SLASH.format, names)) if names else ()
+    if not any(slashed):
+        return ()
+    columns = [_quoted(name) for name in names]
 
     def is_like(pattern: str) -> str:
         # For a value without a slash, patterns need not be tried.
@@ -144,18 +196,15 @@ def _unclear_order(parsed: ParsedDelivery) -> tuple[str, ...]:
             f"(contains({c}, '/') and regexp_full_match({c}, '{pattern}'))" for c in columns
         )
 
-    if not columns:
-        return ()
     is_either, is_clear = is_like(_EITHER), is_like(f"{_DAY_FIRST}|{_MONTH_FIRST}")
-    row = landing.execute(
-        f"""
-        select
-            exists (from {parsed.rows} where {is_either})
-            and not exists (from {parsed.rows} where {is_clear})
-            and not exists (from raw.{feed.name} where {is_clear})
-        """
-    ).fetchone()
-    if row != (True,):
+
+    def has(rows: str, condition: str) -> bool:
+        row = landing.execute(f"select exists (from {rows} where {condition})").fetchone()
+        return row == (True,)
+
+    # One question at a time: landed rows are read only where the file's own say nothing.
+    held = f"raw.{feed.name}"
+    if has(parsed.rows, is_clear) or not has(parsed.rows, is_either) or has(held, is_clear):
         return ()
     return (
         "no date such as 3/4/2024 has a day above 12, so it is unknown whether the month "
@@ -171,20 +220,8 @@ def find_blanks(parsed: ParsedDelivery) -> BlanksFound:
     Staging sets most of them aside: that is no reason to hold the rest, but none to be
     silent. Of lines that are known, none is counted again.
     """
-    landing, feed = parsed.landing, parsed.feed
-    ids = [name for name in feed.id_columns if feed.columns[name].required]
-    shapes = ["geometry"] if feed.format == "geojson" else []
-    required = (*feed.event_times[:1], *ids, *shapes)
-    columns = [name for name in required if name in parsed.columns]
-    if not columns:
-        return BlanksFound()
-    # Nothing that begins with more than a space is trimmed to nothing: that saves trimming.
-    counts = ", ".join(
-        f"count(*) filter (where case when {name} < '!' then trim({name}) = '' "
-        f"else {name} is null end)"
-        for name in map(_quoted, columns)
-    )
-    n_blank = landing.execute(f"select {counts} from {parsed.rows}").fetchone() or ()  # noqa: S608
+    columns = _required(parsed)
+    n_blank = parsed.ask(*map(_n_blank, columns))
     return BlanksFound(
         tuple(
             f"{n:,} of {parsed.n_rows:,} rows have no {name}"
@@ -194,10 +231,36 @@ def find_blanks(parsed: ParsedDelivery) -> BlanksFound:
     )
 
 
+def blank_questions(parsed: ParsedDelivery) -> list[str]:
+    """What the count of blanks asks of all rows: see `ParsedDelivery.ask`."""
+    return [_n_blank(name) for name in _required(parsed)]
+
+
+def _required(parsed: ParsedDelivery) -> list[str]:
+    feed = parsed.feed
+    ids = [name for name in feed.id_columns if feed.columns[name].required]
+    shapes = ["geometry"] if feed.format == "geojson" else []
+    required = (*feed.event_times[:1], *ids, *shapes)
+    return [name for name in required if name in parsed.columns]
+
+
+def _n_blank(name: str) -> str:
+    # Nothing that begins with more than a space is trimmed to nothing: that saves trimming.
+    text = _quoted(name)
+    return (
+        f"count(*) filter (where case when {text} < '!' then trim({text}) = '' "
+        f"else {text} is null end)"
+    )
+
+
 def unread_times(entry: Entry, parsed: ParsedDelivery) -> list[Unread]:
     """The columns of a delivery that are times, of which some values cannot be used."""
     landing, feed = parsed.landing, parsed.feed
-    columns = [name for name in feed.time_columns if name in parsed.columns]
+    columns = [
+        name
+        for name in _time_columns(parsed)
+        if newest_first_read(entry, parsed, name) is None
+    ]
     if not columns:
         return []
     # Nearly always all can be: this has to be quick. In whatever zone a time is, it is less

@@ -14,6 +14,7 @@ with accidents as (
 
 deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
+    where feed = 'accidents'
 ),
 
 offenses as (
@@ -55,13 +56,7 @@ keyed as (
         coalesce(occurred_date, cast('1900-01-01' as date)) as event_date,
         -- The city's files go by when an accident was reported.
         coalesce(reported_date, occurred_date) as window_date,
-        case
-            when offense_id is not null
-                then {{ surrogate_key(['vintage', 'offense_id']) }}
-            else {{ surrogate_key(
-                ['vintage', 'occurred_at', 'longitude_label', 'latitude_label']
-            ) }}
-        end as identity_key,
+        {{ surrogate_key(['vintage', 'event_identity']) }} as identity_key,
         {{ surrogate_key(['offense_type_id']) }} as offense_key,
         {{ surrogate_key(['neighborhood_slug']) }} as neighborhood_key
     from mended

@@ -14,12 +14,7 @@ deliveries as (
 ),
 
 latest_versions as (
-    {{ listed_versions(
-        'versions', 'presences', 'deliveries',
-        [
-            'kiosk_id',
-        ],
-    ) }}
+    {{ listed_versions('versions', 'presences', 'deliveries', ['event_identity']) }}
 )
 
 select * from latest_versions

@@ -15,7 +15,7 @@ deliveries as (
 
 latest_versions as (
     {{ listed_versions(
-        'versions', 'presences', 'deliveries', ['product_id'],
+        'versions', 'presences', 'deliveries', ['event_identity'],
         {'has_conflicting_names': 'product_name'}
     ) }}
 )

@@ -21,11 +21,13 @@ presences as (
 
 deliveries as (
     select * from {{ ref('stg_landing__deliveries') }}
+    where feed = 'purchases'
 ),
 
 fates as (
     {{ increment_row_fates(
-        'versions', 'presences', 'deliveries', is_identified=false
+        'versions', 'presences', 'deliveries', is_identified=false,
+        knows_more='has_quantity_or_price'
     ) }}
 )
 

@@ -29,7 +29,10 @@ identified as (
         fc_number,
         time_quality,
         set_aside_reason,
+        n_units,
+        price_usd,
         has_untyped_values,
+        has_quantity_or_price,
         -- The same for all rows of an identity, whatever offsets they were sent with;
         -- and never null, so that a row set aside can be found by date as well.
         coalesce(cast(purchased_at_utc as date), cast('1900-01-01' as date))

@@ -5,12 +5,6 @@
     meta={'event_date': 'event_date'},
 ) }}
 
--- Not published, and so in no published key as it is.
-{% set place = surrogate_key([
-    'incident_address_1', 'incident_address_2',
-    'incident_intersection_1', 'incident_intersection_2',
-]) %}
-
 with requests as (
     select * from {{ ref('stg_city_311__service_requests') }}
     {% if is_incremental() -%}
@@ -76,13 +70,7 @@ keyed as (
         -- Never null, so that a row set aside can be found by date as well.
         coalesce(request_date, cast('1900-01-01' as date)) as event_date,
         request_date as window_date,
-        -- The values that never change in a request, with corrected labels; status and
-        -- closing do change.
-        {{ surrogate_key([
-            'requested_at', 'source', 'agency', 'request_summary',
-            keyed_text('cast(' ~ place ~ ' as varchar)'),
-            'customer_zip_label', 'incident_zip_label',
-        ]) }} as identity_key,
+        {{ surrogate_key(['event_identity']) }} as identity_key,
         {{ surrogate_key(['agency', 'request_type']) }} as request_type_key,
         {{ surrogate_key(['neighborhood_slug']) }} as neighborhood_key
     from mended

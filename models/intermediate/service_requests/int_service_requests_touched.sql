@@ -15,7 +15,8 @@ changes as (
 
 -- Where boundaries change, every point may lie in another neighborhood.
 boundary_changes as (
-    select max(_change_seq) as _change_seq from {{ ref('int_presence_changes') }}
+    select max(_change_seq) as _change_seq
+    from {{ ref('int_presence_changes') }}
     where feed = 'neighborhoods'
 ),
 

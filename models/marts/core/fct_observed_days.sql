@@ -1,5 +1,7 @@
-{# From how many events on, where there are none, it is no chance but nobody watched. #}
+{# A chance of e to the minus so many is none: nobody watched. #}
 {% set impossible_n = 20 %}
+{# Parts of an excerpt scatter more; what they cut off is not to be explained by it. #}
+{% set most_dispersion = 3 %}
 {# Days before and after a run of empty days that say what is usual there. #}
 {% set n_days_beside = 28 %}
 {# A run is long from so many days on. #}
@@ -145,11 +147,32 @@ numbered as (
     select
         *,
         avg(n_events) over (partition by feed, vintage, day_number % 7) as usual_n,
+        lag(n_events) over (partition by feed, vintage order by event_date)
+            as n_day_before,
         count(case when n_events > 0 then 1 end) over (
             partition by feed, vintage order by event_date
             rows between unbounded preceding and current row
         ) as run_number
     from filled
+),
+
+-- By how much more than by Poisson's law one day differs from the next, gaps aside. Of
+-- counts that scatter so, none at all is as likely as of fewer by Poisson's law.
+dispersions as (
+    select
+        feed,
+        vintage,
+        least(
+            greatest(
+                sum((n_events - n_day_before) * (n_events - n_day_before))
+                / cast(sum(n_events + n_day_before) as double),
+                1.01
+            ),
+            {{ most_dispersion }}
+        ) as dispersion
+    from numbered
+    where n_events > 0 and n_day_before > 0
+    group by feed, vintage
 ),
 
 compared as (
@@ -189,13 +212,22 @@ empty_runs as (
     group by feed, vintage, run_number
 ),
 
--- So many events are missing, by what was usual just before and after, or of a long run
--- by what is usual in all, that no chance explains it.
+-- So many events are missing, by what was usual just before and after for as long again,
+-- or of a long run by what is usual in all, that no chance explains it.
 impossible_runs as (
-    select * from empty_runs
+    select empty_runs.*
+    from empty_runs
+    left join dispersions
+        on
+            empty_runs.feed = dispersions.feed
+            and empty_runs.vintage = dispersions.vintage
     where
-        usual_n * times_usual >= {{ impossible_n }}
-        or (n_days >= {{ n_long_days }} and usual_n >= {{ impossible_n }})
+        greatest(
+            empty_runs.usual_n * empty_runs.times_usual
+            * least(1, {{ 2 * n_days_beside }}e0 / empty_runs.n_days),
+            case when empty_runs.n_days >= {{ n_long_days }} then empty_runs.usual_n end
+        ) * coalesce(ln(dispersions.dispersion) / (dispersions.dispersion - 1), 1)
+        >= {{ impossible_n }}
 ),
 
 marked as (

@@ -21,11 +21,22 @@ touched_rows as (
 numbered as (
     select
         *,
-        row_number() over (
+        sum(n_units) over (
             partition by identity_key
             order by _row_hash, _copy
-        ) as unit_number
+            rows between unbounded preceding and current row
+        ) as last_unit_number
     from touched_rows
+),
+
+units as (
+    select
+        *,
+        {{ whole_numbers_between(
+            'cast(last_unit_number - n_units + 1 as bigint)',
+            'cast(last_unit_number as bigint)'
+        ) }} as unit_number
+    from numbered
 ),
 
 purchases as (
@@ -38,7 +49,8 @@ purchases as (
         time_quality,
         cast(extract(hour from purchased_at) as integer) as purchase_hour,
         cast(extract(hour from purchased_at_utc) as integer) as purchase_hour_utc,
-        cast(unit_number as integer) as unit_number,
+        unit_number,
+        price_usd,
         has_untyped_values,
         cast(purchased_at as date) as purchase_date,
         purchased_at,
@@ -46,7 +58,7 @@ purchases as (
         _delivery_seq,
         _change_seq,
         _line
-    from numbered
+    from units
 )
 
 -- By date, and within it by time, which stores instants in fewer bytes.

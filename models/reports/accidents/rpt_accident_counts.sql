@@ -19,13 +19,25 @@ dimensions as (
     {% endfor %}
 ),
 
-spans as (
-    select
-        vintage,
-        min(occurred_date) as first_date,
-        max(occurred_date) as last_date
-    from incidents
-    group by vintage
+observed_days as (
+    select * from {{ ref('fct_observed_days') }}
+    where feed = 'accidents'
+),
+
+observed_periods as (
+    {% for dimension, n_digits in {'year': 4, 'month': 7}.items() -%}
+        select
+            vintage,
+            '{{ dimension }}' as dimension,
+            substr(cast(event_date as varchar), 1, {{ n_digits }}) as dimension_value,
+            count(*) as n_days_observed,
+            {{ '365' if dimension == 'year' else (
+                'max(extract(day from ' ~ dbt.last_day('event_date', 'month') ~ '))'
+            ) }} as n_days
+        from observed_days
+        group by vintage, substr(cast(event_date as varchar), 1, {{ n_digits }})
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 ),
 
 valued as (
@@ -53,26 +65,8 @@ valued as (
                 when 'offense_family' then incidents.offense_family
             end,
             'Unknown'
-        ) as dimension_value,
-        case
-            when dimensions.dimension in ('year', 'month')
-                then (
-                    case dimensions.dimension
-                        when 'year'
-                            then {{ dbt.date_trunc('year', 'incidents.occurred_date') }}
-                        else {{ dbt.date_trunc('month', 'incidents.occurred_date') }}
-                    end < spans.first_date
-                    or case dimensions.dimension
-                        when 'year'
-                            then {{ dbt.last_day('incidents.occurred_date', 'year') }}
-                        else {{ dbt.last_day('incidents.occurred_date', 'month') }}
-                    end > spans.last_date
-                )
-            else false
-        end as is_in_partial_period
+        ) as dimension_value
     from incidents
-    inner join spans
-        on incidents.vintage = spans.vintage
     inner join neighborhoods
         on incidents.neighborhood_key = neighborhoods.neighborhood_key
     cross join dimensions
@@ -93,8 +87,7 @@ counted as (
         count(case when is_hit_and_run then 1 end) as n_hit_and_run,
         count(case when is_impaired then 1 end) as n_impaired,
         count(case when has_bicycle then 1 end) as n_bicycle,
-        count(case when has_pedestrian then 1 end) as n_pedestrian,
-        bool_or(is_in_partial_period) as is_partial_period
+        count(case when has_pedestrian then 1 end) as n_pedestrian
     from valued
     group by vintage, dimension, dimension_value
 ),
@@ -102,25 +95,36 @@ counted as (
 -- What no accident of the group could tell is not none.
 judged as (
     select
-        vintage,
-        dimension,
-        dimension_value,
-        n_offense_records,
-        n_accidents,
-        n_with_known_severity,
-        n_with_known_offense,
-        n_with_road_user_counts,
-        case when n_with_known_severity > 0 then n_fatal end as n_fatal_accidents,
-        case when n_with_known_severity > 0 then n_serious end as n_serious_accidents,
-        case when n_with_known_offense > 0 then n_hit_and_run end
+        counted.vintage,
+        counted.dimension,
+        counted.dimension_value,
+        counted.n_offense_records,
+        counted.n_accidents,
+        counted.n_with_known_severity,
+        counted.n_with_known_offense,
+        counted.n_with_road_user_counts,
+        case when counted.n_with_known_severity > 0 then counted.n_fatal end
+            as n_fatal_accidents,
+        case when counted.n_with_known_severity > 0 then counted.n_serious end
+            as n_serious_accidents,
+        case when counted.n_with_known_offense > 0 then counted.n_hit_and_run end
             as n_hit_and_run_accidents,
-        case when n_with_known_offense > 0 then n_impaired end as n_impaired_accidents,
-        case when n_with_road_user_counts > 0 then n_bicycle end
+        case when counted.n_with_known_offense > 0 then counted.n_impaired end
+            as n_impaired_accidents,
+        case when counted.n_with_road_user_counts > 0 then counted.n_bicycle end
             as n_bicycle_accidents,
-        case when n_with_road_user_counts > 0 then n_pedestrian end
+        case when counted.n_with_road_user_counts > 0 then counted.n_pedestrian end
             as n_pedestrian_accidents,
-        is_partial_period
+        counted.dimension in ('year', 'month')
+        and coalesce(
+            observed_periods.n_days_observed < 0.95 * observed_periods.n_days, true
+        ) as is_partial_period
     from counted
+    left join observed_periods
+        on
+            counted.vintage = observed_periods.vintage
+            and counted.dimension = observed_periods.dimension
+            and counted.dimension_value = observed_periods.dimension_value
 )
 
 select * from judged

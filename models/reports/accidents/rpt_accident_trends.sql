@@ -8,6 +8,9 @@
 } %}
 {# Of the 365 days of a window so many are to be observed. #}
 {% set least_n_days = 350 %}
+{% set n_weeks = 52 %}
+{# A dispersion that was estimated from so many weeks asks for Student's law. #}
+{% set student_factor = (2.00758 / 1.95996) ** 2 %}
 
 with incidents as (
     select * from {{ ref('fct_incidents') }}
@@ -71,7 +74,7 @@ dated as (
         dated_days.as_of_date,
         dated_days.n_days_back,
         -- The same week of both windows; the last of each has eight days.
-        least(floor(dated_days.n_days_back % 365 / 7e0), 51) as week_back
+        least(floor(dated_days.n_days_back % 365 / 7e0), {{ n_weeks - 1 }}) as week_back
     from incidents
     inner join dated_days
         on
@@ -146,8 +149,9 @@ weeks as (
     group by vintage, area, area_value, measure, as_of_date, week_back
 ),
 
--- Given the sum of a week of both years, the later count is binomial. By how much it
--- scatters more than that, over weeks with any event, is the dispersion.
+-- Given the sum of a week of both years, the later count is binomial. By how much more
+-- the weeks scatter, all together, is the dispersion: the mean of Pearson's terms would
+-- be too small where few events are in a week.
 shared as (
     select
         *,
@@ -171,12 +175,13 @@ counted as (
         sum(n_known_before) as n_known_before,
         cast(sum(n_last) as bigint) as n_last,
         cast(sum(n_before) as bigint) as n_before,
-        {{ exact_sum(
+        {{ n_weeks / (n_weeks - 1) }}e0 * {{ exact_sum(
             '(n_last - last_share * (n_last + n_before))'
             ~ ' * (n_last - last_share * (n_last + n_before))'
-            ~ ' / nullif((n_last + n_before) * last_share * (1 - last_share), 0)'
-        ) }} / nullif(count(case when n_last + n_before > 0 then 1 end) - 1, 0)
-            as pearson_dispersion
+        ) }} / nullif(
+            sum(n_last + n_before) * max(last_share) * (1 - max(last_share)), 0
+        )
+            as week_dispersion
     from shared
     group by vintage, area, area_value, measure, as_of_date
 ),
@@ -194,7 +199,7 @@ comparable as (
         counted.n_last + counted.n_before as n_both,
         cast(exposures.n_days_before as double) / exposures.n_days_last
             as days_ratio,
-        greatest(coalesce(counted.pearson_dispersion, 1), 1) as dispersion,
+        greatest(coalesce(counted.week_dispersion, 1), 1) as dispersion,
         broken_columns.code_column is not null as crosses_coding_break
     from counted
     inner join exposures
@@ -209,16 +214,24 @@ comparable as (
             end
 ),
 
+scattered as (
+    select
+        *,
+        case when dispersion > 1 then {{ student_factor }}e0 else 1 end * dispersion
+            as divisor
+    from comparable
+),
+
 -- The later count's share p of the sum makes the ratio of the counts p / (1 - p).
 intervals as (
     select
         *,
         has_whole_windows and is_known_in_both as is_comparable,
-        {{ wilson_bound('(n_last / dispersion)', '(n_both / dispersion)', 'low') }}
+        {{ wilson_bound('(n_last / divisor)', '(n_both / divisor)', 'low') }}
             as share_low,
-        {{ wilson_bound('(n_last / dispersion)', '(n_both / dispersion)', 'high') }}
+        {{ wilson_bound('(n_last / divisor)', '(n_both / divisor)', 'high') }}
             as share_high
-    from comparable
+    from scattered
 ),
 
 ratios as (

@@ -7,6 +7,16 @@ neighborhoods as (
     select * from {{ ref('dim_neighborhoods') }}
 ),
 
+observed_years as (
+    select
+        vintage,
+        cast(extract(year from event_date) as integer) as occurred_year,
+        cast(count(*) as integer) as n_days_observed
+    from {{ ref('fct_observed_days') }}
+    where feed = 'accidents'
+    group by vintage, extract(year from event_date)
+),
+
 located as (
     select
         accidents.*,
@@ -60,11 +70,13 @@ joined as (
         counted.n_serious_accidents,
         counted.n_hit_and_run_accidents,
         covered.n_days_with_accidents,
+        coalesce(observed_years.n_days_observed, 0) as n_days_observed,
         neighborhoods.population_2010,
         neighborhoods.area_km2,
         1000.0 * counted.n_accidents / neighborhoods.population_2010
             as accidents_per_1000_residents,
-        counted.n_accidents / neighborhoods.area_km2 as accidents_per_km2
+        counted.n_accidents / neighborhoods.area_km2 as accidents_per_km2,
+        coalesce(observed_years.n_days_observed < 0.95 * 365, true) as is_partial_year
     from counted
     inner join covered
         on
@@ -72,6 +84,10 @@ joined as (
             and counted.occurred_year = covered.occurred_year
     inner join neighborhoods
         on counted.neighborhood_key = neighborhoods.neighborhood_key
+    left join observed_years
+        on
+            counted.vintage = observed_years.vintage
+            and counted.occurred_year = observed_years.occurred_year
 )
 
 select * from joined

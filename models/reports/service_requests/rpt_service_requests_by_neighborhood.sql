@@ -10,6 +10,20 @@ neighborhoods as (
     select * from {{ ref('dim_neighborhoods') }}
 ),
 
+dispersions as (
+    select * from {{ ref('int_series_dispersions_estimated') }}
+    where feed = 'service_requests' and dimension = 'neighborhood'
+),
+
+observed_years as (
+    select
+        cast(extract(year from event_date) as integer) as request_year,
+        cast(count(*) as integer) as n_days_observed
+    from {{ ref('fct_observed_days') }}
+    where feed = 'service_requests'
+    group by extract(year from event_date)
+),
+
 located as (
     select
         requests.request_year,
@@ -50,16 +64,23 @@ measured as (
         counted.n_requests,
         counted.n_requests_stated,
         covered.n_days_with_requests,
+        coalesce(observed_years.n_days_observed, 0) as n_days_observed,
         neighborhoods.population_2010,
         neighborhoods.area_km2,
         1000.0 * counted.n_requests / neighborhoods.population_2010
             as requests_per_1000_residents,
-        counted.n_requests / neighborhoods.area_km2 as requests_per_km2
+        counted.n_requests / neighborhoods.area_km2 as requests_per_km2,
+        dispersions.week_dispersion,
+        coalesce(observed_years.n_days_observed < 0.95 * 365, true) as is_partial_year
     from counted
     inner join covered
         on counted.request_year = covered.request_year
     inner join neighborhoods
         on counted.neighborhood_key = neighborhoods.neighborhood_key
+    left join dispersions
+        on neighborhoods.neighborhood_slug = dispersions.dimension_value
+    left join observed_years
+        on counted.request_year = observed_years.request_year
 )
 
 select * from measured

@@ -17,6 +17,7 @@ cleaned as (
         ] %}
             {{ clean_text(column) }} as {{ column }},
         {% endfor %}
+        {{ feed_identity('service_requests') }} as event_identity,
         _row_hash,
         _copy,
         _delivery_seq,
@@ -81,6 +82,7 @@ renamed as (
         -- keys
         _row_hash,
         _copy,
+        event_identity,
 
         -- text
         case_summary as request_summary,
@@ -92,15 +94,8 @@ renamed as (
         division,
         major_area,
         neighborhood as neighborhood_label,
-        incident_address_1,
-        incident_address_2,
-        incident_intersection_1,
-        incident_intersection_2,
         incident_zip,
         customer_zip,
-        -- Text that helps to distinguish requests even if it is not a zip code.
-        coalesce(incident_zip, incident_zip_code) as incident_zip_label,
-        coalesce(customer_zip, customer_zip_code) as customer_zip_label,
         council_district,
         police_district,
         case upper(first_call_resolution)

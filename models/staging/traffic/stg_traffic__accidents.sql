@@ -28,6 +28,7 @@ cleaned as (
                 then {{ id_text('incident_id') }}
         end as incident_id,
         {{ is_damaged_id('offense_id') }} as has_damaged_id,
+        {{ feed_identity('accidents') }} as event_identity,
         _row_hash,
         _copy,
         _delivery_seq,
@@ -81,6 +82,7 @@ renamed as (
         -- keys
         _row_hash,
         _copy,
+        event_identity,
         offense_id,
         incident_id,
 
@@ -105,9 +107,6 @@ renamed as (
         upper(tu2_driver_humancontribfactor) as second_driver_factor,
         upper(tu1_pedestrian_action) as first_pedestrian_action,
         upper(tu2_pedestrian_action) as second_pedestrian_action,
-        -- The coordinates as sent distinguish accidents without an id.
-        geo_lon as longitude_label,
-        geo_lat as latitude_label,
         {{ time_quality(
             'occurred_at', feed_zone('accidents'),
             has_date_only('first_occurrence_date', 'occurred_at_as_sent'), 'has_offset'

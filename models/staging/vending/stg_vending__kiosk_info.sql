@@ -10,6 +10,7 @@ sent as (
         ] %}
             {{ clean_text('"' ~ column ~ '"') }} as sent_{{ column }},
         {% endfor %}
+        {{ feed_identity('kiosk_info') }} as event_identity,
         _row_hash,
         _copy,
         _delivery_seq,
@@ -42,6 +43,7 @@ renamed as (
         -- keys
         _row_hash,
         _copy,
+        event_identity,
         kiosk_id,
 
         -- text

@@ -24,6 +24,7 @@ renamed as (
         -- keys
         _row_hash,
         _copy,
+        {{ feed_identity('products') }} as event_identity,
         {{ id_text('product_id') }} as product_id,
 
         -- text

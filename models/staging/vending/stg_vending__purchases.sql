@@ -7,6 +7,8 @@ parsed as (
     select
         *,
         {{ id_text('fc_number') }} as fc_number_text,
+        {{ id_text('quantity') }} as quantity_text,
+        {{ replace_pattern(clean_text('price'), '^[$] ?', '') }} as price_text,
         {{ keyed_text(clean_text('card_hash')) }} as keyed_card,
         {{ feed_time('purchases', 'date_time') }} as zone_time,
         {{ feed_instant('purchases', 'date_time') }} as purchased_at_utc,
@@ -25,7 +27,9 @@ timed as (
             -- Times in UTC say nothing of a zone.
             when time_with_offset in (zone_time, purchased_at_utc) then 'exact'
             else 'unexpected_offset'
-        end as time_quality
+        end as time_quality,
+        {{ number_between('quantity_text', 'integer', 1, 1000) }} as quantity_given,
+        {{ number_between('price_text', 'decimal(18, 2)', 0, 100000) }} as price_usd
     from parsed
 ),
 
@@ -56,11 +60,22 @@ renamed as (
                 or {{ is_damaged_id('product_id') }}
                 or {{ is_damaged_id('card_hash') }}
                 then 'damaged_id'
+            -- None sold, or given back: no purchase.
+            when quantity_text is not null and quantity_given is null
+                then 'implausible_quantity'
         end as set_aside_reason,
 
+        -- numbers
+        coalesce(quantity_given, 1) as n_units,
+        price_usd,
+
         -- booleans
-        fc_number_text is not null
-        and not {{ full_match('fc_number_text', '[0-9]+') }} as has_untyped_values,
+        (
+            fc_number_text is not null
+            and not {{ full_match('fc_number_text', '[0-9]+') }}
+        )
+        or (price_text is not null and price_usd is null) as has_untyped_values,
+        quantity_text is not null or price_usd is not null as has_quantity_or_price,
 
         -- timestamps
         -- The clock that gave an offset of another zone is believed.

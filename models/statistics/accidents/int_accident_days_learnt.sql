@@ -79,8 +79,8 @@ weeks as (
 
 origins as (
     select
-        weeks.vintage,
-        cast({{ dbt.dateadd('day', '-7 * weeks.n_weeks_back', 'weeks.last_date') }} as date)
+        vintage,
+        cast({{ dbt.dateadd('day', '-7 * n_weeks_back', 'last_date') }} as date)
             as origin_date
     from weeks
 ),

@@ -7,8 +7,8 @@
     'forecast_error', 'baseline_error',
 ] %}
 
--- Days that came true. Origins are a week apart, so that the first 7 days ahead hold each
--- day once, and the next 7 days too.
+-- Days that came true. Origins are a week apart, so that the first 7 days ahead hold
+-- each day once, and the next 7 days too.
 with forecasts as (
     select
         *,
@@ -65,13 +65,18 @@ areas as (
         vintage,
         'pooled_neighborhoods' as area_kind,
         'pooled_neighborhoods' as neighborhood_slug,
-        {% for name in [
-            'baseline', 'horizon_week', 'n_events', 'forecast_n', 'baseline_n',
-            'interval_chance', 'is_in_interval', 'origin_date', 'forecast_deviance',
-            'forecast_error', 'baseline_deviance', 'baseline_error',
-        ] -%}
-            {{ name }}{{ ',' if not loop.last }}
-        {% endfor -%}
+        baseline,
+        horizon_week,
+        n_events,
+        forecast_n,
+        baseline_n,
+        interval_chance,
+        is_in_interval,
+        origin_date,
+        forecast_deviance,
+        forecast_error,
+        baseline_deviance,
+        baseline_error
     from measured
     where area_kind = 'neighborhood'
 ),

@@ -28,7 +28,7 @@ levels as (
         *,
         season_days * long_rate as weekday_n,
         (own_recent_events + {{ n_prior_days }} * long_rate)
-        / (own_recent_days + {{ n_prior_days }}) as level
+        / (own_recent_days + {{ n_prior_days }}) as recent_level
     from totals
 ),
 
@@ -54,8 +54,8 @@ estimated as (
         origin_date,
         weekday_number,
         round(
-            level * case
-                when excess > 0
+            recent_level * case
+                when area_kind = 'neighborhood' and excess > 0
                     then
                         (n_events + square_sum / excess)
                         / (weekday_n + square_sum / excess)

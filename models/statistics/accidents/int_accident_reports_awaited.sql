@@ -1,3 +1,5 @@
+{% set areas = {'neighborhood': ['neighborhood_slug'], 'city_total': []} %}
+
 with incidents as (
     select
         incidents.vintage,
@@ -54,14 +56,16 @@ covered_days as (
     select
         days.vintage,
         days.event_date,
-        max(deliveries.as_of_date) as as_of_date
+        max(deliveries.as_of_date) as as_of_date,
+        {{ dbt.datediff('days.event_date', 'max(deliveries.as_of_date)', 'day') }}
+            as n_days_old
     from days
     inner join deliveries
         on
             days.vintage = deliveries.series
             and days.event_date >= deliveries.window_start_date
             and days.event_date < deliveries.as_of_date
-            and coalesce(deliveries.covers_to_date >= days.event_date, true)
+            and coalesce(days.event_date <= deliveries.covers_to_date, true)
     group by days.vintage, days.event_date
 ),
 
@@ -75,8 +79,7 @@ shares as (
     inner join delays
         on
             covered_days.vintage = delays.vintage
-            and {{ dbt.datediff('covered_days.event_date', 'covered_days.as_of_date', 'day') }}
-            > delays.n_days_to_report
+            and covered_days.n_days_old > delays.n_days_to_report
     group by covered_days.vintage, covered_days.event_date, covered_days.as_of_date
 ),
 
@@ -97,15 +100,15 @@ reports as (
 counted as (
     select
         vintage,
-        case when grouping(neighborhood_slug) = 1 then 'city_total' else neighborhood_slug end
-            as neighborhood_slug,
+        case
+            when grouping(neighborhood_slug) = 1 then 'city_total'
+            else neighborhood_slug
+        end as neighborhood_slug,
         count(neighborhood_slug) as n_reported,
         max(reported_share) as reported_share,
         event_date
     from reports
-    group by grouping sets (
-        (vintage, event_date, neighborhood_slug), (vintage, event_date)
-    )
+    group by {{ grouped_by_dimension(areas, ['vintage', 'event_date']) }} -- noqa: PRS
     having grouping(neighborhood_slug) = 1 or neighborhood_slug is not null
 )
 

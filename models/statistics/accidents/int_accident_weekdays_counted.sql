@@ -4,7 +4,8 @@
 with series_days as (
     select
         *,
-        case when dimension = 'overall' then 'city_total' else dimension end as area_kind
+        case when dimension = 'overall' then 'city_total' else dimension end
+            as area_kind
     from {{ ref('fct_series_days') }}
     where
         feed = 'accidents'

@@ -62,7 +62,8 @@ ahead as (
         days.*,
         case
             when scatters.ratio > 1
-                then round(scatters.typical_n / (scatters.ratio * scatters.ratio - 1), 6)
+                then
+                    round(scatters.typical_n / (scatters.ratio * scatters.ratio - 1), 6)
         end as dispersion_size
     from days
     inner join scatters

@@ -1,65 +1,13 @@
-{% set n_weeks = 26 %}
-
-with kiosk_days as (
-    select * from {{ ref('fct_kiosk_days') }}
+with weeks as (
+    select * from {{ ref('int_kiosk_weeks_counted') }}
 ),
 
 kiosks as (
     select * from {{ ref('dim_kiosks') }}
 ),
 
-spans as (
-    select
-        min(first_purchase_date) as first_date,
-        max(last_purchase_date) as last_date
-    from kiosks
-),
-
--- The kiosks that were there all the time: what kiosks on the whole did on a day.
-panel_days as (
-    select
-        kiosk_days.calendar_date,
-        cast(sum(kiosk_days.n_visits) as double) as pace
-    from kiosk_days
-    inner join kiosks on kiosk_days.kiosk_id = kiosks.kiosk_id
-    cross join spans
-    where
-        kiosks.first_purchase_date < {{ dbt.dateadd('day', 28, 'spans.first_date') }}
-        and kiosks.last_purchase_date > {{ dbt.dateadd('day', -28, 'spans.last_date') }}
-    group by kiosk_days.calendar_date
-),
-
--- Weeks of seven days, back from the last day that is over.
-numbered as (
-    select
-        kiosk_days.kiosk_id,
-        kiosk_days.n_visits,
-        panel_days.pace,
-        cast(floor((
-            {{ dbt.datediff('kiosk_days.calendar_date', 'spans.last_date', 'day') }}
-            - 1
-        ) / 7.0) as integer) as weeks_back
-    from kiosk_days
-    inner join panel_days on kiosk_days.calendar_date = panel_days.calendar_date
-    cross join spans
-    where
-        kiosk_days.is_active
-        and kiosk_days.calendar_date < spans.last_date
-),
-
-weeks as (
-    select
-        kiosk_id,
-        weeks_back,
-        sum(n_visits) as n_visits,
-        cast(sum(n_visits) as double) / nullif(sum(pace), 0) as relative_sales
-    from numbered
-    where weeks_back < {{ n_weeks }}
-    group by kiosk_id, weeks_back
-),
-
 -- Mann and Kendall: of two weeks, is the later one lower? And Theil and Sen's slope.
-pairs as (
+week_pairs as (
     select
         later.kiosk_id,
         sign(later.relative_sales - earlier.relative_sales) as direction,
@@ -72,13 +20,13 @@ pairs as (
             and later.weeks_back < earlier.weeks_back
 ),
 
-paired as (
+pair_scores as (
     select
         kiosk_id,
         sum(direction) as score,
         count(*) as n_pairs,
         median(slope) as slope_per_week
-    from pairs
+    from week_pairs
     group by kiosk_id
 ),
 
@@ -91,7 +39,7 @@ ties as (
     group by kiosk_id, relative_sales
 ),
 
-varied as (
+variances as (
     select
         kiosk_id,
         sum(n_tied) as n_weeks,
@@ -112,26 +60,26 @@ levels as (
     group by kiosk_id
 ),
 
-tested as (
+trends as (
     select
         kiosks.kiosk_key,
         kiosks.kiosk_id,
-        cast(varied.n_weeks as integer) as n_weeks,
+        cast(variances.n_weeks as integer) as n_weeks,
         cast(levels.n_visits as bigint) as n_visits,
-        round(paired.score / paired.n_pairs, 9) as kendall_tau_a,
+        round(pair_scores.score / pair_scores.n_pairs, 9) as kendall_tau_a,
         case
-            when varied.score_variance > 0
-                then round(
-                    (paired.score - sign(paired.score)) / sqrt(varied.score_variance), 9
-                )
+            when variances.score_variance > 0
+                then round((
+                    pair_scores.score - sign(pair_scores.score)
+                ) / sqrt(variances.score_variance), 9)
         end as trend_z,
         {{ round_signed(
-            'paired.slope_per_week / nullif(levels.median_relative_sales, 0)', 9
+            'pair_scores.slope_per_week / nullif(levels.median_relative_sales, 0)', 9
         ) }} as weekly_change_share
     from kiosks
     inner join levels on kiosks.kiosk_id = levels.kiosk_id
-    inner join varied on kiosks.kiosk_id = varied.kiosk_id
-    inner join paired on kiosks.kiosk_id = paired.kiosk_id
+    inner join variances on kiosks.kiosk_id = variances.kiosk_id
+    inner join pair_scores on kiosks.kiosk_id = pair_scores.kiosk_id
 )
 
-select * from tested
+select * from trends

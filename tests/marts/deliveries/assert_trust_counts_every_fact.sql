@@ -34,5 +34,9 @@ compared as (
     left join feeds on facts.feed = feeds.feed
 )
 
+-- A row of purchases may be of several units; its test of fates counts these.
 select * from compared
-where n_facts <> n_current_versions or n_facts <> n_facts_by_day
+where
+    (n_facts <> n_current_versions and feed <> 'purchases')
+    or n_facts < n_current_versions
+    or n_facts <> n_facts_by_day

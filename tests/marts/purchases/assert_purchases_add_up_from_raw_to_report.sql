@@ -3,9 +3,9 @@
 with totals as (
     select
         (
-            select count(*) from {{ ref('int_purchase_row_fates') }}
+            select coalesce(sum(n_units), 0) from {{ ref('int_purchase_row_fates') }}
             where fate = 'current_version'
-        ) as n_current_rows,
+        ) as n_current_units,
         (select count(*) from {{ ref('fct_purchases') }}) as n_facts,
         (
             select sum(n_purchases) from {{ ref('fct_selling_days') }}
@@ -42,7 +42,7 @@ with totals as (
 differing as (
     select * from totals
     where
-        n_current_rows <> n_facts
+        n_current_units <> n_facts
         or coalesce(n_by_day_and_kiosk, 0) <> n_facts
         or coalesce(n_by_day_and_product, 0) <> n_facts
         or coalesce(n_by_day_and_hour, 0) <> n_facts

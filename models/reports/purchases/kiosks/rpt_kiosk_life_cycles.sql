@@ -7,8 +7,7 @@ kiosk_days as (
 ),
 
 silences as (
-    select * from {{ ref('int_sales_gaps_tested') }}
-    where subject = 'kiosk'
+    select * from {{ ref('int_kiosk_silences_counted') }}
 ),
 
 spans as (
@@ -20,7 +19,7 @@ trends as (
     select * from {{ ref('int_kiosk_trends_estimated') }}
 ),
 
-sold as (
+sales as (
     select
         kiosk_id,
         cast(sum(n_purchases) as bigint) as n_purchases,
@@ -32,56 +31,8 @@ sold as (
     group by kiosk_id
 ),
 
-silent as (
-    select
-        subject_id as kiosk_id,
-        count(case when kind = 'before_first_sale' then 1 end) > 0 as was_opened,
-        max(case when kind = 'since_last_sale' then n_silent_days end)
-            as n_last_silent_days,
-        count(case when kind = 'between_sales' and n_silent_days >= 7 then 1 end)
-            as n_pauses,
-        coalesce(sum(
-            case
-                when kind = 'between_sales' and n_silent_days >= 7 then n_silent_days
-            end
-        ), 0) as n_paused_days,
-        count(case when kind = 'between_sales' and n_silent_days < 7 then 1 end)
-            as n_outages,
-        max(
-            case
-                when kind = 'between_sales' and n_silent_days >= 7
-                    then first_silent_date
-            end
-        ) as last_pause_date
-    from silences
-    where is_beyond_chance
-    group by subject_id
-),
-
--- Nearer to an end of the data nobody could tell an opening or a closing from chance.
-ends as (
-    select
-        silences.subject_id as kiosk_id,
-        max(case when silences.kind = 'before_first_sale' then silences.told_date end)
-            as opening_told_from_date,
-        cast(max(
-            case
-                when
-                    silences.kind = 'since_last_sale'
-                    and silences.told_date is not null
-                    then least(
-                        silences.told_date,
-                        {{ dbt.dateadd('day', -28, 'spans.last_date') }}
-                    )
-            end
-        ) as date) as closing_told_until_date
-    from silences
-    cross join spans
-    group by silences.subject_id
-),
-
 -- Phi(-z) is less than exp(-z * z / 2) / 2.
-tested as (
+trends_tested as (
     select
         *,
         trend_z < 0
@@ -90,44 +41,53 @@ tested as (
     from trends
 ),
 
-joined as (
+life_cycles as (
     select
         kiosks.kiosk_key,
         kiosks.kiosk_id,
         case
-            when silent.n_last_silent_days >= 28 then 'closed'
-            when silent.n_last_silent_days is not null then 'paused'
-            when coalesce(tested.is_falling, false) then 'declining'
-            when sold.n_visits < 10 then 'unknown'
+            when silences.n_last_silent_days >= 28 then 'closed'
+            when silences.n_last_silent_days is not null then 'paused'
+            when coalesce(trends_tested.is_falling, false) then 'declining'
+            when sales.n_visits < 10 then 'unknown'
             else 'open'
         end as kiosk_state,
-        sold.n_purchases,
-        sold.n_visits,
-        sold.n_active_days,
-        sold.n_selling_days,
-        coalesce(silent.n_pauses, 0) as n_pauses,
-        cast(coalesce(silent.n_paused_days, 0) as bigint) as n_paused_days,
-        coalesce(silent.n_outages, 0) as n_outages,
-        round(cast(sold.n_purchases as double) / nullif(sold.n_active_days, 0), 6)
+        sales.n_purchases,
+        sales.n_visits,
+        sales.n_active_days,
+        sales.n_selling_days,
+        silences.n_pauses,
+        silences.n_paused_days,
+        silences.n_outages,
+        round(cast(sales.n_purchases as double) / nullif(sales.n_active_days, 0), 6)
             as purchases_per_active_day,
-        coalesce(tested.n_weeks, 0) as n_trend_weeks,
-        tested.kendall_tau_a,
-        tested.trend_z,
-        tested.weekly_change_share,
+        coalesce(trends_tested.n_weeks, 0) as n_trend_weeks,
+        trends_tested.kendall_tau_a,
+        trends_tested.trend_z,
+        trends_tested.weekly_change_share,
         true as is_inferred,
-        case when silent.was_opened then kiosks.first_purchase_date end as opened_date,
-        silent.last_pause_date,
-        case when silent.n_last_silent_days >= 28 then kiosks.last_purchase_date end
+        case when silences.was_opened then kiosks.first_purchase_date end as opened_date,
+        silences.last_pause_date,
+        case when silences.n_last_silent_days >= 28 then kiosks.last_purchase_date end
             as closed_date,
-        ends.opening_told_from_date,
-        ends.closing_told_until_date,
+        silences.opening_detectable_date as opening_told_from_date,
+        -- A closing is only called so after 28 days.
+        cast(
+            case
+                when silences.closing_detectable_date is not null
+                    then least(
+                        silences.closing_detectable_date,
+                        {{ dbt.dateadd('day', -28, 'spans.last_date') }}
+                    )
+            end as date
+        ) as closing_told_until_date,
         kiosks.first_purchase_date,
         kiosks.last_purchase_date
     from kiosks
-    inner join sold on kiosks.kiosk_id = sold.kiosk_id
-    inner join ends on kiosks.kiosk_id = ends.kiosk_id
-    left join silent on kiosks.kiosk_id = silent.kiosk_id
-    left join tested on kiosks.kiosk_id = tested.kiosk_id
+    inner join sales on kiosks.kiosk_id = sales.kiosk_id
+    inner join silences on kiosks.kiosk_id = silences.kiosk_id
+    cross join spans
+    left join trends_tested on kiosks.kiosk_id = trends_tested.kiosk_id
 )
 
-select * from joined
+select * from life_cycles

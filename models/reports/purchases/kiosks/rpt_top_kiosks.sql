@@ -25,6 +25,11 @@ kiosks as (
     select * from {{ ref('dim_kiosks') }}
 ),
 
+dispersions as (
+    select * from {{ ref('int_series_dispersions_estimated') }}
+    where feed = 'purchases' and dimension = 'kiosk'
+),
+
 counted_by_day as (
     select
         purchases.kiosk_id,
@@ -32,6 +37,8 @@ counted_by_day as (
         times_of_day.day_part,
         substring(cast(purchases.purchase_date as varchar), 1, 7) as purchase_month,
         count(*) as n_purchases,
+        count(purchases.price_usd) as n_priced_purchases,
+        sum(purchases.price_usd) as revenue_usd,
         min(purchases.purchase_date) as first_purchase_date,
         max(purchases.purchase_date) as last_purchase_date
     from purchases
@@ -47,6 +54,8 @@ by_dimension as (
         kiosk_id,
         {{ dimension_columns(dimensions) }},
         sum(n_purchases) as n_purchases,
+        sum(n_priced_purchases) as n_priced_purchases,
+        sum(revenue_usd) as revenue_usd,
         min(first_purchase_date) as first_purchase_date,
         max(last_purchase_date) as last_purchase_date
     from counted_by_day
@@ -80,8 +89,10 @@ joined as (
         kiosks.kiosk_key,
         pareto_ranked.*,
         coalesce(month_exposures.n_active_days, exposures.n_active_days)
-            as n_active_days
+            as n_active_days,
+        dispersions.week_dispersion
     from pareto_ranked
+    left join dispersions on pareto_ranked.kiosk_id = dispersions.dimension_value
     inner join kiosks on pareto_ranked.kiosk_id = kiosks.kiosk_id
     inner join exposures on pareto_ranked.kiosk_id = exposures.kiosk_id
     left join month_exposures
@@ -104,12 +115,19 @@ ranked as (
             order by
                 cast(n_purchases as double) / nullif(n_active_days, 0) desc nulls last
         ) as integer) as rate_rank,
+        cast(rank() over (
+            partition by dimension, dimension_value
+            order by revenue_usd desc nulls last
+        ) as integer) as revenue_rank,
         cast(n_purchases as bigint) as n_purchases,
+        cast(n_priced_purchases as bigint) as n_priced_purchases,
         cast(n_active_days as bigint) as n_active_days,
+        cast(revenue_usd as decimal(18, 2)) as revenue_usd,
         purchase_share,
         cumulative_share,
         round(cast(n_purchases as double) / nullif(n_active_days, 0), 9)
             as purchases_per_active_day,
+        week_dispersion,
         first_purchase_date,
         last_purchase_date
     from joined

@@ -17,7 +17,9 @@ purchases as (
 sold as (
     select
         product_id,
-        count(*) as n_purchases
+        count(*) as n_purchases,
+        count(price_usd) as n_priced_purchases,
+        sum(price_usd) as revenue_usd
     from purchases
     group by product_id
 ),
@@ -31,6 +33,11 @@ priced as (
         coalesce(products.fc_number, 'Unknown') as fc_number,
         coalesce(products.brand, 'Unknown') as brand,
         sold.n_purchases,
+        sold.n_priced_purchases,
+        sold.revenue_usd,
+        case when products.cost_usd is not null then sold.n_priced_purchases else 0 end
+            as n_margin_purchases,
+        sold.revenue_usd - sold.n_priced_purchases * products.cost_usd as margin_usd,
         products.cost_usd,
         products.margin_share,
         case
@@ -56,6 +63,10 @@ totals as (
         sum(n_purchases) as n_purchases,
         sum(case when margin_status = 'known' then n_purchases else 0 end)
             as n_purchases_known,
+        sum(n_priced_purchases) as n_priced_purchases,
+        sum(n_margin_purchases) as n_margin_purchases,
+        sum(revenue_usd) as revenue_usd,
+        sum(margin_usd) as margin_usd,
         {% for reading in readings -%}
             sum(cast(
                 case
@@ -92,7 +103,11 @@ rounded as (
         n_products_known,
         cast(n_purchases as bigint) as n_purchases,
         cast(n_purchases_known as bigint) as n_purchases_known,
+        cast(n_priced_purchases as bigint) as n_priced_purchases,
+        cast(n_margin_purchases as bigint) as n_margin_purchases,
         cast(n_purchases_known as double) / n_purchases as known_purchase_share,
+        cast(revenue_usd as decimal(18, 2)) as revenue_usd,
+        cast(margin_usd as decimal(18, 2)) as margin_usd,
         {% for reading in readings -%}
             cast(revenue_if_of_{{ reading }} as decimal(18, 2))
                 as estimated_revenue_if_of_{{ reading }}_usd,

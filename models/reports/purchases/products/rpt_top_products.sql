@@ -39,7 +39,9 @@ counted_by_day as (
         times_of_day.day_part,
         substring(cast(purchases.purchase_date as varchar), 1, 7) as purchase_month,
         purchases.purchase_date,
-        count(*) as n_purchases
+        count(*) as n_purchases,
+        count(purchases.price_usd) as n_priced_purchases,
+        sum(purchases.price_usd) as revenue_usd
     from purchases
     inner join times_of_day on purchases.purchase_hour = times_of_day.hour_of_day
     group by
@@ -52,6 +54,8 @@ by_dimension as (
         product_id,
         {{ dimension_columns(dimensions) }},
         sum(n_purchases) as n_purchases,
+        sum(n_priced_purchases) as n_priced_purchases,
+        sum(revenue_usd) as revenue_usd,
         min(purchase_date) as first_purchase_date,
         max(purchase_date) as last_purchase_date
     from counted_by_day
@@ -64,6 +68,8 @@ with_categories as (
         dimension,
         dimension_value,
         n_purchases,
+        n_priced_purchases,
+        revenue_usd,
         first_purchase_date,
         last_purchase_date
     from by_dimension
@@ -73,6 +79,8 @@ with_categories as (
         'category' as dimension,
         coalesce(products.fc_number, 'Unknown') as dimension_value,
         by_dimension.n_purchases,
+        by_dimension.n_priced_purchases,
+        by_dimension.revenue_usd,
         by_dimension.first_purchase_date,
         by_dimension.last_purchase_date
     from by_dimension
@@ -149,8 +157,14 @@ rated as (
         listing_status,
         pareto_class,
         sales_rank,
+        cast(rank() over (
+            partition by dimension, dimension_value
+            order by revenue_usd desc nulls last
+        ) as integer) as revenue_rank,
         cast(n_purchases as bigint) as n_purchases,
+        cast(n_priced_purchases as bigint) as n_priced_purchases,
         cast(n_active_kiosk_days as bigint) as n_active_kiosk_days,
+        cast(revenue_usd as decimal(18, 2)) as revenue_usd,
         purchase_share,
         cumulative_share,
         round(cast(n_purchases as double) / nullif(n_active_kiosk_days, 0), 9)

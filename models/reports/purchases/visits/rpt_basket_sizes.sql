@@ -11,7 +11,9 @@ with visits as (
         visits.kiosk_id,
         times_of_day.day_part,
         visits.n_units,
-        visits.n_products
+        visits.n_products,
+        visits.n_units = visits.n_priced_units as is_priced,
+        visits.revenue_usd
     from {{ ref('fct_visits') }} as visits
     inner join {{ ref('dim_times_of_day') }} as times_of_day
         on visits.visit_hour = times_of_day.hour_of_day
@@ -35,7 +37,9 @@ by_card as (
         {% for size in range(1, 5) -%}
             count(case when n_units = {{ size }} then 1 end) as n_visits_of_{{ size }},
         {% endfor -%}
-        max(n_units) as max_units
+        max(n_units) as max_units,
+        count(case when is_priced then 1 end) as n_priced_visits,
+        sum(case when is_priced then revenue_usd end) as revenue_usd
     from visits
     group by {{ grouped_by_dimension(dimensions, ['customer_key']) }} -- noqa: PRS
 ),
@@ -54,6 +58,9 @@ counted as (
             cast(sum(by_card.{{ name }}) as bigint) as {{ name }},
         {% endfor -%}
         max(by_card.max_units) as max_units,
+        count(case when by_card.n_priced_visits > 0 then 1 end) as n_priced_cards,
+        cast(sum(by_card.n_priced_visits) as bigint) as n_priced_visits,
+        cast(sum(by_card.revenue_usd) as decimal(18, 2)) as revenue_usd,
         cast(sum(by_card.n_units * by_card.n_units) as double) as units_squared,
         cast(sum(by_card.n_units * by_card.n_visits) as double) as units_by_visits,
         cast(sum(by_card.n_visits * by_card.n_visits) as double) as visits_squared
@@ -103,6 +110,10 @@ finished as (
         n_visits - n_visits_of_1 - n_visits_of_2 - n_visits_of_3 - n_visits_of_4
             as n_visits_of_5_or_more,
         max_units,
+        n_priced_cards,
+        n_priced_visits,
+        revenue_usd,
+        cast(revenue_usd as double) / nullif(n_priced_visits, 0) as avg_revenue_usd,
         avg_products,
         avg_units,
         case
