@@ -9,7 +9,6 @@ from loaders.pages.figures import Column, Figure
 from loaders.pages.rows import Row, Rows
 from loaders.pages.site import Sheet, Site
 
-_FEEDS = ("accidents",)
 # A kind, its words, its bit in accidents.events, and what says whether it is known.
 KINDS = (
     ("fatal", "Fatal", 1, "n_severity"),
@@ -118,7 +117,6 @@ def _trends(site: Site) -> Figure:
     title = "More or fewer? The last 365 days by those before"
     known = [row for row in rows if row["rate_ratio"] is not None]
     return Figure(
-        "trends",
         title,
         rows,
         columns,
@@ -139,8 +137,6 @@ def _trends(site: Site) -> Figure:
         if known
         else None,
         note="With 95 % limits. On the dashed line nothing changed.",
-        report="rpt_accident_trends",
-        feeds=_FEEDS,
     )
 
 
@@ -155,14 +151,11 @@ def _hot_spots(site: Site) -> Figure:
         Column("top_20_share", "Sure to be in the top 20", "share"),
     )
     return Figure(
-        "hot-spots",
         "Hot spots: the 20 cells of 250 meters with most accidents",
         rows,
         columns,
         empty="The cells with most accidents would be here.",
         note="A grave accident weighs 3. Ranks with 95 % limits: places whose limits "
         "overlap cannot be told apart. Counts, not risk: nothing is known of traffic.",
-        report="rpt_accident_hot_spots",
         uses=("point",),
-        feeds=_FEEDS,
     )

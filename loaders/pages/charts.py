@@ -150,9 +150,9 @@ def months(name: str, title: str = "") -> alt.X:
     return alt.X(f"{name}:T", timeUnit="utcyearmonth", axis=axis)
 
 
-def days(name: str) -> alt.X:
+def days(name: str, form: str = "%b %Y") -> alt.X:
     """Days along the bottom."""
-    axis = alt.Axis(format="%b %Y", labelOverlap="greedy", title=None, grid=False)
+    axis = alt.Axis(format=form, labelOverlap="greedy", title=None, grid=False)
     return alt.X(f"{name}:T", scale=alt.Scale(type="utc"), axis=axis)
 
 

@@ -26,22 +26,22 @@ def _city(site: Site) -> Figure:
         Column("baseline_mean", "Mean day", "number"),
     )
     title = "Accidents a day in the whole city, with the limits of 80 % of such days"
-    base = alt.Chart().encode(x=charts.days("forecast_date"))
+    base = alt.Chart().encode(x=charts.days("forecast_date", "%-d %b"))
     unit = "accidents a day"
     layers = [
         base.mark_area(fill=charts.BAND, line=False, aria=False).encode(
-            y=charts.amount("low_80", unit), y2="high_80:Q"
+            y=charts.amount("low_80", unit, ".1f"), y2="high_80:Q"
         ),
         base.mark_line(stroke=charts.SECOND, strokeDash=[5, 3], aria=False).encode(
-            y=charts.amount("baseline_mean", unit)
+            y=charts.amount("baseline_mean", unit, ".1f")
         ),
         base.mark_line(
             stroke=charts.MARK,
             strokeWidth=2,
             aria=False,
-        ).encode(y=charts.amount("expected_accidents", unit)),
+        ).encode(y=charts.amount("expected_accidents", unit, ".1f")),
         base.mark_circle(color=charts.MARK, size=60, opacity=1).encode(
-            y=charts.amount("expected_accidents", unit), description="tip:N"
+            y=charts.amount("expected_accidents", unit, ".1f"), description="tip:N"
         ),
     ]
     return Figure(
@@ -64,9 +64,9 @@ def _skill(site: Site) -> Figure:
         Column("skill", "Skill", "change", ("skill_low", "skill_high")),
         Column("verdict", "So it is"),
         Column("n_days", "Days tested", "count"),
-        Column("in_interval_share", "Days within 90 % limits", "share"),
+        Column("in_interval_share", "Days within 80 % limits", "share"),
     )
-    title = "Is it worth anything? Skill against simpler forecasts, one day ahead"
+    title = "Is it worth anything? Skill against simpler forecasts"
     return Figure(
         title,
         rows,

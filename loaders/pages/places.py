@@ -172,6 +172,13 @@ def fill(site: Site) -> Iterator[Sheet]:
     years = site.rows("places.years").parts("slug")
     requests = site.rows("places.requests").parts("slug")
     alerts = site.rows("places.alerts").parts("slug")
+    shapes = {row["slug"]: row for row in site.rows("places.shapes")}
+    city = {
+        "path": "".join(
+            row["outline_path"] for row in shapes.values() if not row["is_inset"]
+        ),
+        "box": next((row["box"] for row in shapes.values()), ""),
+    }
     for slug, rows in compared.items():
         if not _SLUG.fullmatch(slug):
             continue
@@ -180,6 +187,8 @@ def fill(site: Site) -> Iterator[Sheet]:
             "place.html",
             {
                 "name": rows[0]["name"],
+                "city": city,
+                "shape": shapes.get(slug),
                 "figures": [
                     _comparison(rows),
                     _accidents(years.get(slug, Rows("places.years", []))),

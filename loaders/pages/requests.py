@@ -27,6 +27,8 @@ _DAYS = (
     ),
     Column("p90_days_to_close", "Nine in ten closed within, days", "count"),
     Column("p90_days_of_closed", "The same of closed ones alone", "count"),
+    # Such closes look like work of one day, and are none.
+    Column("mass_close_share", "Closed on days of mass closes", "share"),
 )
 
 

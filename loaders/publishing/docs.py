@@ -15,7 +15,7 @@ _CHANGES = (
         b"</head>",
         b"<style>.filename-normal,.switch-label.btn,.app-content th"
         b"{color:#555f66!important}"
-        b".app-content a:not(.btn){color:#067a7a}</style></head>",
+        b".app-content p a{color:#067a7a;text-decoration:underline}</style></head>",
     ),
 )
 

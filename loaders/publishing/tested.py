@@ -61,9 +61,8 @@ class Record:
 
     @property
     def n_tests(self) -> int:
-        """How many data tests were run, all of which passed."""
-        ids = (one["unique_id"] for one in self.results["results"])
-        return sum(node_id.startswith("test.") for node_id in ids)
+        """How many data tests the project has, all of which passed on what is published."""
+        return sum(one["resource_type"] == "test" for one in read_nodes(self.manifest))
 
 
 def read_last_run(build: duckdb.DuckDBPyConnection) -> LastRun | None:

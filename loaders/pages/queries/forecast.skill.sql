@@ -1,4 +1,8 @@
-select replace(baseline, '_', ' ') as compared, *
+select
+    case area_kind when 'city_total' then 'city' else 'neighborhoods' end
+    || ', week ' || horizon_week || ': ' || replace(baseline, '_', ' ') as compared,
+    *
 from rpt_accident_forecast_skill
-where neighborhood_slug = 'all'
-order by skill, baseline, vintage
+where area_kind <> 'neighborhood' and skill is not null
+order by area_kind, horizon_week, skill, baseline, vintage
+limit 20
