@@ -92,8 +92,9 @@ def explored(data: Path) -> list[tuple[str, float, float]]:
     shutil.copy((data / "published" / "eventmart.duckdb").resolve(), file)
     with duckdb.connect(str(file)) as connection:
         connection.execute(
-            "insert into marts.fct_incidents select * replace (uuid() as incident_key) "
-            "from marts.fct_incidents cross join range(1000) limit "
+            "insert into marts.fct_incidents "
+            "select incidents.* replace (uuid() as incident_key) "
+            "from marts.fct_incidents as incidents cross join range(1000) limit "
             "? - (select count(*) from marts.fct_incidents)",
             [N_ACCIDENTS],
         )
