@@ -9,10 +9,11 @@ docs/performance.md. Run it on a machine that does nothing else.
 
 import argparse
 import statistics
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from common import alternate, by_command, scratch, spread, write_section
+from common import Taken, alternate, by_command, scratch, spread, write_section
 from landing import landed_anew, write_purchases
 
 N_FILES, N_ROWS = 1_000, 3
@@ -39,7 +40,7 @@ def main() -> None:
     with scratch() as folder:
         write_files(folder / "many", n_files)
         one = folder / "many" / f"{0:06}.csv"
-        ways = {
+        ways: dict[str, Callable[[], Taken]] = {
             "one file": partial(landed_anew, folder / "data", one),
             f"{n_files:,} files": partial(landed_anew, folder / "data", folder / "many"),
         }

@@ -19,6 +19,8 @@ from loaders.errors import DeliveryError
 CHUNK = 1 << 20
 _SAMPLE = 4 << 20
 _SMALL = 16 << 20
+# So few bytes are hashed, or packed, sooner than a thread starts for that.
+_FEW = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,12 @@ def receive(stream: IO[bytes], spool: Path, path: Path) -> Drop:
     expected = path.stat().st_size  # In an archive there is rather more.
     with plain.open("wb") as copy, ThreadPoolExecutor(1) as thread:
         for chunk in spaced(chunks, spool, path.name, expected):
-            hashing = thread.submit(digest.update, chunk)  # beside the writing
             n_bytes += len(chunk)
+            if len(chunk) < _FEW:
+                digest.update(chunk)
+                copy.write(chunk)
+                continue
+            hashing = thread.submit(digest.update, chunk)  # beside the writing
             copy.write(chunk)
             hashing.result()
     return Drop(digest.hexdigest(), n_bytes, plain)
@@ -72,7 +78,9 @@ def keeping(drop: Drop, drops: Path) -> Iterator[Callable[[], None]]:
         # Beside the parsing, and never a second time.
         is_open = kept(drops, drop.sha256) is None
         packs = is_open and _shrinks(drop)
-        task = thread.submit(_pack, drop.plain, ready, given_up) if packs else None
+        task = None
+        if packs and drop.n_bytes >= _FEW:
+            task = thread.submit(_pack, drop.plain, ready, given_up)
 
         def settle() -> None:
             nonlocal is_open
@@ -80,10 +88,12 @@ def keeping(drop: Drop, drops: Path) -> Iterator[Callable[[], None]]:
                 return
             if task:
                 task.result()
+            elif packs:
+                _pack(drop.plain, ready, given_up)
             else:
                 _copy(drop.plain, ready)
             sync(ready)
-            ready.replace(drops / f"{drop.sha256}{'.gz' if task else ''}")
+            ready.replace(drops / f"{drop.sha256}{'.gz' if packs else ''}")
             sync(drops)
             is_open = False
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 import traceback
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -179,7 +180,9 @@ def _take(
     still = ledger.refused(landing, feed.name, offer.uri) if refused else []
     if still and offer.stamp == refused:
         return Taken(still, is_new=False)
-    with scratch(warehouse.paths.fetched) as folder:
+    # What stands on a disk of ours is read where it is.
+    place = nullcontext if offer.is_local else scratch
+    with place(warehouse.paths.fetched) as folder:
         fetched = offer.fetch(folder, settled)
         if fetched is None:
             return _well_again(warehouse, feed, offer)

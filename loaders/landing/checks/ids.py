@@ -89,8 +89,11 @@ def _id_columns(parsed: ParsedDelivery) -> list[str]:
 
 
 def _n_doubtful(feed: Feed, name: str) -> str:
-    is_long = feed.columns[name].incompressible
-    return f"count(*) filter (where {is_doubtful(quoted(name), is_long=is_long)})"
+    return f"count(*) filter (where {_is_doubtful(feed, name)})"
+
+
+def _is_doubtful(feed: Feed, name: str) -> str:
+    return is_doubtful(quoted(name), is_long=feed.columns[name].incompressible)
 
 
 def is_doubtful(id_: str, *, is_long: bool) -> str:
@@ -128,14 +131,14 @@ def judge_ids(
         # What came like that before stands for nothing that is missing now.
         new = landing.execute(
             f"select count(*) from {parsed.new_rows} "  # noqa: S608
-            f"where {' or '.join(map(_is_damaged, damaged))}"
+            f"where {' or '.join(_is_damaged(feed, name) for name in damaged)}"
         ).fetchone()
         found = IdsFound(new[0] if new else 0)
     notes = []
     try:
         for name in damaged:
             n = like[name].n_damaged
-            values = _examples(landing, feed, rows, name, _is_damaged(name))
+            values = _examples(landing, feed, rows, name, _is_damaged(feed, name))
             said = f"{n:,} of {parsed.n_rows:,} rows have a damaged {name}: {values}"
             if _is_too_much(entry, parsed, n):
                 raise _damaged(
@@ -165,12 +168,13 @@ def _look(parsed: ParsedDelivery, rows: str, columns: list[str]) -> dict[str, _F
     if not doubtful:
         return found
     counts_of_each = ", ".join(
-        f"count(*) filter (where {_is_damaged(name)}), "
+        f"count(*) filter (where {_is_damaged(parsed.feed, name)}), "
         f"coalesce(bool_or({_is_led(name)}), false), {_long(name)}"
         for name in doubtful
     )
+    is_any = " or ".join(_is_doubtful(parsed.feed, name) for name in doubtful)
     answers = parsed.landing.execute(
-        f"select {counts_of_each} from {rows}"  # noqa: S608
+        f"select {counts_of_each} from {rows} where {is_any}"  # noqa: S608
     ).fetchone()
     values = iter(answers or ())
     of_each = zip(values, values, values, values, values, strict=True)
@@ -212,8 +216,10 @@ def _is_led(name: str) -> str:
     )
 
 
-def _is_damaged(name: str) -> str:
-    return f"raw.is_damaged_id({quoted(name)})"
+def _is_damaged(feed: Feed, name: str) -> str:
+    # On ids that are clearly whole no pattern is tried.
+    is_damaged = f"raw.is_damaged_id({quoted(name)})"
+    return f"case when {_is_doubtful(feed, name)} then {is_damaged} else false end"
 
 
 def _judge_zeros(
@@ -285,7 +291,7 @@ def _hold_if_rounded(
 def _long(name: str) -> str:
     """How many ids are longer than 15 digits, how many of them exact; the shortest."""
     id_ = quoted(name)
-    is_long = f"regexp_full_match({id_}, '{_LONG}')"
+    is_long = f"(strlen({id_}) between 16 and 40 and regexp_full_match({id_}, '{_LONG}'))"
     return f"""
         count(*) filter (where {is_long}),
         count(*) filter (where {is_long} and not regexp_full_match({id_}, '{_ROUNDED}')),
