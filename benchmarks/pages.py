@@ -7,14 +7,49 @@ Prints a table and writes it to docs/performance.md.
 """
 
 import argparse
+import shutil
 import statistics
 from pathlib import Path
 
+import duckdb
 from common import dbt, eventmart, scratch, write_section
+from playwright.sync_api import sync_playwright
+
+from loaders.pages.site import About, read_texts, write_site
 
 # Kilobytes of a page, of script and style, of a page's data, of all; seconds by scale.
 PAGE, CODE, DATA, SITE = 80, 60, 900, 8000
 SECONDS = {"default": 5, "real": 20}
+# Accidents in the explorer; milliseconds until it can be used, and from filter to paint.
+N_ACCIDENTS, USABLE, MEDIAN, WORST = 125_000, 1000, 50, 120
+FILTERS = [
+    "kind=impaired",
+    "week=7-9-0-4",
+    "by=residents",
+    "places=baker,cbd",
+    "compare=year",
+    "by=area&sort=-area",
+    "",
+    "kind=hit_and_run&week=15-18-0-4",
+    "week=0-23-5-6&by=residents",
+    "compare=baker&kind=serious",
+]
+PAINTS = """async (filters) => {
+    const taken = [];
+    for (const filter of [...filters, ...filters]) {
+        await new Promise((done) => setTimeout(done, 50));
+        const start = performance.now();
+        eventmart.explorer.go(filter);
+        // A message after the frame's callbacks is handled once it is painted.
+        await new Promise((done) => requestAnimationFrame(() => {
+            const { port1, port2 } = new MessageChannel();
+            port1.onmessage = done;
+            port2.postMessage(0);
+        }));
+        taken.push(performance.now() - start);
+    }
+    return taken;
+}"""
 
 
 def kilobytes(files: list[Path]) -> float:
@@ -35,7 +70,7 @@ def measure(data: Path, scale: float) -> list[tuple[str, float, float]]:
     site = data / "published" / "site"
     pages = [file for file in site.rglob("*.html") if file.is_file()]
     code = [*site.glob("*.js"), *site.glob("*.css")]
-    held = list(site.glob("data/*.js"))
+    held = [file for file in site.glob("data/*.js") if "points" not in file.name]
     everything = [file for file in site.rglob("*") if file.is_file()]
     return [
         (
@@ -47,6 +82,50 @@ def measure(data: Path, scale: float) -> list[tuple[str, float, float]]:
         ("script and style, kB", kilobytes(code), CODE),
         ("data of a page, kB", kilobytes(held), DATA),
         ("site, kB", kilobytes(everything), SITE),
+        *explored(data),
+    ]
+
+
+def explored(data: Path) -> list[tuple[str, float, float]]:
+    """The explorer of accidents, of as many accidents as a real city has in some years."""
+    file, folder = data / "many.duckdb", data / "many"
+    shutil.copy((data / "published" / "eventmart.duckdb").resolve(), file)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "insert into marts.fct_incidents "
+            "select incidents.* replace (uuid() as incident_key) "
+            "from marts.fct_incidents as incidents cross join range(1000) limit "
+            "? - (select count(*) from marts.fct_incidents)",
+            [N_ACCIDENTS],
+        )
+    texts = read_texts(data / "build" / "target" / "manifest.json")
+    only = {"accidents": texts["accidents"]}
+    about = About(1, "0" * 64, 1, 5, True)
+    write_site(file, folder, data / "published" / "exports", only, about)
+    chromium = shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        opened = []
+        for _ in range(5):
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.goto((folder / "accidents.html").as_uri())
+            opened.append(
+                page.evaluate(
+                    "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
+                )
+            )
+        taken = page.evaluate(PAINTS, FILTERS)
+        browser.close()
+    held = [file for file in folder.glob("data/*.js") if "points" not in file.name]
+    late = kilobytes([folder / "data" / "accident_points.js"])
+    return [
+        (f"data of {N_ACCIDENTS:,} accidents, kB", kilobytes(held), DATA),
+        ("their points, loaded late, kB", late, DATA),
+        ("explorer usable, ms", statistics.median(opened), USABLE),
+        ("filter to paint, median of 20, ms", statistics.median(taken), MEDIAN),
+        ("filter to paint, worst of 20, ms", max(taken), WORST),
     ]
 
 

@@ -92,19 +92,24 @@ def states(events: duckdb.DuckDBPyConnection) -> Iterator[State]:
     months = [
         f"{month:%Y-%m}"
         for (month,) in events.sql(
-            "select unnest(generate_series(min(month), max(month), interval 1 month)) from events"
+            "select unnest(generate_series(min(month), max(month), interval 1 month)) "
+            "from events"
         ).fetchall()
     ]
     slugs = [
         slug
         for (slug,) in events.sql(
-            "select neighborhood_slug from marts.dim_neighborhoods where is_known order by 1"
+            "select neighborhood_slug from marts.dim_neighborhoods where is_known "
+            "order by neighborhood_slug"
         ).fetchall()
     ]
     kinds = [k for k, name in KINDS.items() if events.sql(f"from events where {name}")]
     for _ in range(N_STATES):
         first, last = sorted(draw.choices(range(len(months)), k=2))
-        hours, days = sorted(draw.choices(range(24), k=2)), sorted(draw.choices(range(7), k=2))
+        hours, days = (
+            sorted(draw.choices(range(24), k=2)),
+            sorted(draw.choices(range(7), k=2)),
+        )
         rest = {
             "by": draw.choice(["", "residents", "area"]),
             "points": draw.choice(["", "1"]),
@@ -145,7 +150,7 @@ SHOWN = """(hash) => {
         tile: document.querySelector("#tiles .value").textContent,
         cells: Object.fromEntries([...document.querySelectorAll("#places tbody tr")].map(
             (row) => [row.cells[0].textContent, row.cells[1].textContent])),
-        labels: Object.fromEntries([...document.querySelectorAll("#where path[data-at]")].map(
+        labels: Object.fromEntries([...document.querySelectorAll("#where [data-at]")].map(
             (path) => [slug(path.dataset.at), path.getAttribute("aria-label")])),
         pairs: r.pairs.map(month),
     };
@@ -166,7 +171,8 @@ def test_what_is_shown_is_what_sql_counts_and_survives_the_address(
         shown = page.evaluate(SHOWN, state.address)
         where = state.where()
         n, fatal, serious, lost = events.sql(
-            "select count(*), count(*) filter (is_fatal), count(*) filter (is_serious_injury), "
+            "select count(*), count(*) filter (is_fatal), "
+            "count(*) filter (is_serious_injury), "
             f"count(*) filter (not is_known) from events where {where}"
         ).fetchall()[0]
         assert (shown["n"], shown["fatal"]) == (n, fatal), state
@@ -185,7 +191,9 @@ def test_what_is_shown_is_what_sql_counts_and_survives_the_address(
         assert shown["week"] == {f"{d} {h}": n for (d, h), n in by_hour.items()}, state
         pairs = shown["pairs"] or ["0001-01"]
         for name, back in (("now", 0), ("before", 12)):
-            compared = ", ".join(f"date '{month}-01' - interval {back} month" for month in pairs)
+            compared = ", ".join(
+                f"date '{month}-01' - interval {back} month" for month in pairs
+            )
             beside = State(state.kind, None, state.week, (), ()).where()
             expected = counts(events, "slug", f"{beside} and month in ({compared})")
             assert shown[name] == {slug: n for (slug,), n in expected.items()}, state
@@ -235,8 +243,8 @@ def test_keys_choose_months_hours_and_places(site: Path, visit: Visit) -> None:
     assert after != before
     page.keyboard.press("Space")
     assert page.evaluate("[...eventmart.explorer.state.places]") == [int(after)]
-    label = page.evaluate("eventmart.data.accidents.places[%s].slice(5, 7)" % before)
-    higher = page.evaluate("eventmart.data.accidents.places[%s].slice(5, 7)" % after)
+    label = page.evaluate(f"eventmart.data.accidents.places[{before}].slice(5, 7)")
+    higher = page.evaluate(f"eventmart.data.accidents.places[{after}].slice(5, 7)")
     assert higher[1] < label[1]
     page.focus("#reset")
     page.keyboard.press("Enter")
@@ -248,7 +256,8 @@ def test_the_mouse_brushes_months(site: Path, visit: Visit) -> None:
     cells = page.query_selector_all("#months .hit")
     cells[2].scroll_into_view_if_needed()
     first, last = cells[2].bounding_box(), cells[5].bounding_box()
-    assert first and last
+    assert first
+    assert last
     page.mouse.move(first["x"] + first["width"] / 2, first["y"] + 40)
     page.mouse.down()
     page.mouse.move(last["x"] + last["width"] / 2, last["y"] + 40, steps=4)
@@ -304,8 +313,9 @@ def test_hostile_names_are_text(published: Path, visit: Visit, tmp_path: Path) -
         for at, name in enumerate(HOSTILE):
             connection.execute(
                 "update marts.dim_neighborhoods set neighborhood_name = ? where "
-                "neighborhood_slug = (select neighborhood_slug from marts.dim_neighborhoods "
-                "where is_known order by neighborhood_slug limit 1 offset ?)",
+                "neighborhood_slug = (select neighborhood_slug "
+                "from marts.dim_neighborhoods where is_known "
+                "order by neighborhood_slug limit 1 offset ?)",
                 [name, at],
             )
     texts = read_texts(published.parent / "target" / "manifest.json")

@@ -9,11 +9,10 @@
   const [SLUG, NAME, RESIDENTS, AREA, OUTLINE, LABEL_X, LABEL_Y, IS_INSET] = [0, 1, 2, 3, 4, 5, 6, 7];
   const NO_HOUR = 24, NO_PLACE = 255, NO_POINT = 65535, FEW_RESIDENTS = 200, Z = 1.959964;
   const places = data.places;
-  const count = (value) => Math.round(value).toLocaleString("en-US");
-  const number = (value) => {
-    const digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-    return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  };
+  /* Made once: making one takes longer than all else. */
+  const FORMS = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  const count = (value) => FORMS[0].format(Math.round(value));
+  const number = (value) => FORMS[value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2].format(value);
   const decoded = (text, Type) => new Type(Uint8Array.from(atob(text), (char) => char.charCodeAt(0)).buffer);
 
   /* Elements: text is always text, never markup. */
@@ -25,6 +24,10 @@
     if (parent) parent.append(made);
     return made;
   };
+
+  /* What stays as it is costs nothing. */
+  const put = (node, name, value) => { if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value); };
+  const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
   /* The accidents, in order of their days: a month, a cell of the week and a day for each. */
   const hour = decoded(data.hour, Uint8Array), place = decoded(data.place, Uint8Array), flags = decoded(data.flags, Uint8Array);
@@ -172,12 +175,12 @@
   };
 
   /* A grid of cells, chosen by dragging, or by arrow keys and shift. */
-  const brushed = (svg, columns, rows, at, read, write, words) => {
+  const brushed = (svg, columns, rows, at, read, changed, words) => {
     const cells = [];
     svg.setAttribute("role", "group");
     svg.setAttribute("aria-label", words);
     let from = null;
-    const choose = (a, b) => write([Math.min(a[0], b[0]), Math.max(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[1], b[1])]);
+    const choose = (a, b) => changed([Math.min(a[0], b[0]), Math.max(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[1], b[1])]);
     const inside = (event) => {
       const box = svg.getBoundingClientRect(), view = svg.viewBox.baseVal;
       return at((event.clientX - box.left) * view.width / box.width, (event.clientY - box.top) * view.height / box.height);
@@ -192,7 +195,7 @@
     });
     svg.addEventListener("pointerup", () => {
       const was = read();
-      if (from && !svg.moved) was && was.join() === [from[0], from[0], from[1], from[1]].join() ? write(null) : choose(from, from);
+      if (from && !svg.moved) was && was.join() === [from[0], from[0], from[1], from[1]].join() ? changed(null) : choose(from, from);
       from = null;
     });
     svg.addEventListener("pointercancel", () => { from = null; });
@@ -202,7 +205,7 @@
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
       if (!focused) return;
       const here = focused.split(",").map(Number);
-      if (event.key === " " || event.key === "Enter") { anchor = here; choose(here, here); } else if (event.key === "Escape") write(null);
+      if (event.key === " " || event.key === "Enter") { anchor = here; choose(here, here); } else if (event.key === "Escape") changed(null);
       else if (step) {
         const to = [Math.max(0, Math.min(columns - 1, here[0] + step[0])), Math.max(0, Math.min(rows - 1, here[1] + step[1]))];
         if (!event.shiftKey) anchor = null; else { anchor = anchor || here; choose(anchor, to); }
@@ -226,7 +229,7 @@
   const drawMonths = () => {
     const svg = $("months"), left = 46, width = 1100, height = 170, top = 22, bottom = top + height, step = (width - left) / nMonths;
     svg.setAttribute("viewBox", `0 0 ${width} ${bottom + 22}`);
-    const axis = element("g", {}, svg), bars = element("g", {}, svg), line = element("path", { class: "before" }, svg);
+    const axis = element("g", { "aria-hidden": "true" }, svg), bars = element("g", { "aria-hidden": "true" }, svg), line = element("path", { class: "before" }, svg);
     const rows = daysIn.map((_, at) => [
       element("rect", { class: "all", x: left + at * step + 0.5, width: Math.max(step - 1, 0.5) }, bars),
       element("rect", { x: left + at * step + 0.5, width: Math.max(step - 1, 0.5) }, bars),
@@ -262,12 +265,12 @@
       }
       rows.forEach(([all, bar], at) => {
         const isIn = !state.months || (at >= state.months[0] && at <= state.months[1]);
-        all.setAttribute("y", y(behind[at])); all.setAttribute("height", bottom - y(behind[at]));
-        bar.setAttribute("y", y(r.months[at])); bar.setAttribute("height", bottom - y(r.months[at]));
-        bar.setAttribute("class", `now${isIn ? "" : " out"}${isWhole(at) ? "" : " part"}`);
+        put(all, "y", y(behind[at])); put(all, "height", bottom - y(behind[at]));
+        put(bar, "y", y(r.months[at])); put(bar, "height", bottom - y(r.months[at]));
+        put(bar, "class", `now${isIn ? "" : " out"}${isWhole(at) ? "" : " part"}`);
         const words = `${nameOf(at)}: ${count(r.months[at])} accidents${isWhole(at) ? "" : ", of a part of the month"}`;
-        cells[at].setAttribute("aria-label", words); cells[at].dataset.tip = words;
-        cells[at].setAttribute("aria-pressed", String(Boolean(state.months) && isIn));
+        put(cells[at], "aria-label", words);
+        put(cells[at], "aria-pressed", String(Boolean(state.months) && isIn));
       });
       const from = line_ ? 12 : 0;
       line.setAttribute("d", scaled && nMonths > from ? "M" + [...scaled].slice(from).map((n, at) => `${left + (from + at + 0.5) * step} ${y(n)}`).join("L") : "");
@@ -292,10 +295,10 @@
       const shown = cells.map((_, at) => r.week[Math.floor(at / 24) * 25 + (at % 24)]), limits_ = classes(shown);
       shown.forEach((n, at) => {
         const isIn = inWeek(Math.floor(at / 24) * 25 + (at % 24)), words = `${DAYS[Math.floor(at / 24)]}, ${hourName(at % 24)}: ${count(n)} accidents`;
-        cells[at].setAttribute("class", isIn ? "cell" : "cell off");
+        put(cells[at], "class", isIn ? "cell" : "cell off");
         cells[at].style.fill = shade(n, limits_);
-        cells[at].setAttribute("aria-label", words); cells[at].dataset.tip = words;
-        cells[at].setAttribute("aria-pressed", String(Boolean(state.week) && isIn));
+        put(cells[at], "aria-label", words);
+        put(cells[at], "aria-pressed", String(Boolean(state.week) && isIn));
       });
       frame.style.display = state.week ? "" : "none";
       if (state.week) for (const [key, value] of Object.entries({ x: left + state.week[0] * step, width: (state.week[1] - state.week[0] + 1) * step, y: top + state.week[2] * row, height: (state.week[3] - state.week[2] + 1) * row })) frame.setAttribute(key, value);
@@ -338,10 +341,11 @@
       places.forEach((one, at) => {
         if (one[IS_INSET] === isInset) paths[at] = element("path", { d: one[OUTLINE], role: "button", tabindex: -1, "data-at": at }, svg);
       });
+      const over = element("g", { "aria-hidden": "true" }, svg);
       places.forEach((one, at) => {
         if (one[IS_INSET] !== isInset) return;
-        hatches[at] = element("path", { d: one[OUTLINE], class: "hatched", fill: `url(#hatch-${id})` }, svg);
-        frames[at] = element("path", { d: one[OUTLINE], class: "outline" }, svg);
+        hatches[at] = element("path", { d: one[OUTLINE], class: "hatched", fill: `url(#hatch-${id})` }, over);
+        frames[at] = element("path", { d: one[OUTLINE], class: "outline" }, over);
       });
       svg.addEventListener("click", (event) => { if (event.target.dataset.at) toggle(Number(event.target.dataset.at)); });
       svg.addEventListener("keydown", walk);
@@ -356,9 +360,8 @@
         const one = by[at], isOff = state.places.size && !state.places.has(at);
         path.style.fill = state.points || one.value === null ? "var(--heat-0)" : shade(one.value, from);
         const rate = state.by === "count" ? "" : one.value === null ? ", too few residents for a rate" : `, ${number(one.value)} ${unit} (${number(one.low)} to ${number(one.high)})`;
-        path.setAttribute("aria-label", `${places[at][NAME]}: ${count(r.places[at])} accidents${rate}`);
-        path.dataset.tip = path.getAttribute("aria-label");
-        path.setAttribute("aria-pressed", String(state.places.has(at)));
+        put(path, "aria-label", `${places[at][NAME]}: ${count(r.places[at])} accidents${rate}`);
+        put(path, "aria-pressed", String(state.places.has(at)));
         path.style.opacity = isOff ? 0.55 : 1;
         hatches[at].style.display = one.isUnsure && !state.points ? "" : "none";
         frames[at].style.display = state.places.has(at) || places[at][SLUG] === state.compare ? "" : "none";
@@ -427,7 +430,11 @@
     const lines = places.map((one, at) => {
       const line = element("tr", {}), name = element("button", { type: "button" }, element("th", { scope: "row" }, line), one[NAME]);
       name.addEventListener("click", () => toggle(at));
-      return [line, name, titles.slice(1).map(() => element("td", { class: "n" }, line))];
+      const cells = titles.slice(1).map(() => {
+        const cell_ = element("td", { class: "n" }, line);
+        return { cell: cell_, value: element("span", {}, cell_), limits: element("small", {}, cell_) };
+      });
+      return [line, name, cells];
     });
     draws.push((r) => {
       const residents = measured("residents", r), area = measured("area", r), isYear = state.compare === "year";
@@ -438,16 +445,17 @@
         header.hidden = isYear ? at === 3 : at > 3;
         if (titles[at][0] === by) header.setAttribute("aria-sort", sign < 0 ? "descending" : "ascending"); else header.removeAttribute("aria-sort");
       });
-      const fill = (td, text, low, high) => { td.textContent = text; if (low !== undefined) element("small", {}, td, ` ${low} to ${high}`); };
+      const fill = (one, text, low, high) => { write(one.value, text); write(one.limits, low === undefined ? "" : ` ${low} to ${high}`); };
       for (const { at } of sorted) {
         const [, name, tds] = lines[at], change = ratio(r.now[at], r.before[at]);
-        name.setAttribute("aria-pressed", String(state.places.has(at)));
+        put(name, "aria-pressed", String(state.places.has(at)));
         fill(tds[0], count(r.places[at]));
         [residents, area].forEach((one, k) => (one[at].value === null ? fill(tds[k + 1], "–") : fill(tds[k + 1], number(one[at].value), number(one[at].low), number(one[at].high))));
-        fill(tds[3], count(r.before[at])); tds[3].hidden = tds[4].hidden = !isYear; tds[2].hidden = isYear;
+        fill(tds[3], count(r.before[at])); tds[3].cell.hidden = tds[4].cell.hidden = !isYear; tds[2].cell.hidden = isYear;
         change ? fill(tds[4], change[0].toFixed(2), change[1].toFixed(2), change[2].toFixed(2)) : fill(tds[4], "–");
       }
-      table.tBodies[0].append(...sorted.map(({ at }) => lines[at][0]));
+      const body = table.tBodies[0];
+      if (sorted.some(({ at }, k) => body.rows[k] !== lines[at][0])) body.append(...sorted.map(({ at }) => lines[at][0]));
       eventmart.explorer.table = sorted;
     });
   };

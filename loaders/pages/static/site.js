@@ -58,7 +58,9 @@
   /* The words of a mark, beside the pointer. */
   const tell = (event) => {
     const tip = document.getElementById("tip");
-    const mark = event.target.closest && event.target.closest(".picture [aria-label], [data-tip]");
+    const mark = event.target.closest && event.target.closest(
+      ".picture [aria-label], .map path[aria-label], .chart rect[aria-label], [data-tip]"
+    );
     const words = mark && (mark.dataset.tip || mark.getAttribute("aria-label"));
     tip.hidden = !words || mark.matches(".picture > svg");
     if (tip.hidden) return;
