@@ -35,7 +35,7 @@ _CONFIG: dict[str, Any] = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
-        "labelLimit": 190,
+        "labelLimit": 240,
     },
     "title": {"color": "var(--ink)", "fontSize": 13, "anchor": "start", "offset": 8},
     "legend": {

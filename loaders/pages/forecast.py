@@ -87,7 +87,7 @@ def _skill(site: Site) -> Figure:
         )
         if rows
         else None,
-        note="Right of the dashed line it is better than the simpler one. A "
+        note="Days 1 to 7. Right of the dashed line it is better than the simpler one. A "
         "forecast can hardly know more than the mean of the neighborhood itself.",
     )
 
