@@ -1,6 +1,6 @@
--- Where do accidents gather, and how sure is that? Cells of about 250 meters, a
--- serious one counted three times; rank_low to rank_high holds 95 % of 200 redraws.
--- Not risk: nothing is known of how many drive by.
+-- Where are accidents concentrated, and how sure is that? Cells of about 250 meters, a
+-- serious accident counted three times; 95 % of 200 replicates are between rank_low and
+-- rank_high. Not risk: it is unknown how many vehicles pass.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents

@@ -1,5 +1,5 @@
 -- Do accidents become more or fewer? The last 365 observed days by the 365 before, with
--- intervals by how much weeks scatter. What crosses a break in coding is no change.
+-- intervals by how much weeks scatter. A step at a break in coding is no change.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents

@@ -1,5 +1,5 @@
 -- At what hour of which weekday do accidents happen? Ten of the 168; the hour of the
--- first occurrence on the city's clock. Accidents whose hour is unknown are in none.
+-- first occurrence on the city's clock. Accidents without a known hour are left out.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents

@@ -1,4 +1,4 @@
--- Which neighborhoods, kiosks and products had far more or fewer events of late than
+-- Which neighborhoods, kiosks and products recently had far more or fewer events than
 -- is usual there? Of the last 28 observed days; all series of a set together give at
 -- most one false alert in 30 days, and holidays give alerts too.
 select

@@ -1,6 +1,6 @@
--- Which requests and accidents go together, once what is usual at the time is taken
--- off both? The pairs at their strongest lag; of those that have survived some 5 % are
--- there by chance, and none says that one causes the other.
+-- Which requests and accidents go together, once the usual level of the time is
+-- subtracted from both? The pairs at their strongest lag; about 5 % of those that
+-- survived are there by chance, and none shows that one causes the other.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents

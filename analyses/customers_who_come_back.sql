@@ -1,6 +1,6 @@
 -- How many cards come back within 30 days, with and without shared ones? A card is not
--- a person; cards whose 30 days are not over are left out, and the first months hold
--- more regulars, who came before the data begin.
+-- a person; cards whose 30 days are not over are left out, and the first months have
+-- more regular customers, who first came before the data begin.
 select
     case
         when has_shared_cards then 'all cards'

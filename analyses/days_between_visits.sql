@@ -1,5 +1,5 @@
--- How long until a card comes again? Kaplan-Meier: who has not come again counts as
--- away to the last day. Of returns alone the median is far too short.
+-- How long until a card comes again? Kaplan-Meier: a card that has not come again
+-- counts as away up to the last day. The median of returns alone is far too short.
 select
     case
         when has_shared_cards then 'all cards'

@@ -1,5 +1,6 @@
--- What came, what was new, and what was refused, by feed? What was known already is not
--- counted again; of what a delivery lacked, the versions of its events tell.
+-- How many rows were delivered, were new, and were refused, by feed? Rows that were
+-- landed before are not counted again; rows missing from a delivery are in the tables
+-- of versions.
 with rejected as (
     select
         feed,

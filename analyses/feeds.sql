@@ -1,4 +1,4 @@
--- Which feeds are there, and what came of them? Another is one entry in
+-- Which feeds are there, and how many facts do they give? Another one is one entry in
 -- loaders/feeds.yml and one staging model; see docs/adding_a_feed.md.
 select
     feed,

@@ -1,6 +1,6 @@
 -- How many kiosks are open, paused, declining or closed at the end of the data?
 -- Inferred from silences that chance does not explain: a closing may be a pause that
--- goes on, and of kiosks with few visits nothing can be told.
+-- goes on, and the state of kiosks with few visits is unknown.
 select
     kiosk_state,
     count(*) as n_kiosks,

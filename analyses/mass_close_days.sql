@@ -1,5 +1,5 @@
--- On which days were old requests closed in a mass? Such a stamp tells of a clean-up,
--- not of work done that day: times to close that end on it are too long.
+-- On which days were many old requests closed at once? Such a stamp comes from a clean-
+-- up, not from work done that day: times to close that end on it are too long.
 select
     closed_date,
     agency,

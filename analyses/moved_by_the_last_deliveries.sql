@@ -1,5 +1,5 @@
 -- Which headline figures did the last deliveries move, and by how much? Empty after the
--- first build, and where the last deliveries said nothing new.
+-- first build, and if the last deliveries had nothing new.
 select
     feed,
     figure,

@@ -1,7 +1,7 @@
--- Do neighborhoods with more requests have more accidents, and does it remain once
--- residents and area are taken off both? Of requests that tell of their neighborhood;
--- streets, jobs and visitors are not taken off, and what is true of places need not be
--- so of people.
+-- Do neighborhoods with more requests have more accidents, and does that remain once
+-- residents and area are taken into account? Only requests with a neighborhood;
+-- streets, jobs and visitors are not taken into account, and a finding about places
+-- need not hold for people.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents

@@ -1,6 +1,6 @@
--- Are like requests closed as soon in every neighborhood? The gap to the city is of the
--- share closed in time, types weighted alike. Of so many neighborhoods one in twenty is
--- outside its interval by chance.
+-- Are similar requests closed as soon in every neighborhood? The gap to the city is
+-- that of the share closed in time, with the same weights of types. By chance alone,
+-- one in twenty neighborhoods is outside its interval.
 select
     neighborhood_name,
     n_requests,

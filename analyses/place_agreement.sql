@@ -1,5 +1,5 @@
--- How often does the stated neighborhood hold the stated point? Points near a border
--- may fall on either side, so a few percent of disagreement are no mistake.
+-- How often is the given point in the given neighborhood? Points near a border may fall
+-- on either side, so a few percent of disagreement are no mistake.
 select
     source,
     vintage,

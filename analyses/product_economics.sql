@@ -1,6 +1,6 @@
--- What may the units of each category have brought, under both readings of the margin?
--- Assumptions, both: no file has a price, and the list does not say what the margin is
--- of. Sums are over products for which both can be reckoned.
+-- How much may the units of each category have brought, if the margin is of the price,
+-- and if it is of the cost? Both are assumptions: no file has a price, and the list
+-- does not define the margin. Sums are over products for which both can be calculated.
 select
     dimension,
     dimension_value,

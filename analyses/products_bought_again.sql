@@ -1,6 +1,6 @@
--- Do customers buy again what they bought before, and how often would they if they
--- took products by their popularity alone? Kiosks do not sell all products, so some of
--- what is above chance is for want of choice.
+-- Do customers buy a product again, and how often would they if they took products by
+-- their popularity alone? Kiosks do not sell all products, so a part of the difference
+-- to chance is lack of choice.
 select
     case
         when has_shared_cards then 'all cards'

@@ -1,5 +1,5 @@
--- Which products are bought together more often than chance has it? Chance takes kiosks
--- and the sizes of visits as they are; of the pairs found one in twenty may be chance.
+-- Which products are bought together more often than by chance? Chance takes kiosks and
+-- the sizes of visits as they are; one in twenty of the pairs found may be chance.
 select
     one_product_name,
     other_product_name,

@@ -1,5 +1,5 @@
--- When do people buy: by the clock on the wall, and by UTC in the bins of figures that
--- were published without saying so? Only the local clock says when people buy.
+-- When do people buy: by the clock on the wall, and by UTC in the bins of published
+-- figures that do not name their clock? Only the local clock shows when people buy.
 with local_parts as (
     select
         day_part,

@@ -1,6 +1,6 @@
 -- On which weekdays, and in which months, do people buy? Purchases a day by the local
--- clock, months that are held in part left out. The interval is of the mean of so many
--- days, taken as if each were drawn for itself.
+-- clock, without months of which the files have only a part. The interval is that of
+-- the mean of the days, as if they were independent.
 with days as (
     select
         purchase_date,

@@ -1,5 +1,5 @@
--- What was refused, why, and where? Refused lines are kept word for word: eventmart
--- rejects shows them, and eventmart replay lands those that pass after a fix.
+-- Which lines were refused, why, and where? Refused lines are kept word for word:
+-- eventmart rejects shows them, and eventmart replay lands those that pass after a fix.
 select
     refused.feed,
     refused.reason,

@@ -1,5 +1,5 @@
--- Where is the same asked for again within 90 days? Cells of about a hundred meters;
--- busy cells repeat by chance, and a type is coarse: not a list of failures.
+-- Where is the same type of request made again within 90 days? Cells of about a hundred
+-- meters; busy cells repeat by chance, and a type is coarse: not a list of failures.
 select
     neighborhood_slug,
     cell_longitude,

@@ -1,5 +1,5 @@
--- How long after an accident is it reported? What is not yet reported is missing, so
--- that the last year looks too quick.
+-- How long after an accident is it reported? Accidents that are not reported yet are
+-- missing, so that the last year looks too quick.
 select
     vintage,
     occurred_year,

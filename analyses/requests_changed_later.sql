@@ -1,6 +1,6 @@
--- How often does a later delivery say something else of a request? Requests that
--- cannot be told apart are left out; what changed twice between two deliveries is seen
--- once, and what aged out of the window may change unseen.
+-- How often does a later delivery change a request? Requests that cannot be
+-- distinguished are left out; two changes between two deliveries are seen as one, and a
+-- request that aged out of the window may change unseen.
 with versions as (
     select
         *,

@@ -1,6 +1,5 @@
--- Which months were told otherwise after they were over, and by how much? Only months
--- that the delivery before had seen to their end; other words for the same are no
--- change.
+-- Which months were changed by deliveries after they were over, and by how much? Only
+-- months that the delivery before covered to their end; a new wording is no change.
 select
     feed,
     month_start_date,

@@ -1,6 +1,6 @@
--- How many cards are taken to be shared by several people, or placeholders, and what do
--- they buy? A card may be found for several reasons; what is found is a guess from use,
--- and nobody has told which cards are.
+-- How many cards seem to be shared by several people, or placeholders, and what do they
+-- buy? A card may be found for several reasons; each is a guess from use, because no
+-- file records which cards are shared.
 select
     reason,
     n_cards,

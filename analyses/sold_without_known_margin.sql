@@ -1,5 +1,5 @@
--- Which products carry sales, but no margin that can be reckoned with? A margin of 100
--- % of the price leaves nothing for the cost, so it is taken for none.
+-- Which products have sales, but no margin to calculate with? A margin of 100 % of the
+-- price leaves nothing for the cost, so it counts as unknown.
 select
     dimension_value as product_id,
     product_name,

@@ -1,5 +1,5 @@
--- How fresh is each feed, and what share of it falls short? Freshness is judged by the
--- feed's own rhythm, seen from the newest delivery of any feed, not from today.
+-- How fresh is each feed, and which share of it has which fault? Freshness is judged by
+-- the feed's own rhythm, measured from the newest delivery of any feed, not from today.
 select
     feed,
     freshness,

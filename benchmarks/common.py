@@ -108,7 +108,7 @@ def _processes_below(pid: int) -> Iterator[int]:
 
 
 def _memory_of(pid: int) -> float:
-    """A process's memory, with its part of what it shares; 0 once it is gone."""
+    """A process's memory, with its part of shared memory; 0 once it is gone."""
     with suppress(OSError):
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
         if found := re.search(r"^Pss: +(\d+)", text, re.MULTILINE):

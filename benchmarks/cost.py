@@ -85,7 +85,7 @@ COLUMNS: tuple[tuple[str, Callable[[Point], float], Callable[[float], str]], ...
 
 
 def measured(point: Point) -> str:
-    """The row of what was measured."""
+    """The row of the measured figures."""
     cells = [write(figure(point)) for _, figure, write in COLUMNS]
     peaks = [f"{taken.peak_mib:,.0f} MiB" for taken in (point.landing, point.building)]
     return f"| {point.scale:g} | {' | '.join([*cells, *peaks])} |"

@@ -154,8 +154,8 @@ def deliver_by_turns(
 ) -> dict[int, list[Built]]:
     """What each delivery took, by what is held.
 
-    By turns, as the speed of a machine may change within hours; to and fro, as what runs
-    before may tell on what runs after it.
+    By turns, because the speed of a machine may change within hours; forward and back,
+    because a run may affect the one after it.
     """
     found: dict[int, list[Built]] = {held: [] for held in places}
     for number in range(1, rounds + 1):

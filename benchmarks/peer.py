@@ -42,7 +42,7 @@ class Peer:
     """A script in `peers/`, whose last word says what it lands in.
 
     It is called with a CSV file, a place for the result and, where what comes again is to
-    be merged, the columns that tell its rows apart.
+    be merged, the columns that identify its rows.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Peer:
 
     @property
     def title(self) -> str:
-        """The first line of what the script says of itself."""
+        """The first line of the script's docstring."""
         text = ast.get_docstring(ast.parse(self.script.read_text())) or ""
         return text.partition("\n")[0].rstrip(".")
 

@@ -66,7 +66,7 @@ def analysis(name: str) -> str:
 
 
 def make_table(data: Path, target: Path, query: str) -> None:
-    """Make a table of what has landed."""
+    """Make a table of landed rows."""
     with duckdb.connect(str(target)) as connection:
         connection.execute(f"set memory_limit = '{BUILD_MEMORY_LIMIT}'")
         connection.execute("set preserve_insertion_order = false")

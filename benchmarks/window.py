@@ -33,7 +33,7 @@ from peer import PEERS, Peer, available
 
 N_REQUESTS = 4_000_000
 FACT = "fct_service_requests"
-# Rows of the landing's own, merged by what tells them apart at least cost.
+# Rows of the landing's own, merged by the columns that identify them at least cost.
 MERGE = """
     merge into held.raw.service_requests as held
     using whole.raw.service_requests as whole using (_row_hash, _copy)
@@ -117,7 +117,7 @@ def write_window(path: Path, n_requests: int, n_changed: int, day: int) -> None:
 def landing_again(
     folder: Path, n_requests: int, rounds: int, peers: list[Peer]
 ) -> list[str]:
-    """The table of what it takes to land a window again of which 1 % has changed."""
+    """The table of times to land a window again of which 1 % has changed."""
     files = [folder / f"{day}.csv" for day in range(2)]
     for day, file in enumerate(files):
         write_window(file, n_requests, n_requests // 100, day)
@@ -150,7 +150,7 @@ def landing_again(
         )
 
     def delivered(peer: Peer, turns: Iterator[Path]) -> Taken:
-        # To and fro: each turn changes as many requests as the other.
+        # Forward and back: each turn changes as many requests as the other.
         return peer.deliver(next(turns), peer.place(folder), *KEYS, n_rows=n_requests)
 
     ways: dict[str, Callable[[], Taken]] = {

@@ -92,7 +92,7 @@ def opened(path: Path) -> BinaryIO:
     return open(path, "rb", opener=regular)
 
 
-# Whoever may pass through a folder need not be able to list it.
+# A user who may pass through a folder may still be unable to list it.
 _THROUGH = os.O_DIRECTORY | os.O_NOFOLLOW | getattr(os, "O_PATH", os.O_RDONLY)
 
 
@@ -102,7 +102,7 @@ _NO_FILE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
 def regular(name: str, flags: int) -> int:
     """Open a regular file by its real path: an opener, as `open` takes one.
 
-    No link is followed, whoever puts one into the path meanwhile, and nothing waited for.
+    No link is followed, even one put into the path meanwhile, and nothing is waited for.
 
     Raises:
         DeliveryError: if it is another thing by now, such as a link, a pipe or a device.

@@ -18,6 +18,14 @@
     {{ return(dbt.dateadd('day', 1, "cast('" ~ as_of_date ~ "' as timestamp)")) }}
 {%- endmacro %}
 
+{#-
+    The moment that freshness is measured from: the end of that day, or the newest as-of of
+    any feed; an aggregate.
+-#}
+{% macro freshness_reference(as_of_at) -%}
+    coalesce({{ as_of_end() or 'null' }}, max({{ as_of_at }}))
+{%- endmacro %}
+
 {#- The status of a ledger entry; `not_yet` if its as-of is after the end of that day. -#}
 {% macro status_as_of(status) -%}
     {%- if as_of_end() is none -%}

@@ -3,7 +3,7 @@
     side: a query, to be the whole of a CTE. It reads
     - pair_values: `pair_key`, `batch` (what is drawn and judged together), `lag`,
       `block` (0, 1, ... in a batch) with `place` in it, and the values `x` and `y`;
-      of a series pooled over parts, `part_key` tells them apart;
+      of a series pooled over parts, `part_key` identifies them;
     - pair_moments: `pair_key`, `batch`, `lag`, with n, `x_mean`, `y_mean`,
       `x_deviation`, `y_deviation` (of the population), and `scatter`, how many times
       the variance of a correlation is what the orders of the blocks show.

@@ -1,6 +1,6 @@
 {#-
     Whether the rows of an identity may have changed since the model was built: all of them
-    are read anew then, not the changed ones alone. `touched` is the relation that lists
+    are read again then, not the changed ones alone. `touched` is the relation that lists
     such identities by _change_seq; where the date of an identity never changes, it finds
     its rows sooner.
     Usage: {% if is_incremental() -%}

@@ -76,7 +76,7 @@ chain_stays as (
     from chain_deltas
 ),
 
--- What deliveries say of an identity by a row of it that they hold: if it is new, if they
+-- What is known of an identity from a row of it in a delivery: if it is new, if they
 -- follow upon other dates, or if another row of it has gone.
 told_by_rows as (
     select

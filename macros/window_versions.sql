@@ -6,10 +6,10 @@
       another form. Of `optional_columns`, which a layout may lack, only values that both
       rows give can differ; nor does what says nothing in words, `untold`, such as
       'Unknown' where a layout leaves a column empty. Rows of identities that cannot be
-      told apart are one each;
+      distinguished are one each;
     - arrived_as, ended_as: as in window_spells(), `changed` where the next version
-      followed; null while it is held. Where identities cannot be told apart, only how
-      the last of them went is told;
+      followed; null while it is held. Where identities cannot be distinguished, only how
+      the last of them went is known;
     - changed_columns: those in which it differs from the version before, in order;
     - valid_from_at, valid_to_at: by the as-of of deliveries; null while it is held.
     Usage: record_versions as (

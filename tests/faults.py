@@ -1,4 +1,4 @@
-"""What a trusted loader faces: each has a test, marked `@pytest.mark.fault("<its id>")`.
+"""Faults that a loader must withstand, each with tests: `@pytest.mark.fault("<its id>")`.
 
 docs/reliability.md lists them with their tests.
 """
@@ -21,17 +21,17 @@ FAULTS = {
         "power_cut": "a power cut that loses names or bytes that were not synced",
     },
     "operator": {
-        "overwrites": "output named over the data folder, or over a file that is there",
-        "settings": "settings that lead out of the inbox, or take for ever to match",
+        "overwrites": "output that would overwrite the data folder or a file",
+        "settings": "settings that point outside the inbox, or take very long to match",
         "hostile_file": "another file where the published one should be, a hostile home",
         "query": "a query of a feed that would write, or run a program",
-        "odd_folder": "a data folder or an inbox that is none, or not theirs to use",
+        "odd_folder": "a data folder or an inbox that is not one, or that they may not use",
     },
     "publishing": {
         "touched": "a build written to after its tests, or broken off",
         "another_record": "dbt's record of another folder, landing or build",
         "incomplete": "a build that left out models, seeds or data tests",
-        "killed": "a build killed at any step, and what is published then",
+        "killed": "a build killed at any step, before and after it is published",
     },
     "delivery": {
         "seen_again": "the same file again: same or new name, touched, re-zipped",
@@ -51,16 +51,16 @@ FAULTS = {
         "shrunk_or_exploded": "a delivery far smaller or larger than its neighbours",
         "earlier_window": "a newer delivery whose window starts earlier",
         "part_of_a_window": "a half, a month, an archive beside a rolling window",
-        "taken_for_whole": "an archive, a filtered file, a short list as the whole",
+        "taken_for_whole": "an archive, a filtered file, a short list taken for the whole",
         "future": "an as-of in the future",
         "accepted": "a delivery that was held, accepted all the same",
-        "odd_name": "names that are no text, that climb lines or fill 255 bytes",
-        "unforeseen": "a file that makes the loader fail in a way nobody foresaw",
-        "not_taken": "files in the inbox that no feed takes",
+        "odd_name": "names that are not text, that move the cursor, or that fill 255 bytes",
+        "unforeseen": "a file that makes the loader fail in an unforeseen way",
+        "not_taken": "files in the inbox that match no feed",
         "later_settings": "an alias, a column or a null marker added after the rows landed",
-        "dos_end": "Control-Z at the end, by which DOS ended a text, or elsewhere",
-        "demo": "demo data among one's own, by a setting that was forgotten",
-        "withdrawn": "a delivery taken out by somebody's word, and in again",
+        "dos_end": "Control-Z, the end mark of DOS, at the end or elsewhere",
+        "demo": "demo data among real data, because of a forgotten setting",
+        "withdrawn": "a delivery withdrawn by a person, and taken back",
         "backfill": "many small files, in any order, interrupted",
     },
     "archive": {
@@ -100,11 +100,11 @@ FAULTS = {
         "delimiter_inside": "delimiters inside quoted values",
     },
     "feed": {
-        "unknown": "files of a feed that nobody has described",
+        "unknown": "files of a feed that has no entry",
         "without_models": "a feed that no model reads",
         "of_another": "a file of another feed with the same ids",
-        "undescribed": "a published column that nobody has described",
-        "dates_from": "a model that looks for dates where its key is not",
+        "undescribed": "a published column without a description",
+        "dates_from": "a model that looks for dates in a model without its key",
     },
     "meaning": {
         "integer_dates": "numbers that may be dates: of Excel, since 1970, yyyymmdd",
@@ -112,20 +112,20 @@ FAULTS = {
         "untyped_dates": "dates that cannot be read, all of them or some",
         "day_first": "dates with the day first where the month is expected",
         "mostly_rejected": "a file of which most records are rejected",
-        "set_aside": "rows that land and are in no fact",
+        "set_aside": "rows that land but are in no fact",
         "implausible_dates": "dates that can be read and cannot be true",
-        "unusable": "any value, shape or number of which nothing can be made",
+        "unusable": "any value, shape or number that cannot be used",
     },
     "identity": {
         "damaged_ids": "ids that a spreadsheet made: 2.01310E+15, #####, #N/A, lost digits",
         "shared_ids": "one id for many rows: a constant, ids cut short",
-        "conflicting_ids": "rows of one id that disagree in what one event cannot",
+        "conflicting_ids": "rows of one id with values that one event cannot have",
         "restated": "columns of the same events stated otherwise in a later file",
     },
     "restored": {
-        "landing": "landing put back from a copy, made anew, or another folder's",
-        "earlier_version": "a landing that an earlier version has written",
-        "changed_by_hand": "a ledger entry that was changed, removed or put in by hand",
+        "landing": "landing restored from a copy, made again, or of another folder",
+        "earlier_version": "a landing written by an earlier version",
+        "changed_by_hand": "a ledger entry changed, removed or added manually",
     },
     "hostile": {
         "sql": "SQL in names, headers and values",
@@ -136,22 +136,22 @@ FAULTS = {
         "ssrf": "redirects to other schemes, hosts and private networks",
         "secrets": "credentials in a URL or the environment",
         "links": "links, second names and devices put into the inbox, at any moment",
-        "differencing": "a hidden count, had from another report or by subtraction",
-        "known_ids": "a card that somebody knows, looked for among what is published",
-        "other_users": "other users of the machine, whatever the umask",
-        "personal": "personal text where no header is, in messages, tables and reports",
-        "extensions": "a database that reaches out for extensions",
+        "differencing": "a hidden count, taken from another report or by subtraction",
+        "known_ids": "a card that somebody knows, looked for in published tables",
+        "other_users": "other users of the machine, with any umask",
+        "personal": "personal text in place of a header, in messages, tables and reports",
+        "extensions": "a database that downloads extensions",
         "slow_patterns": "text made to slow down pattern matching",
-        "server": "servers that lie of lengths, drip, flood, or send odd dates and places",
-        "s3_server": "an S3 that lists without end, what cannot be, or sends other bytes",
+        "server": "servers with wrong lengths, slow or endless bodies, odd dates, places",
+        "s3_server": "an S3 with endless or impossible lists, or with other bytes",
         "room": "files that would fill the disk or memory: sparse, wide, deep, spread",
         "not_a_file": "pipes, devices and sockets in place of files",
         "events": "events that are malformed, deep or forged",
-        "command_line": "dates, numbers and settings of the command line beyond all sense",
+        "command_line": "senseless dates, numbers and settings of the command line",
     },
 }
 IDS = {f"{group}.{name}": text for group, of in FAULTS.items() for name, text in of.items()}
-# Groups that somebody may cause on purpose, and single ones: the table of SECURITY.md.
+# Groups, and single faults, that an attacker may cause: the table of SECURITY.md.
 THREATS = (
     *("archive", "hostile", "operator", "publishing", "restored"),
     *("process.kill", "process.disk_full", "process.memory_limit", "process.damaged"),

@@ -1,7 +1,9 @@
 """Texts that people read are in plain English: phrases that must not come back."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Callable, Iterator
 
 import click
@@ -10,6 +12,7 @@ import yaml
 
 from loaders.cli.main import main
 from loaders.config.paths import PROJECT as ROOT
+from tests.faults import IDS
 
 # Each with what to write instead; a blank stands for any white space.
 BANNED = {
@@ -38,8 +41,17 @@ BANNED = {
     ),
     r"\bin turn said\b|\bsaid of (it|them)\b|\bnobody can (say|tell)\b": "is unknown",
     r"\bwhoever\b": "the person or process that ...",
+    r"\bby somebody's word\b|\bwait for somebody\b": "accepted, withdrawn by a person",
+    r"\b(told|tell|tells) otherwise\b": "changed",
+    r"\breckon(s|ed|ing)?\b": "calculate",
+    r"\b(that|which) nobody has (described|told|said)\b": "without a description",
+    r"\bnothing is known of\b|\bnothing can be (told|said)\b": "... is unknown",
+    r"\bas they may (tell|say)\b|\bmay tell on\b": "may affect",
+    r"\bthan (ever of late|those of before)\b": "than any recent ...",
     r"\b(reckon(s|ed)?|mended|understates)\b": "calculate, correct, is too low",
 }
+ANSWERS = ROOT / "loaders" / "insights" / "answers.yml"
+SPANNING = re.MULTILINE | re.DOTALL
 # Written by commands from texts that are elsewhere, and compared with them.
 GENERATED = {"answers.md", "answers_real.md", "reliability.md"}
 
@@ -120,7 +132,43 @@ def found_in(texts: Iterator[Text]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("texts", [documents, descriptions, helps, messages])
+def comments() -> Iterator[Text]:
+    """Docstrings and comments of Python, comments of queries and models, of macros too."""
+    for folder in ("loaders", "demo", "benchmarks"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            place, text = str(file.relative_to(ROOT)), file.read_text()
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                    yield place, node.lineno, str(node.value.value)
+            for token in tokenize.generate_tokens(io.StringIO(text).readline):
+                if token.type == tokenize.COMMENT:
+                    yield place, token.start[0], token.string
+    for folder in ("analyses", "models", "macros"):
+        for file in sorted((ROOT / folder).rglob("*.sql")):
+            place, text = str(file.relative_to(ROOT)), file.read_text()
+            for match in re.finditer(r"(?:^ *--[^\n]*\n)+|\{#.*?#\}", text, SPANNING):
+                line = text.count("\n", 0, match.start()) + 1
+                yield place, line, re.sub(r"^ *--", "", match[0], flags=re.MULTILINE)
+
+
+def answers() -> Iterator[Text]:
+    """Sentences, caveats and questions of `eventmart answers`, and names of faults."""
+    nodes = [yaml.compose(ANSWERS.read_text(), Loader=yaml.CSafeLoader)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.ScalarNode):
+            yield str(ANSWERS.relative_to(ROOT)), node.start_mark.line + 1, node.value
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            nodes += [value for _, value in node.value]
+    for name, text in IDS.items():
+        yield f"tests/faults.py, {name}", 1, text
+
+
+@pytest.mark.parametrize(
+    "texts", [documents, descriptions, helps, messages, comments, answers]
+)
 def test_texts_are_in_plain_english(texts: Callable[[], Iterator[Text]]) -> None:
     assert found_in(texts()) == []
 

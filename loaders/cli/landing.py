@@ -118,9 +118,9 @@ def land(
             check_kind(warehouse.paths, warehouse.landing, (of for _, of in offers))
         for feed, offer in _progress(offers):
             # A named file is always read; a remote source only if it has changed.
-            anew = bool(sources) and (offer.is_local or bool(as_of or covers))
+            again = bool(sources) and (offer.is_local or bool(as_of or covers))
             taken.append(
-                ingest.take(warehouse, feed, offer, as_of, covers=covers, anew=anew)
+                ingest.take(warehouse, feed, offer, as_of, covers=covers, again=again)
             )
             _tell(taken[-1])
     if n_unchanged := sum(not one.entries for one in taken):

@@ -17,7 +17,7 @@ from loaders.terminal import printable, table
 
 
 def counted(n: int, what: str) -> str:
-    """So many of what a word in the singular says."""
+    """A number with its noun, which is given in the singular."""
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
@@ -117,14 +117,14 @@ def tell_published(paths: Paths) -> None:
     if trusts := read_trust(served):
         click.echo("\n".join(printable(line) for line in trust_lines(trusts)))
     else:
-        click.echo("trust: the published version has no report of it; run: make build")
+        click.echo("trust: the published version has no report of it; run: eventmart build")
 
 
 def tell_versions(paths: Paths) -> None:
     """List the kept versions; fail if what readers see is damaged."""
     found = [versions.examine(paths, number) for number in versions.numbers(paths)]
     if not found:
-        click.echo("published: nothing; run: make build")
+        click.echo("published: nothing; run: eventmart build")
         return
     served = versions.served_number(paths)
     rows = []

@@ -371,7 +371,7 @@ class Feed(Settings):
 
     @property
     def id_columns(self) -> tuple[str, ...]:
-        """Columns of ids, of its own events or of what they are about."""
+        """Columns of ids, of its own events or of things that these name."""
         return tuple(name for name, column in self.columns.items() if column.ids)
 
     def quote(self, column: str, value: str) -> str:
@@ -430,7 +430,7 @@ class Feed(Settings):
 
     @property
     def withdrawn_share_allowed(self) -> float:
-        """The share of what a delivery covers that it may withdraw without being held."""
+        """The share of covered events that a delivery may withdraw without being held."""
         if self.max_withdrawn_share is not None:
             return self.max_withdrawn_share
         # A list is short, and what is sold changes; the past of a city hardly does.

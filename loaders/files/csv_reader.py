@@ -16,15 +16,9 @@ from pathlib import Path
 
 from loaders.config.feeds import Limits
 from loaders.errors import EventmartError
-from loaders.files.csv_records import (
-    Body,
-    Head,
-    HeaderError,
-    count_plain_lines,
-    grammar_of,
-    read_head,
-    split_strictly,
-)
+from loaders.files.csv_grammar import grammar_of
+from loaders.files.csv_header import Head, HeaderError, read_head
+from loaders.files.csv_records import Body, count_plain_lines, split_strictly
 from loaders.files.encodings import (
     Text,
     copy_of_utf16,

@@ -33,7 +33,7 @@ def _mended_table() -> dict[int, int]:
 _MENDED = _mended_table()
 # An apostrophe within an English word, mangled: what tells this text from plain latin-1.
 _MANGLED_WORD = re.compile(rb"[A-Za-z]\xc6(?:s|t|re|ll|ve|d|m)(?=\W)")
-# A letter that mended would be a mark where none stands: \u00e9 in `caf\u00e9` a low quote.
+# A letter that would turn into a mark where none stands: \u00e9 in `caf\u00e9` a low quote.
 _WHOLE_WORD = re.compile(
     rb"[A-Za-z][\xe2\xe4\xe7-\xeb\xee\xef\xf8\xff]|[A-Za-z][\xf4\xf6][a-z]"
 )

@@ -5,13 +5,15 @@ import json
 from pathlib import Path
 
 from loaders.errors import DeliveryError
-from loaders.files.csv_records import MAX_COLUMNS, Body, Head
+from loaders.files.csv_header import Head
+from loaders.files.csv_limits import MAX_COLUMNS
+from loaders.files.csv_records import Body
 
 # GeoJSON is read whole, which takes some ten times its size in memory.
 MAX_GEOJSON_BYTES = 256 << 20
 
 
-# Of what is small in the file and large in memory: lists, objects, and values in them.
+# Lists, objects, and values in them: small in the file and large in memory.
 MAX_GEOJSON_VALUES = 40_000_000
 
 

@@ -141,7 +141,7 @@ class Draft:
         self._parts: dict[type[Part], Part] = {Origin: origin}
 
     def add(self, part: Part) -> None:
-        """Add what a step found, in place of what the same step found before."""
+        """Add the findings of a step, in place of earlier ones of the same step."""
         self._parts.pop(type(part), None)
         self._parts[type(part)] = part
 

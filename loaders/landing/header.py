@@ -7,7 +7,7 @@ import duckdb
 
 from loaders.config.feeds import Feed, Layout, canonical
 from loaders.errors import DeliveryHeldError
-from loaders.files.csv_records import HEADER_PADDING, Head, header_words
+from loaders.files.csv_header import HEADER_PADDING, Head, header_words
 from loaders.files.encodings import wide_encoding
 
 

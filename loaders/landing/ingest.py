@@ -111,9 +111,9 @@ def take(
     given: datetime | None = None,
     *,
     covers: Dates | None = None,
-    anew: bool = False,
+    again: bool = False,
 ) -> Taken:
-    """Fetch and land an offer, unless it is as it was when it was dealt with.
+    """Fetch and land an offer, unless it is as it was when it was processed.
 
     What was refused is tried again when it has changed, when it might be judged in
     another way, and on another day; not at every poll. Whatever goes wrong with one
@@ -125,10 +125,10 @@ def take(
         offer: what a source has.
         given: the as-of by the caller's word, on the feed's clock.
         covers: the dates that it covers by the caller's word.
-        anew: whether to land it even if it was processed before.
+        again: whether to land it even if it was processed before.
     """
     try:
-        return _take(warehouse, feed, offer, given, covers, anew=anew)
+        return _take(warehouse, feed, offer, given, covers, again=again)
     except DeliveryError as error:
         return _fail(warehouse, feed, offer, error)
     except Exception as error:
@@ -168,12 +168,12 @@ def _take(
     given: datetime | None,
     covers: Dates | None,
     *,
-    anew: bool,
+    again: bool,
 ) -> Taken:
     landing = warehouse.landing
     judged_by = _judged_by(warehouse, feed)
     stamps = ledger.stamps(landing, feed.name, offer.uri)
-    settled, refused = (None, None) if anew else (stamps.get(None), stamps.get(judged_by))
+    settled, refused = (None, None) if again else (stamps.get(None), stamps.get(judged_by))
     if offer.stamp and offer.stamp == settled:
         return Taken([], is_new=False)
     still = ledger.refused(landing, feed.name, offer.uri) if refused else []

@@ -273,7 +273,7 @@ def write(parsed: ParsedDelivery, verdict: Verdict) -> Landed:
     n_new, n_absent = parsed.insert_new(*numbers), 0
     n_known = parsed.n_rows - n_new
     if feed.mode == "increment" and n_known:
-        # Of what it brings first, the raw rows themselves say so.
+        # Rows that it brings first are known from the raw rows themselves.
         landing.execute(
             "insert into raw.presence "  # noqa: S608
             f"select ?, _row_hash, _copy, ?, '+', ? from {parsed.known}",

@@ -18,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from loaders.config.feeds import Feed
-from loaders.files.csv_records import MAX_PLAIN_BYTES, Body, Head
+from loaders.files.csv_header import Head
+from loaders.files.csv_limits import MAX_PLAIN_BYTES
+from loaders.files.csv_records import Body
 
 
 def reading_of(feed: Feed, head: Head, columns: dict[str, int]) -> UUID:

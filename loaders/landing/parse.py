@@ -11,8 +11,9 @@ import duckdb
 
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryError, listed
+from loaders.files.csv_header import Head, HeaderError
 from loaders.files.csv_reader import read_csv
-from loaders.files.csv_records import Body, Head, HeaderError
+from loaders.files.csv_records import Body
 from loaders.files.geojson import read_geojson
 from loaders.landing.checks.odd_words import odd_words
 from loaders.landing.draft import Draft, FileFacts, Understood
@@ -29,7 +30,7 @@ def parse(
 ) -> ParsedDelivery:
     """Read a delivery, by the feed's settings, into temporary tables of its own.
 
-    What the file says of itself is added to the draft as it becomes known.
+    Facts about the file are added to the draft as they become known.
 
     Args:
         landing: the loader's database, with no transaction open: DuckDB ends one when

@@ -10,7 +10,9 @@ import duckdb
 
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryError
-from loaders.files.csv_records import MAX_PLAIN_BYTES, MAX_RECORD_BYTES, Body, Head
+from loaders.files.csv_header import Head
+from loaders.files.csv_limits import MAX_PLAIN_BYTES, MAX_RECORD_BYTES
+from loaders.files.csv_records import Body
 from loaders.landing.header import may_hold_headers
 from loaders.landing.line_cache import KnownLines, pick
 from loaders.landing.times import first_reading
@@ -388,7 +390,7 @@ class ParsedDelivery:
     def _find_new(self) -> int:
         """Find the places of rows that have not landed yet; count them.
 
-        A known line may be a new row, too, one more copy of what came before, and is then
+        A known line may be a new row, too, one more copy of an earlier one, and is then
         parsed as well.
 
         Raises:

@@ -218,8 +218,8 @@ def _number(landing: duckdb.DuckDBPyConnection, feed: Feed) -> None:
 
     That one has, of each row, how many copies the delivery with the most has.
     """
-    # What deliveries brought (+) and lost (-), by the rows as they are read now. Of what
-    # an increment brings first, the raw rows say so.
+    # What deliveries brought (+) and lost (-), by the rows as they are read now. Rows
+    # that an increment brings first are known from the raw rows.
     landing.execute(
         """
         create or replace temporary table moves as

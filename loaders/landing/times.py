@@ -116,7 +116,7 @@ def macros(feed: Feed) -> dict[str, str]:
 
 
 def _between(feed: Feed, moment: str, received: str) -> str:
-    """Whether a time lies where the feed's can; of what was received never, if it has."""
+    """Whether a time is null or in its feed's range, which ends some days after receipt."""
     return (
         f"coalesce({moment} >= timestamp '{feed.plausible.first}' and {moment} < "
         f"cast(({received}) as timestamp) + to_days({feed.plausible.days_ahead}), true)"

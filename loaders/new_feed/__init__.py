@@ -1,1 +1,1 @@
-"""Make a feed of files that nobody has described: look, guess, tell, write."""
+"""Make a feed of files without a description: look, guess, report, write."""

@@ -67,12 +67,12 @@ _LONG_DECIMALS = re.compile(r"(\d+\.\d)\d+")
 
 
 def tip(row: Row, columns: Iterable[Column]) -> str:
-    """What a row says: its names, and its figures with their titles and limits."""
+    """The text of a row: its names, and its figures with their titles and limits."""
     names, figures = [], []
     for column in columns:
         text = show(row[column.name], column.kind)
         if column.kind == "yes":
-            # A name for what is so; nothing is said of what is not.
+            # The name if it is true, else nothing.
             text = column.title.lower() if row[column.name] else ""
         if column.kind == "spark" or not text:
             continue

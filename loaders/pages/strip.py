@@ -30,7 +30,7 @@ _MUCH = 0.05
 
 @dataclass(frozen=True)
 class Part:
-    """A shortcoming of a feed: which column says how much, words, where its rows are."""
+    """A shortcoming of a feed: the column with its size, words, where its rows are."""
 
     name: str
     kind: str

@@ -48,7 +48,7 @@ class Worker:
         return _code(dbtRunner(self._manifest).invoke([*settings, *command]))
 
     def let_go(self) -> None:
-        """Close the databases, for whoever reads or publishes what was built."""
+        """Close the databases, so that the build can be read and published."""
         reset_adapters()  # type: ignore[no-untyped-call]
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
         gc.collect()

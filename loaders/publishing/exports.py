@@ -1,4 +1,4 @@
-"""Each report as CSV and Parquet, for who has no DuckDB, with small cells left out."""
+"""Each report as CSV and Parquet, for readers without DuckDB, without small cells."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ class Export:
 
 
 def write_exports(file: Path, folder: Path, disclosure: Disclosure, number: int) -> None:
-    """Write the reports of a version into a new folder, with a list of what they are.
+    """Write the reports of a version into a new folder, with a list of them.
 
     Args:
         file: the version's file.
@@ -103,7 +103,7 @@ def hide_cells(
         told = [*map(quoted, cell.counts)]
         told += [f"({quoted(all_)} - {quoted(part)})" for all_, part in cell.part.items()]
         is_small = " or ".join(
-            # Zero tells of nobody.
+            # Zero describes nobody.
             f"coalesce({count} > 0 and {count} < {least}, false)"
             for count in told
         )

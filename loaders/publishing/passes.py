@@ -33,7 +33,7 @@ def passes_wanted(paths: Paths, inputs: str) -> Passed:
     return {
         node["unique_id"]: _digest(
             inputs.split()[0],
-            # Of what has no state of its own, such as a source, the landing tells.
+            # A source has no state of its own: the state of the landing stands for it.
             *(states.get(parent, inputs) for parent in sorted(node["depends_on"]["nodes"])),
         )
         for node in read_nodes(paths.target / "manifest.json")

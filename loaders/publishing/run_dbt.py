@@ -24,7 +24,7 @@ CODE = "exit_code"
 
 # So often somebody who watches is told, whether dbt says anything or not.
 _TICK = 0.5
-# DuckDB leaves a part of what is free to others, and says what sets how much.
+# DuckDB leaves a part of the free disk to others, and names the setting for how much.
 _FULL_SPILL = "'max_temp_directory_size'"
 _PR_SET_PDEATHSIG = 1
 _WORKER = "loaders.publishing.dbt_worker"
@@ -57,7 +57,7 @@ class Dbt:
         """End the process, if there is one; the next command starts another."""
         if self._process and self._channel:
             self._channel.close()
-            # It is at work only if whoever waited for it was stopped.
+            # It is at work only if the process that waited for it was stopped.
             self._process.kill()
             with self._process:
                 pass

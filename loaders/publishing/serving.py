@@ -118,7 +118,7 @@ def serve(paths: Paths, number: int) -> None:
 
 
 def _fresh(paths: Paths) -> Path:
-    """The name of what is about to be served."""
+    """The name of the file that is about to be served."""
     return paths.published / f".{paths.build.name}.fresh"
 
 

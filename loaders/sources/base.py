@@ -28,7 +28,7 @@ class Offer:
         uri: what the ledger calls it; without credentials.
         stamp: text that differs whenever the thing does, if that can be told before it
             is fetched.
-        fetch: puts it into a scratch folder. It is given the stamp of what was last
+        fetch: puts it into a scratch folder. It is given the stamp of the version last
             processed, and returns None if there is nothing new. Raises DeliveryError.
         is_local: whether it lies on a disk of ours.
     """

@@ -122,7 +122,7 @@ class Resource:
 
         Args:
             folder: a scratch folder.
-            last: the stamp of what was fetched and processed before.
+            last: the stamp of the version fetched and processed before.
 
         Raises:
             DeliveryError: if it cannot be had, or is no file of data.

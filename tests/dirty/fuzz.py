@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from loaders.config.paths import Paths
-from loaders.files import csv_records
+from loaders.files import csv_limits
 from loaders.landing.database import Warehouse, open_landing
 from loaders.landing.ledger import Entry
 from tests.dirty.corpus import MAX_RECORD_BYTES, SLOW, Case, corpus
@@ -122,7 +122,7 @@ def main() -> int:
         for case in corpus(n_each=6, n_combined=100, seed=options.seed)
         if case.kind not in SLOW and len(case.data) < 20_000
     ]
-    csv_records.MAX_RECORD_BYTES = MAX_RECORD_BYTES
+    csv_limits.MAX_RECORD_BYTES = MAX_RECORD_BYTES
     outcomes, n_broken = Counter[str](), 0
     end = time.monotonic() + 60 * options.minutes
     with TemporaryDirectory() as folder:

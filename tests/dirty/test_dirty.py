@@ -32,7 +32,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DirtyLab]:
     ):
         landing.execute("set threads = 1")
         # Small, so that small files have records beyond it.
-        patch.setattr("loaders.files.csv_records.MAX_RECORD_BYTES", MAX_RECORD_BYTES)
+        patch.setattr("loaders.files.csv_limits.MAX_RECORD_BYTES", MAX_RECORD_BYTES)
         yield DirtyLab(Warehouse(landing, paths), folder)
 
 

@@ -21,7 +21,7 @@ from loaders.cli.main import main
 from loaders.config.feeds import Limits, load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryError, EventmartError, UsageError
-from loaders.files import csv_records, geojson
+from loaders.files import csv_limits, geojson
 from loaders.files.archives import members
 from loaders.landing import parse
 from loaders.landing.database import open_landing
@@ -267,9 +267,9 @@ def test_a_header_of_too_much_is_refused_at_once(lab: Labs, header: bytes) -> No
 def test_as_many_columns_as_are_allowed_land(
     lab: Labs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csv_records, "MAX_COLUMNS", 300)
+    monkeypatch.setattr(csv_limits, "MAX_COLUMNS", 300)
     things = lab()
-    names = [f"u{n}" for n in range(csv_records.MAX_COLUMNS - 3)]
+    names = [f"u{n}" for n in range(csv_limits.MAX_COLUMNS - 3)]
     entry = things.land(f"a,b,c,{','.join(names)}\n1,2,3{',4' * len(names)}\n")
     assert (entry.status, entry.n_new) == ("landed", 1)
     assert str(entry.detail).endswith(" and 277 more")

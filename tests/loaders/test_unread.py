@@ -46,6 +46,7 @@ def test_times_of_another_format_are_held_with_values_and_formats(
     assert f"{value!r} (line 2)" in detail
     assert "us, iso" in detail
     assert "feeds.yml" in detail
+    assert "and rows without b are set aside" in detail
     assert "--as-of" not in detail
     assert things.rows() == []
 
@@ -96,7 +97,9 @@ def test_other_times_are_named_but_hold_nothing_unless_they_are_listed(lab: Labs
     assert "2 of 2 c not readable as times, such as 'soon' (line 2)" in str(entry.detail)
     listed = lab(**EVENTS, times=["c"])
     listed.reset()
-    assert listed.land(data).reason == "untyped_dates"
+    held = listed.land(data)
+    assert held.reason == "untyped_dates"
+    assert "and such values of c become blank" in str(held.detail)
 
 
 def test_formats_added_later_land_what_was_held(lab: Labs) -> None:
@@ -135,7 +138,9 @@ def test_a_feed_without_slashes_has_no_order_of_day_and_month(lab: Labs) -> None
 def test_one_date_tells_of_all_that_come(lab: Labs) -> None:
     things = lab(**EVENTS)
     unclear = "a,b,c\n1,3/4/2025,\n"
-    assert "it is unknown" in str(things.land(unclear).detail)
+    detail = str(things.land(unclear).detail)
+    assert "it is unknown" in detail
+    assert 'put "%d/%m/%Y" first' in detail
     assert things.land("a,b,c\n2,3/5/2025,3/31/2025\n").detail is None
     assert things.land("a,b,c\n3,3/6/2025,\n").detail is None
 

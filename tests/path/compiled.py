@@ -84,10 +84,12 @@ class Compiled:
 def compile_project(folder: Path, **variables: str) -> Compiled:
     """Compile the project, with these dbt variables; `folder` keeps what it needs."""
     project = new_project(folder)
-    project.dbt("seed")
+    project.dbt("seed", "--no-write-json")
     only_models = ("--select", "resource_type:model", "--indirect-selection", "empty")
     said = ("--vars", str(variables)) if variables else ()
-    result = project.invoke("compile", "--full-refresh", *only_models, *said)
+    result = project.invoke(
+        *("compile", "--full-refresh", "--no-write-json"), *only_models, *said
+    )
     assert result.success, result.exception
     # Copies: the next call of dbt has other things to say in the same nodes.
     models = tuple(copy(done.node) for done in result.result.results)

@@ -61,7 +61,7 @@ class Project:
         call += ["--target-path", target, "--log-path", self.paths.data / "logs", "--quiet"]
         try:
             if not _parsed and "--vars" not in arguments:
-                parse = [str(part) for part in ("parse", *call[len(arguments) :])]
+                parse = ["parse", "--no-write-json", *map(str, call[len(arguments) :])]
                 _parsed.append(dbtRunner().invoke(parse).result)
             manifest = None if "--vars" in arguments else _parsed[0]
             return dbtRunner(manifest).invoke([str(part) for part in call])

@@ -25,7 +25,7 @@ def quiet(
         logs = np.log(rng.dirichlet(np.full(n_codes, 0.4)) + 1e-5)
         phase, strength = rng.uniform(size=(2, n_codes))
         logs = logs + 0.8 * strength * np.sin(2 * np.pi * (since + phase))
-        for n_days, scatter in ((7, 0.2), (28, 0.2)):
+        for n_days, scatter in ((7, 0.2), (28, 0.4)):
             noise = rng.normal(0, 1, (n // n_days + 1, n_codes)).repeat(n_days, axis=0)[:n]
             logs = logs + noise * scatter * rng.exponential(1, n_codes)
         logs = logs + rng.normal(0, 0.1 / 365**0.5, (n, n_codes)).cumsum(axis=0)
@@ -39,12 +39,13 @@ def found_in(
     compiled: Compiled, counts: np.ndarray, days: pd.DatetimeIndex = DAYS
 ) -> pd.DataFrame:
     column, day, code = np.nonzero(counts)
+    names = np.array(["Unknown", *(f"code {i}" for i in range(1, counts.shape[2]))])
     rows = pd.DataFrame(
         {
             "feed": "accidents",
             "vintage": "main",
             "code_column": [f"column {i}" for i in column],
-            "code": [f"code {i}" for i in code],
+            "code": names[code],
             "n_records": counts[column, day, code],
             "event_date": days[day],
         }
@@ -71,29 +72,32 @@ def test_ten_quiet_years_have_at_most_one_break(compiled: Compiled, per_day: flo
 
 @pytest.mark.xdist_group("compiled")
 @pytest.mark.parametrize(
-    ("first_day", "n_days", "is_found"),
-    # In the first year, in the middle, too late, and a trend of three years.
+    ("first_day", "n_days", "lost_share", "is_found"),
+    # In the first year, in the middle, too late, too small, a trend of three years, and one
+    # of which no year before is known.
     [
-        (200, 1, False),
-        (1500, 1, True),
-        (1500, 50, True),
-        (3900, 1, False),
-        (1500, 1100, False),
+        (200, 1, 0.85, False),
+        (1500, 1, 0.85, True),
+        (1500, 50, 0.85, True),
+        (3900, 1, 0.85, False),
+        (1500, 1, 0.3, False),
+        (1500, 1100, 0.85, False),
+        (150, 600, 0.85, False),
     ],
 )
 def test_a_code_that_vanishes_is_found_if_a_year_tells_it_from_a_season(
-    compiled: Compiled, first_day: int, n_days: int, is_found: bool
+    compiled: Compiled, first_day: int, n_days: int, lost_share: float, is_found: bool
 ) -> None:
     counts = quiet(np.random.default_rng(3), 1, 66)
     counts[0, :, 0] = np.random.default_rng(4).poisson(10, len(DAYS))
     going = np.clip((np.arange(len(DAYS)) - first_day) / n_days, 0, 1)
-    lost = np.random.default_rng(5).binomial(counts[0, :, 0], 0.85 * going)
+    lost = np.random.default_rng(5).binomial(counts[0, :, 0], lost_share * going)
     counts[0, :, 0] -= lost
     counts[0, :, 1] += lost
     found = found_in(compiled, counts).set_index("code")
-    assert ("code 0" in found.index) == is_found
+    assert ("Unknown" in found.index) == is_found
     if is_found:
-        row = found.loc["code 0"]
+        row = found.loc["Unknown"]
         middle = DAYS[first_day + n_days // 2]
         assert abs((row["break_date"] - middle).days) <= max(2, n_days / 2)
         # The same blocks by pandas: thirteen before, as many after.
@@ -108,13 +112,26 @@ def test_a_code_that_vanishes_is_found_if_a_year_tells_it_from_a_season(
 
 
 @pytest.mark.xdist_group("compiled")
+@pytest.mark.parametrize("told_before", [0.001, 0.2])
+def test_a_column_that_comes_is_told_once(compiled: Compiled, told_before: float) -> None:
+    counts = quiet(np.random.default_rng(8), 1, 66)
+    kept = np.where(np.arange(len(DAYS)) < 1500, told_before, 1)
+    told = np.random.default_rng(9).binomial(counts[0], kept[:, np.newaxis])
+    counts[0, :, 0] += (counts[0] - told).sum(axis=1)
+    counts[0, :, 1:] = told[:, 1:]
+    found = found_in(compiled, counts)
+    assert "Unknown" in set(found["code"])
+    assert (len(found) == 1) == (told_before < 0.01)
+
+
+@pytest.mark.xdist_group("compiled")
 def test_what_falls_with_all_records_is_no_break_of_a_code(compiled: Compiled) -> None:
     counts = quiet(np.random.default_rng(6), 1, 66)
     before = np.arange(len(DAYS)) < 1500
     # Half of all records are lost, and with them nearly all of one code.
     counts[0, :, 0] = np.random.default_rng(7).poisson(np.where(before, 10, 1))
     counts[0, ~before, 1:] //= 2
-    assert "code 0" not in set(found_in(compiled, counts)["code"])
+    assert "Unknown" not in set(found_in(compiled, counts)["code"])
 
 
 @pytest.mark.real_data

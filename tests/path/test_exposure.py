@@ -81,19 +81,39 @@ def test_an_excerpt_is_not_observed_and_an_outage_costs_its_days_only(
     for start, n_days in (("2015-09-14", 200), ("2017-01-13", 120)):
         part = pd.date_range(start, periods=n_days)
         excerpt[part] = whole[part] * (rng.uniform(size=n_days) < 0.8)
-    excerpt["2016-11-02"] = 1
+    excerpt[["2016-06-15", "2016-09-01", "2016-11-02"]] = 1
+    # A file that lacks one day in five of half a year, and is whole before and after.
+    holes = whole.copy()
+    part = pd.date_range("2016-03-01", "2016-08-31")
+    holes[part] = holes[part] * (rng.uniform(size=len(part)) < 0.8)
+    # A feed that begins with an event a day, and grows.
+    growing = pd.Series(rng.poisson(np.where(DAYS < "2015-10-01", 1, 66)), index=DAYS)
     # The first quarter alone, of a window of three years.
     ended = whole.copy()
     ended["2017-04-01":"2017-12-30"] = 0
     found = observed(
-        compiled, {"whole": whole, "outage": outage, "excerpt": excerpt, "ended": ended}
+        compiled,
+        {
+            "whole": whole,
+            "outage": outage,
+            "excerpt": excerpt,
+            "ended": ended,
+            "holes": holes,
+            "growing": growing,
+        },
     )
     between = DAYS[1:-1]
-    assert found["whole"].equals(between) or set(found["whole"]) == set(between)
+    assert set(found["whole"]) == set(between)
     lost = pd.date_range("2016-05-03", "2016-05-05")
     assert set(found["outage"]) == set(between.difference(lost))
     assert len(found["excerpt"]) == 0
     assert set(found["ended"]) == set(between[between < "2017-04-01"])
+    inside = pd.date_range("2016-04-01", "2016-07-31")
+    near = pd.date_range("2016-01-15", "2016-10-15")
+    assert not set(found["holes"]) & set(inside)
+    assert set(found["holes"]) >= set(between.difference(near))
+    first = growing[growing > 0].index[0]
+    assert set(found["growing"]) == set(between[between > first])
 
 
 @pytest.mark.real_data
@@ -129,6 +149,11 @@ def test_months_of_the_real_file_are_those_of_statsmodels(
     )
     assert found["n_days_observed"].sum() == len(days)
     assert found["n_events"].sum() == n.sum()
+    with real.unpublished() as connection:
+        # The excerpt of 2014 is no exposure at all.
+        assert connection.execute(
+            "select distinct vintage from marts.fct_observed_days where feed = 'accidents'"
+        ).fetchall() == [("crashes_22",)]
     index = found.set_index("period")["seasonal_index"].round(2)
     assert (index["October"], index["March"], index["January"]) == (1.08, 0.89, 0.96)
     assert index.idxmax() == "October"

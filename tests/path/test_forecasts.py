@@ -24,7 +24,7 @@ DAYS = pd.date_range("2014-11-01", "2016-12-27")
 MODELS = ["int_accident_days_learnt", "int_accident_seasons_estimated"]
 MODELS += ["int_accident_weekdays_counted", "int_accident_levels_estimated"]
 MODELS += ["int_accidents_forecast", "int_accident_forecasts_scored"]
-MODELS += ["rpt_accident_forecast_skill"]
+MODELS += ["int_accident_forecasts_judged", "rpt_accident_forecast_skill"]
 BASELINES = ["neighborhoods_mean", "own_mean", "own_weekday_mean"]
 BASELINES += ["last_28_days_mean", "last_4_weekdays_mean"]
 
@@ -96,7 +96,7 @@ def mean_as_of(
         return (seen + events * to) / (expected + events)
 
     weight = pd.Series(mean, index=every)
-    for part, prior in (("dayofweek", 100), ("month", 1000)):
+    for part, prior in (("dayofweek", 100), ("month", 100)):
         fitted = weight.copy()
         for value in range(13):
             those = plain & (getattr(days, part) == value)
@@ -259,7 +259,7 @@ def test_no_more_than_five_years_are_learnt_from(compiled: Compiled) -> None:
 
 def replicates(origins: list[pd.Timestamp]) -> np.ndarray:
     """How often each origin is drawn in each of 200 replicates, by a hash."""
-    ends = poisson.cdf(np.arange(8), 1) * 65536
+    ends = np.round(poisson.cdf(np.arange(8), 1) * 65536)
     drawn = np.zeros((200, len(origins)))
     for column, origin in enumerate(origins):
         number = (origin - pd.Timestamp("2000-01-03")).days
@@ -267,7 +267,7 @@ def replicates(origins: list[pd.Timestamp]) -> np.ndarray:
             digits = hashlib.md5(f"{number}:{batch}".encode()).hexdigest()
             for part in range(8):
                 value = int(digits[part * 4 : part * 4 + 4], 16)
-                drawn[batch * 8 + part, column] = (np.floor(ends) <= value).sum()
+                drawn[batch * 8 + part, column] = (ends <= value).sum()
     return drawn
 
 
@@ -392,8 +392,8 @@ def test_days_that_reports_have_not_reached_are_completed_without_bias(
 ) -> None:
     rng = np.random.default_rng(8)
     as_of = DAYS[-1] + pd.Timedelta(days=1)
-    # Half are reported at once; one in a hundred takes longer than five weeks.
-    delays = np.r_[0.5, 0.1, 0.5 * 0.9 ** np.arange(1, 80)]
+    # Half are reported at once; one in twenty takes longer than nine days.
+    delays = np.r_[0.5, 0.1, 0.08 * 0.8 ** np.arange(78)]
     delays /= delays.sum()
     series, incidents, truth = [], [], []
     for number in range(24):

@@ -168,11 +168,14 @@ def test_each_rule_is_noticed_when_it_is_broken(models: list[Model], said: str) 
 
 @pytest.mark.parametrize("folder", ["models", "analyses", "tests", "loaders/new_feed"])
 def test_no_macro_brings_ctes_that_its_caller_must_know_by_name(folder: str) -> None:
-    """A call at the margin stands among the CTEs; in one it would be indented."""
+    """A call at the margin stands among the CTEs; in one it would be indented.
+
+    The name of a CTE that a loop gives stands there too, and is no call.
+    """
     calls = [
         f"{file.relative_to(ROOT)}: {line}"
         for file in sorted((ROOT / folder).rglob("*.sql*"))
         for line in file.read_text().splitlines()
-        if line.startswith("{{ ") and not line.startswith("{{ config(")
+        if re.match(r"{{ (?!config\()(?!\w+ }}\w* as \($)", line)
     ]
     assert not calls

@@ -232,7 +232,7 @@ def _overruled(by: tuple[Neighbor, Loss]) -> str:
 
 
 def _hold_if_withdrawing(entry: Entry, parsed: ParsedDelivery, lost: Losses) -> None:
-    """Hold what lacks more than the feed allows of what it covers: a slice, it seems."""
+    """Hold a delivery that lacks too many covered events: it seems to be a part."""
     feed = parsed.feed
     loss = lost.taken
     if not _is_too_much(feed, entry, loss):
@@ -278,7 +278,7 @@ def _hold_if_withdrawn_by(feed: Feed, entry: Entry, later: Neighbor, loss: Loss)
     """Hold what comes late, and would be withdrawn by what has landed already."""
     if not _is_too_much(feed, entry, loss):
         return
-    # Of one day, only their times tell the two apart.
+    # On one day, only their times differ.
     is_same_day = entry.as_of and later.as_of.date() == entry.as_of.date()
     form = "%Y-%m-%d %H:%M:%S" if is_same_day else "%Y-%m-%d"
     raise DeliveryHeldError(
@@ -292,7 +292,7 @@ def _hold_if_withdrawn_by(feed: Feed, entry: Entry, later: Neighbor, loss: Loss)
 
 
 def _percents(share: float, allowed: float) -> tuple[str, str]:
-    """Two shares, the second as it was set, the first so that they can be told apart."""
+    """Two shares, the second as it was set, the first so that they differ."""
     said = f"{100 * allowed:g}%"
     shown = (f"{share:.{digits}%}" for digits in range(9))
     return next((one for one in shown if float(one[:-1]) != 100 * allowed), said), said

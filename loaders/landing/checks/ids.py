@@ -187,7 +187,8 @@ def _with_led(parsed: ParsedDelivery, like: dict[str, _Found]) -> list[str]:
     """The columns of which ids with zeros in front have come, now or before.
 
     Those that landed are asked only of columns that compress: there the smallest value of
-    each block tells that it has none, so that none is read. Long random text is no number.
+    each block shows that it has none, so that none is read. Long random text is not a
+    number.
     """
     feed = parsed.feed
     columns = [name for name in like if not feed.columns[name].incompressible]

@@ -312,7 +312,7 @@ def _loss(
         _describe(parsed, table, f"{table}_keys")
     dates = {"first": first_date, "last": last_date}
     # One copy more or less of a row that stays is one event more or less only where the
-    # source does not tell events apart; of a list each thing is one.
+    # source does not identify events; in a list each thing is one.
     is_window = parsed.feed.mode == "window"
     is_one, one = ("is_told_by_ids", "_row_hash") if is_window else ("true", "identity")
     counts = f"_copy = 1 or (identity is not null and not {is_one})"

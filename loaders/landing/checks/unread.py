@@ -198,18 +198,31 @@ def _unclear_order(parsed: ParsedDelivery) -> tuple[str, ...]:
 
     is_either, is_clear = is_like(_EITHER), is_like(f"{_DAY_FIRST}|{_MONTH_FIRST}")
 
+    def first_of(rows: str, condition: str) -> str | None:
+        row = landing.execute(
+            f"""
+            select min(list_filter(
+                [{", ".join(columns)}], lambda text: regexp_full_match(text, '{_EITHER}')
+            )[1])
+            from {rows}
+            where {condition}
+            """  # noqa: S608
+        ).fetchone()
+        return row[0] if row else None
+
     def has(rows: str, condition: str) -> bool:
         row = landing.execute(f"select exists (from {rows} where {condition})").fetchone()
         return row == (True,)
 
     # One question at a time: landed rows are read only where the file's own say nothing.
     held = f"raw.{feed.name}"
-    if has(parsed.rows, is_clear) or not has(parsed.rows, is_either) or has(held, is_clear):
+    example = None if has(parsed.rows, is_clear) else first_of(parsed.rows, is_either)
+    if example is None or has(held, is_clear):
         return ()
     return (
         "no date such as 3/4/2024 has a day above 12, so it is unknown whether the month "
         f"or the day is first: read by {', '.join(feed.time_formats)}; if that is wrong, "
-        'put a pattern such as "%d/%m/%Y %H:%M:%S" first in the formats of the feed in '
+        f'put "{_day_first_pattern(example)}" first in the formats of the feed in '
         "feeds.yml",
     )
 
@@ -389,15 +402,22 @@ def _hold_if_untyped(feed: Feed, unread: Unread) -> None:
     if not feed.time_columns[unread.column]:
         return
     n_most = max(1, feed.max_untyped_share * unread.n_values)
+    # What has no time of its event is none; without another time it is one all the same.
+    is_of_event = unread.column in feed.event_times[:1]
+    without = (
+        f"rows without {unread.column} are set aside"
+        if is_of_event
+        else (f"such values of {unread.column} become blank")
+    )
     if unread.n_implausible > n_most:
         raise DeliveryHeldError(
             "implausible_dates",
             f"{unread}; if such times are right, change `plausible` of the feed in "
-            f"feeds.yml; {ACCEPT_IT}, and rows with such a time are set aside",
+            f"feeds.yml; {ACCEPT_IT}, and {without}",
         )
     if unread.n > n_most:
         raise DeliveryHeldError(
             "untyped_dates",
             f"{unread}; {known_formats(feed)}; if they mean no value, add them to its "
-            f"null_markers; {ACCEPT_IT}, and rows without such a time are set aside",
+            f"null_markers; {ACCEPT_IT}, and {without}",
         )

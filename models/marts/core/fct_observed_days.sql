@@ -203,16 +203,16 @@ empty_runs as (
         min(event_date) as first_date,
         count(*) as n_days,
         {{ exact_sum('usual_n') }} as usual_n,
-        (min_by(n_before, event_date) + max_by(n_after, event_date))
-        / nullif(
-            min_by(usual_n_before, event_date) + max_by(usual_n_after, event_date), 0
+        least(
+            min_by(n_before / nullif(usual_n_before, 0), event_date),
+            max_by(n_after / nullif(usual_n_after, 0), event_date)
         ) as times_usual
     from compared
     where n_events = 0
     group by feed, vintage, run_number
 ),
 
--- So many events are missing, by what was usual just before and after for as long again,
+-- So many are missing, by the less of what was usual just before and after, for a while,
 -- or of a long run by what is usual in all, that no chance explains it.
 impossible_runs as (
     select empty_runs.*

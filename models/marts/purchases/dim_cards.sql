@@ -1,3 +1,4 @@
+-- Longer than most models, so that all bounds of a shared card stand in one place.
 -- A move to another kiosk within so many minutes is one that few persons make.
 {% set quick_minutes = 10 %}
 -- Kiosks between which as many cards move so quickly stand side by side.
@@ -19,7 +20,7 @@ with visits as (
     select * from {{ ref('fct_visits') }}
 ),
 
-followed as (
+visits_with_previous as (
     select
         *,
         lag(kiosk_id) over card_visits as previous_kiosk_id,
@@ -34,7 +35,7 @@ quick_moves as (
         least(kiosk_id, previous_kiosk_id) as one_kiosk_id,
         greatest(kiosk_id, previous_kiosk_id) as other_kiosk_id,
         count(*) as n_moves
-    from followed
+    from visits_with_previous
     where
         kiosk_id <> previous_kiosk_id
         and started_at_utc <= {{ dbt.dateadd(
@@ -45,8 +46,8 @@ quick_moves as (
         greatest(kiosk_id, previous_kiosk_id)
 ),
 
--- Where kiosks stand is not told, but by whom both are used.
-told_by_others as (
+-- Where kiosks are is not known, but how many cards move between them is.
+quick_moves_by_pair as (
     select
         *,
         count(*) over (partition by one_kiosk_id, other_kiosk_id) as n_cards
@@ -58,12 +59,12 @@ impossible_moves as (
         customer_key,
         cast(sum(n_moves) as bigint) as n_quick_moves,
         count(*) as n_quick_move_pairs
-    from told_by_others
+    from quick_moves_by_pair
     where n_cards < {{ near_cards }}
     group by customer_key
 ),
 
-daily as (
+card_days as (
     select
         customer_key,
         visit_date,
@@ -88,7 +89,7 @@ by_card as (
             as n_days_of_many_kiosks,
         min(visit_date) as first_visit_date,
         max(visit_date) as last_visit_date
-    from daily
+    from card_days
     group by customer_key
 ),
 
@@ -107,19 +108,12 @@ ordinary_cards as (
     from by_card
 ),
 
-joined as (
+cards as (
     select
-        by_card.customer_key,
-        by_card.n_visits,
-        by_card.n_units,
-        by_card.n_days,
+        by_card.*,
         kiosks_by_card.n_kiosks,
         coalesce(impossible_moves.n_quick_moves, 0) as n_quick_moves,
         coalesce(impossible_moves.n_quick_move_pairs, 0) as n_quick_move_pairs,
-        by_card.max_visits_in_a_day,
-        by_card.n_days_of_many_visits,
-        by_card.max_kiosks_in_a_day,
-        by_card.n_days_of_many_kiosks,
         coalesce(
             impossible_moves.n_quick_move_pairs >= {{ least_quick_pairs }}
             and impossible_moves.n_quick_moves
@@ -131,9 +125,7 @@ joined as (
         (
             ordinary_cards.n_cards >= {{ least_cards }}
             and by_card.n_visits >= {{ far_beyond }} * ordinary_cards.p999_n_visits
-        ) as is_far_beyond_others,
-        by_card.first_visit_date,
-        by_card.last_visit_date
+        ) as is_far_beyond_others
     from by_card
     inner join kiosks_by_card
         on by_card.customer_key = kiosks_by_card.customer_key
@@ -142,7 +134,7 @@ joined as (
         on by_card.customer_key = impossible_moves.customer_key
 ),
 
-marked as (
+cards_by_use as (
     select
         customer_key,
         n_visits,
@@ -167,7 +159,7 @@ marked as (
         ) as is_shared_card,
         first_visit_date,
         last_visit_date
-    from joined
+    from cards
 )
 
-select * from marked
+select * from cards_by_use

@@ -7,7 +7,7 @@ with latest_forecasts as (
 ),
 
 skills as (
-    select * from {{ ref('rpt_accident_forecast_skill') }}
+    select * from {{ ref('int_accident_forecasts_judged') }}
     where baseline = 'own_mean'
 ),
 

@@ -1,12 +1,10 @@
-{% set bands = {
-    'n_open_up_to_7_days': [0, 8],
-    'n_open_8_to_30_days': [8, 31],
-    'n_open_31_to_90_days': [31, 91],
-    'n_open_over_90_days': [91, 1000000],
-} %}
+{% set bands = [
+    'n_open_up_to_7_days', 'n_open_8_to_30_days', 'n_open_31_to_90_days',
+    'n_open_over_90_days',
+] %}
 
-with spells as (
-    select * from {{ ref('fct_service_request_open_spells') }}
+with changes as (
+    select * from {{ ref('int_open_request_changes_counted') }}
 ),
 
 deliveries as (
@@ -25,90 +23,23 @@ bounds as (
     from deliveries
 ),
 
-bands as (
-    {% for band, (from_day, to_day) in bands.items() -%}
-        select
-            '{{ band }}' as band,
-            {{ from_day }} as from_day,
-            {{ to_day }} as to_day
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-),
-
--- The days of a stretch on which the request was of an age in the band.
-aged as (
-    select
-        bands.band,
-        greatest(
-            spells.open_date,
-            {{ dbt.dateadd('day', 'bands.from_day', 'spells.request_date') }}
-        ) as first_date,
-        least(
-            coalesce(
-                spells.close_date,
-                spells.lost_date,
-                {{ dbt.dateadd('day', 1, 'bounds.last_date') }}
-            ),
-            {{ dbt.dateadd('day', 'bands.to_day', 'spells.request_date') }}
-        ) as end_date
-    from spells
-    cross join bands
-    cross join bounds
-),
-
-changes as (
-    select
-        cast(first_date as date) as calendar_date,
-        band as measure,
-        1 as n
-    from aged
-    where first_date < end_date
-    union all
-    select
-        cast(end_date as date) as calendar_date,
-        band as measure,
-        -1 as n
-    from aged
-    where first_date < end_date
-    union all
-    select
-        lost_date as calendar_date,
-        'n_lost' as measure,
-        1 as n
-    from spells
-    where lost_date is not null
-    union all
-    select
-        open_date as calendar_date,
-        case when is_reopened then 'n_reopened' else 'n_requested' end as measure,
-        1 as n
-    from spells
-    union all
-    select
-        close_date as calendar_date,
-        'n_closed' as measure,
-        1 as n
-    from spells
-    where close_date is not null
-),
-
--- What happened before the first date stands on it.
-daily as (
+-- Requests that were open before the first date are added on it.
+daily_changes as (
     select
         greatest(changes.calendar_date, bounds.first_date) as calendar_date,
-        {% for measure in bands.keys() | list + ['n_lost'] -%}
+        {% for measure in bands + ['n_lost'] -%}
             sum(case when changes.measure = '{{ measure }}' then changes.n end)
                 as {{ measure }},
         {% endfor -%}
         {% for measure in ['n_requested', 'n_reopened', 'n_closed'] -%}
-            count(
+            cast(coalesce(sum(
                 case
                     when
                         changes.measure = '{{ measure }}'
                         and changes.calendar_date >= bounds.first_date
-                        then 1
+                        then changes.n
                 end
-            ) as {{ measure }}
+            ), 0) as bigint) as {{ measure }}
             {%- if not loop.last %},{% endif %}
         {% endfor -%}
     from changes
@@ -116,36 +47,36 @@ daily as (
     group by greatest(changes.calendar_date, bounds.first_date)
 ),
 
-summed as (
+running_totals as (
     select
         dates.calendar_date,
-        {% for measure in bands.keys() | list + ['n_lost'] -%}
-            cast(coalesce(sum(daily.{{ measure }}) over (
+        {% for measure in bands + ['n_lost'] -%}
+            cast(coalesce(sum(daily_changes.{{ measure }}) over (
                 order by dates.calendar_date
                 rows between unbounded preceding and current row
             ), 0) as bigint) as {{ measure }},
         {% endfor -%}
-        coalesce(daily.n_requested, 0) as n_requested,
-        coalesce(daily.n_reopened, 0) as n_reopened,
-        coalesce(daily.n_closed, 0) as n_closed
+        coalesce(daily_changes.n_requested, 0) as n_requested,
+        coalesce(daily_changes.n_reopened, 0) as n_reopened,
+        coalesce(daily_changes.n_closed, 0) as n_closed
     from dates
     cross join bounds
-    left join daily on dates.calendar_date = daily.calendar_date
+    left join daily_changes on dates.calendar_date = daily_changes.calendar_date
     where dates.calendar_date between bounds.first_date and bounds.last_date
 ),
 
-totalled as (
+open_requests as (
     select
         calendar_date,
-        {{ bands.keys() | join(' + ') }} as n_open,
-        {% for measure in bands.keys() -%}
+        {{ bands | join(' + ') }} as n_open,
+        {% for measure in bands -%}
             {{ measure }},
         {% endfor -%}
         n_lost as n_open_when_last_seen,
         n_requested,
         n_reopened,
         n_closed
-    from summed
+    from running_totals
 )
 
-select * from totalled
+select * from open_requests

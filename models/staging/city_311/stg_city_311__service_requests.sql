@@ -1,3 +1,4 @@
+-- Long because the file has many columns: a line or two for each.
 with source as (
     select * from {{ source('city_311', 'service_requests') }}
     {{ where_held_by_then() }}

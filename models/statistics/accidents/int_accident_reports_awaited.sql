@@ -51,7 +51,7 @@ days as (
     from spans
 ),
 
--- Days that no delivery covers are not here: nothing is known of them.
+-- Days that no delivery covers are left out: their accidents are unknown.
 covered_days as (
     select
         days.vintage,

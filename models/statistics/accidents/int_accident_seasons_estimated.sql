@@ -1,7 +1,7 @@
 -- So many events as usual are added to those of a weekday, of a month, of all holidays
 -- and of one holiday, so that a few days say little.
 {% set n_weekday_events = 100 %}
-{% set n_month_events = 1000 %}
+{% set n_month_events = 100 %}
 {% set n_holidays_events = 100 %}
 {% set n_holiday_events = 30 %}
 

@@ -6,6 +6,7 @@
 {% set least_score = 10 %}
 {% set least_odds_ratio = 2 %}
 {% set least_n_records = 50 %}
+{% set absent_share = 0.99 %}
 {% set first_monday = "cast('2000-01-03' as date)" %}
 {% set block_number %}
 cast(floor(
@@ -108,8 +109,9 @@ jumps as (
     select
         *,
         {{ exact_sum('angle', over='just_after') }} / count(*) over just_after
-        - {{ exact_sum('angle', over='just_before') }} / count(*) over just_before
-            as jump
+            as angle_after,
+        {{ exact_sum('angle', over='just_before') }} / count(*) over just_before
+            as angle_before
     from blocks
     window
         just_after as (
@@ -127,6 +129,7 @@ changes as (
         jumps.*,
         blocks.n_records as n_records_before,
         blocks.n_all_records as n_all_records_before,
+        jumps.angle_after - jumps.angle_before as jump,
         jumps.angle - blocks.angle as change,
         0.25e0 / jumps.n_all_records + 0.25e0 / blocks.n_all_records as chance_variance
     from jumps
@@ -148,6 +151,7 @@ years as (
         code,
         block_number,
         jump,
+        greatest(angle_before, angle_after) as greatest_angle,
         {{ exact_sum('change', over='just_before') }} / count(*) over just_before
             as change_before,
         count(*) over year_on as n_blocks,
@@ -204,13 +208,29 @@ ranked as (
         and n_all_after / n_all_before between 0.67 and 1.5
 ),
 
+-- Where nearly all records had no code, before or after, the column came or went: all its
+-- codes then have a break, which is told once.
+peaks as (
+    select
+        *,
+        max(
+            case when code = 'Unknown' then power(sin(greatest_angle), 2) else 0 end
+        ) over (
+            partition by feed, vintage, code_column order by block_number
+            range between {{ n_blocks_a_year - 1 }} preceding
+            and {{ n_blocks_a_year - 1 }} following
+        ) as unknown_share
+    from ranked
+    where abs(round(score, 9)) = greatest_score
+),
+
 breaks as (
     select
         *,
         (n_before + 0.5) / (n_all_before + 1) as rate_before,
         (n_after + 0.5) / (n_all_after + 1) as rate_after
-    from ranked
-    where abs(round(score, 9)) = greatest_score
+    from peaks
+    where code = 'Unknown' or unknown_share < {{ absent_share }}
 ),
 
 column_days as (

@@ -57,25 +57,38 @@ kiosk_products as (
             and first_days.kiosk_id = last_days.kiosk_id
 ),
 
-kiosk_products_with_sales as (
+-- Sales of the product by those of all products, over all kiosks.
+product_shares as (
     select
         kiosk_products.*,
         coalesce(sales.n_purchases, 0) as n_purchases,
-        cast(kiosk_products.n_all_purchases as double)
-        * sum(sales.n_purchases) over (
-            partition by kiosk_products.product_id
-        )
-        / sum(kiosk_products.n_all_purchases) over (
-            partition by kiosk_products.product_id
-        ) as n_expected_purchases,
         sales.first_purchase_date,
-        sales.last_purchase_date
+        sales.last_purchase_date,
+        sum(sales.n_purchases) over all_kiosks as n_product_purchases,
+        sum(kiosk_products.n_all_purchases) over all_kiosks as n_compared_purchases
     from kiosk_products
     left join sales
         on
             kiosk_products.kiosk_id = sales.kiosk_id
             and kiosk_products.product_id = sales.product_id
     where kiosk_products.n_all_purchases > 0
+    window all_kiosks as (partition by kiosk_products.product_id)
+),
+
+expectations as (
+    select
+        kiosk_key,
+        kiosk_id,
+        product_key,
+        product_id,
+        n_all_purchases,
+        n_active_days,
+        n_purchases,
+        cast(n_all_purchases as double) * n_product_purchases / n_compared_purchases
+            as n_expected_purchases,
+        first_purchase_date,
+        last_purchase_date
+    from product_shares
 )
 
-select * from kiosk_products_with_sales
+select * from expectations

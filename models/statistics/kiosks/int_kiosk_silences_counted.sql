@@ -22,7 +22,9 @@ silences_by_kiosk as (
         count(case when is_beyond_chance and kind = 'before_first_sale' then 1 end) > 0
             as was_opened,
         max(
-            case when is_beyond_chance and kind = 'since_last_sale' then n_silent_days end
+            case
+                when is_beyond_chance and kind = 'since_last_sale' then n_silent_days
+            end
         ) as n_last_silent_days,
         count(case when is_pause then 1 end) as n_pauses,
         cast(coalesce(sum(case when is_pause then n_silent_days end), 0) as bigint)

@@ -1,3 +1,4 @@
+-- Verdict, interval and detectable ends follow from one chance, so they stay together.
 {% set n_least_sales = 10 %}
 {% set sides = {'before_first_sale': 'after', 'since_last_sale': 'before'} %}
 
@@ -72,7 +73,7 @@ chances as (
 
 -- As many as would have been sold: with the scatter of the days of the silence, and
 -- with that of the sales that the rate is from.
-bounded as (
+chances_with_interval as (
     select
         *,
         1.959963984540054e0 * sqrt(
@@ -126,7 +127,7 @@ gaps_tested as (
             when 'before_first_sale' then detectable_ends.first_date
             else detectable_ends.last_date
         end as detectable_date
-    from bounded as chances
+    from chances_with_interval as chances
     left join detectable_ends
         on
             chances.subject = detectable_ends.subject

@@ -20,7 +20,7 @@ observed_days as (
     select * from {{ ref('fct_observed_days') }}
 ),
 
--- One vintage gives all rates of a feed: the one that tells of most events on the days
+-- One vintage gives all rates of a feed: the one with most events on the days
 -- that it saw whole.
 ranked_vintages as (
     select

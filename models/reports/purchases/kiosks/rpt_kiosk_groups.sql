@@ -9,17 +9,33 @@ agreements as (
     select * from {{ ref('int_kiosk_halves_compared') }}
 ),
 
-sizes as (
+traits as (
     {% for trait in traits -%}
         select
             '{{ trait }}' as trait,
-            coalesce({{ trait }}, 'All') as trait_value,
-            count(*) as n_kiosks,
-            sum(n_purchases) as n_purchases
+            {{ trait }} as trait_value,
+            n_purchases
         from profiles
-        group by grouping sets (({{ trait }}), ())
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
+),
+
+sizes as (
+    select
+        trait,
+        trait_value,
+        count(*) as n_kiosks,
+        sum(n_purchases) as n_purchases
+    from traits
+    group by trait, trait_value
+    union all
+    select
+        trait,
+        'All' as trait_value,
+        count(*) as n_kiosks,
+        sum(n_purchases) as n_purchases
+    from traits
+    group by trait
 ),
 
 -- For all values, Cohen's kappa: agreement beyond what sizes of groups give by chance.

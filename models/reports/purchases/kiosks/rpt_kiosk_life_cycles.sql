@@ -66,7 +66,8 @@ life_cycles as (
         trends_tested.trend_z,
         trends_tested.weekly_change_share,
         true as is_inferred,
-        case when silences.was_opened then kiosks.first_purchase_date end as opened_date,
+        case when silences.was_opened then kiosks.first_purchase_date end
+            as opened_date,
         silences.last_pause_date,
         case when silences.n_last_silent_days >= 28 then kiosks.last_purchase_date end
             as closed_date,

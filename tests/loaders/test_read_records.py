@@ -6,13 +6,11 @@ on well-formed input it is checked against Python's csv module in turn.
 
 import csv
 import io
-import json
 import mmap
 import random
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,16 +19,10 @@ from typing import Any
 import pytest
 from conftest import Lab, short
 
+from loaders.files.csv_grammar import grammar_of
+from loaders.files.csv_header import read_head
 from loaders.files.csv_reader import read_csv, record_at
-from loaders.files.csv_records import (
-    MAX_COLUMNS,
-    Body,
-    count_plain_lines,
-    grammar_of,
-    read_head,
-    split_strictly,
-)
-from loaders.files.encodings import Text, decide_encoding
+from loaders.files.csv_records import Body, count_plain_lines, split_strictly
 
 Good = tuple[int, tuple[str | None, ...]]
 Bad = tuple[int, int, bytes, str]
@@ -140,9 +132,6 @@ def check(lab: Lab, data: bytes, encoding: str = "utf-8") -> None:
     (n_blank,) = lab.all("select n_blank from raw.deliveries where status = 'landed'")[0]
     assert n_blank == expected.n_blank
     lab.check_laws()
-
-
-# ---------------------------------------------------------------- records
 
 
 @pytest.mark.fault("text.quoting", "text.line_ends")
@@ -326,7 +315,7 @@ def test_many_short_fields_are_no_long_one(tmp_path: Path) -> None:
 def test_short_records_under_a_wide_header_cost_what_they_are(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.files.csv_records._SMALL", 10_000)
+    monkeypatch.setattr("loaders.files.csv_limits.SMALL_BYTES", 10_000)
     things = lab(pad_short_rows=True)
     header = ",".join(["a", "b", "c", *(f"n{n}" for n in range(997))])
     entry = things.land(f"{header}\n" + "x\n" * 10)
@@ -442,9 +431,6 @@ def test_record_at_gives_the_record_of_a_line(tmp_path: Path) -> None:
     assert records == ["a,b", '1,"x\r\ny"', "2,z", '3,"open\r\n']
 
 
-# ---------------------------------------------------------------- the independent count
-
-
 def plain_count(path: Path, body: bytes, field_bytes: int = 100) -> int | None:
     path.write_bytes(b"a,b,c\n" + body)
     with (
@@ -543,447 +529,7 @@ def test_a_count_that_is_still_not_duckdbs_lands_nothing(
 def test_what_duckdb_refuses_lands_nothing(
     lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loaders.files.csv_records.Grammar.unambiguous", lambda *_: b'1,"')
+    monkeypatch.setattr("loaders.files.csv_grammar.Grammar.unambiguous", lambda *_: b'1,"')
     entry = (things := lab()).land('a,b,c\n1,2" pipe,3\n\n4,5,6\n')
     assert (entry.status, entry.reason) == ("failed", "not_parsed")
     assert things.counts() == (0, 0, 0)
-
-
-# ---------------------------------------------------------------- encodings
-
-
-ALL = ["utf-8", "cp1252-via-cp850", "cp1252", "latin-1"]
-
-
-@pytest.mark.fault("text.single_byte")
-@pytest.mark.parametrize(
-    ("word", "sent", "encoding"),
-    [
-        ("plain", b"plain", "utf-8"),
-        ("Müller’s", "Müller’s".encode(), "utf-8"),
-        ("Müller’s – é", "Müller’s – é".encode("cp1252"), "cp1252"),
-        ("Cañon", "Cañon".encode("latin-1"), "cp1252"),
-        ("x\x81y", b"x\x81y", "latin-1"),
-        ("President’s", b"President\xc6s", "cp1252-via-cp850"),
-        ("don’t – “no” …", b"don\xc6t \xfb \xf4no\xf6 \xe0", "cp1252-via-cp850"),
-    ],
-)
-def test_an_encoding_is_found_and_the_text_is_whole(
-    lab: Callable[..., Lab], word: str, sent: bytes, encoding: str
-) -> None:
-    things = lab(encodings=ALL)
-    entry = things.land(b"a,b,c\r\nx," + sent + b',"q ' + sent + b'"\r\n1,2\r\n')
-    assert entry.encoding == encoding
-    assert things.rows() == [("x", word, f"q {word}")]
-
-
-@pytest.mark.parametrize("strict", [False, True])
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
-def test_other_encodings_read_the_same_plain_or_not(
-    lab: Callable[..., Lab], encoding: str, strict: bool
-) -> None:
-    things = lab(encodings=["utf-8", encoding])
-    body = "".join(f"{n},é{n},ÿ\n" for n in range(60_000))
-    things.land(("a,b,c\n" + body + ("\n" if strict else "")).encode(encoding))
-    assert things.all(
-        "select count(*) from raw.things "
-        "where b = 'é' || a and c = 'ÿ' and _line = a::int + 2"
-    ) == [(60_000,)]
-
-
-@pytest.mark.parametrize("text", ["Café", "Köln", "Æsop", "él s’en va", "PRÆS", "\xc6s"])
-def test_a_cp1252_file_is_not_taken_for_a_mangled_one(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "x.csv"
-    path.write_bytes(f"a\nKöln {text}\n".encode("cp1252"))
-    assert decide_encoding(path, tuple(ALL)) == Text("cp1252")
-
-
-def test_a_mangled_apostrophe_is_found_across_chunks(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    for shift in range(-4, 4):
-        path.write_bytes(b"x" * ((1 << 20) + shift) + b"t\xc6s it\n")
-        assert decide_encoding(path, tuple(ALL)) == Text("cp1252-via-cp850")
-
-
-@pytest.mark.fault("text.mixed_encoding")
-def test_a_bad_byte_anywhere_rejects_its_record_only(lab: Callable[..., Lab]) -> None:
-    check(lab(), b"a,b,c\n\xc3\xa9,2,3\n\xe9,2,3\n\xc3\n4,5,6\n")
-
-
-def test_a_character_across_chunks_is_one(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.write_bytes(b"x" * ((1 << 20) - 1) + "é\n".encode())
-    assert decide_encoding(path, ("utf-8", "latin-1")) == Text("utf-8")
-    path.write_bytes(b"x" * ((1 << 20) - 1) + b"\xc3")
-    assert decide_encoding(path, ("utf-8", "latin-1")) == Text("latin-1")
-
-
-@pytest.mark.fault("text.utf16")
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("is_marked", [True, False])
-def test_utf_16_lands_and_rejects_the_bytes_as_delivered(
-    lab: Callable[..., Lab], encoding: str, is_marked: bool
-) -> None:
-    things = lab(encodings=["utf-8", "utf-16"])
-    mark = "\ufeff" if is_marked else ""
-    lines = [
-        f"{mark}a,b,c",
-        *(f"{n},é😀{n},日本" for n in range(90_000)),
-        "😀,short",
-        "x,y,z",
-    ]
-    sent = "".join(f"{line}\r\n" for line in lines).encode(encoding)
-    entry = things.land(sent)
-    assert (entry.status, entry.encoding) == ("landed", encoding)
-    assert (entry.n_new, entry.n_rejected) == (90_001, 1)
-    short = "😀,short\r\n".encode(encoding)
-    assert things.all("select line, byte_offset, raw_bytes from raw.rejects") == [
-        (90_002, sent.index(short), short)
-    ]
-    assert things.all(
-        "select count(*) from raw.things where b = 'é😀' || a and c = '日本' "
-        "and _line = a::int + 2 or a = 'x' and _line = 90003"
-    ) == [(90_001,)]
-
-
-@pytest.mark.fault("text.utf16")
-def test_plain_utf_16_needs_no_judge(lab: Callable[..., Lab], tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.write_bytes("a,b\n1,é\n".encode("utf-16"))
-    _, encoding, body = read_csv(path, ("utf-16",), ",", tmp_path, strict=False)
-    assert (encoding, body.numbered, body.n_records) == ("utf-16-le", False, 1)
-    assert record_at(path, 2, ",", encoding, tmp_path) == "1,é"
-
-
-@pytest.mark.fault("text.utf16")
-@pytest.mark.parametrize(
-    ("data", "encodings", "detail"),
-    [
-        ("a,b,c\n".encode("utf-16"), ["utf-8", "latin-1"], "is in utf-16-le"),
-        ("a,b,c\n".encode("utf-32"), ["utf-8", "utf-16"], "is in utf-32"),
-        (b"a,b,c\n1,2,3\n", ["utf-16"], "does not look like UTF-16"),
-    ],
-)
-def test_an_encoding_that_is_not_the_feeds_is_held(
-    lab: Callable[..., Lab], data: bytes, encodings: list[str], detail: str
-) -> None:
-    entry = lab(encodings=encodings).land(data)
-    assert (entry.status, entry.reason) == ("held", "unexpected_encoding")
-    assert detail in str(entry.detail)
-    assert "feeds.yml" in str(entry.detail)
-
-
-@pytest.mark.fault("text.utf16")
-def test_a_file_of_nothing_but_a_mark_is_no_csv(lab: Callable[..., Lab]) -> None:
-    entry = lab(encodings=["utf-16"]).land(b"\xff\xfe")
-    assert (entry.status, entry.reason) == ("failed", "header_unreadable")
-
-
-@pytest.mark.fault("text.mixed_encoding")
-@pytest.mark.parametrize(
-    ("values", "encoding", "n_rejected"),
-    [
-        (["é".encode()] * 2 + [b"\xe9"], "utf-8", 1),
-        (["é".encode(), b"\xe9"], "utf-8", 1),
-        (["é".encode(), b"\xe9", b"\xe9"], "cp1252", 1),
-        ([b"\xe9 " + "é".encode(), b"\xe9", b"\xe9"], "cp1252", 1),
-        (["é".encode()] * 3 + [b"\xed\xa0\x80"], "utf-8", 1),
-        ([b"\xe9"] * 3, "cp1252", 0),
-        ([b"\x81"], "latin-1", 0),
-    ],
-)
-def test_of_two_encodings_in_a_file_the_lesser_is_rejected(
-    lab: Callable[..., Lab], values: list[bytes], encoding: str, n_rejected: int
-) -> None:
-    things = lab(encodings=["utf-8", "cp1252", "latin-1"])
-    entry = things.land(b"a,b,c\n" + b"".join(b"1,%s,\n" % value for value in values))
-    assert (entry.encoding, entry.n_rejected) == (encoding, n_rejected)
-    assert all(b in ("é", "\x81") for _, b, _ in things.rows())
-
-
-@pytest.mark.fault("text.mixed_encoding")
-def test_a_character_cut_by_a_chunk_is_no_sign_of_two_encodings(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    for shift in range(4):
-        text = b"x" * ((1 << 20) - shift) + "é日😀".encode() + b"\xff"
-        path.write_bytes(text)
-        assert decide_encoding(path, ("utf-8", "latin-1")) == Text("utf-8", is_whole=False)
-
-
-@pytest.mark.fault("text.mixed_encoding", "text.single_byte")
-def test_bytes_that_the_only_encoding_lacks_reject_their_record(
-    lab: Callable[..., Lab],
-) -> None:
-    things = lab(encodings=["cp1252"])
-    entry = things.land(b"a,b,c\n1,\x81,\n2,\xe9,\n")
-    assert (entry.encoding, entry.n_rejected) == ("cp1252", 1)
-    assert things.rows() == [("2", "é", None)]
-
-
-@pytest.mark.fault("delivery.cut_mid_row")
-@pytest.mark.parametrize(
-    ("data", "encodings"),
-    [
-        (b"a,b,c\n1,2,\xc3", ["utf-8"]),
-        (b"a,b,c\n1,2,\xf0\x9f\x98", ["utf-8"]),
-        (b"a,b,c\r\n1,2,3\r", ["utf-8"]),
-        ("a,b,c\n1,2,3".encode("utf-16")[:-1], ["utf-16"]),
-        ("a,b,c\n1,2,😀".encode("utf-16")[:-2], ["utf-16"]),
-    ],
-)
-def test_a_file_cut_in_a_character_or_a_line_end_is_held(
-    lab: Callable[..., Lab], data: bytes, encodings: list[str]
-) -> None:
-    assert lab(encodings=encodings).land(data).reason == "cut_mid_record"
-    assert lab().land(b"a,b,c\n1,2,\xff").reason is None
-
-
-@pytest.mark.fault("text.mixed_encoding")
-@pytest.mark.parametrize("data", [b"\x80", b"\x80\x80", b"\xe9", b"\xff\xff\xff\xff"])
-def test_a_file_of_a_few_odd_bytes_is_refused(lab: Callable[..., Lab], data: bytes) -> None:
-    assert lab(encodings=["utf-8", "cp1252"]).land(data).reason == "no_header"
-    assert lab().land(data).reason == "header_unreadable"
-
-
-# ---------------------------------------------------------------- headers
-
-
-@pytest.mark.fault("text.two_headers")
-@pytest.mark.parametrize("odd", ["", "\n"])
-@pytest.mark.parametrize(
-    "again", ["a,b,c d", '"A"," B ","C_D"', "\ufeffa,b,c d", "a,b,C D", 'a,b,"c d"']
-)
-def test_the_header_again_is_rejected_and_not_landed(
-    lab: Callable[..., Lab], again: str, odd: str
-) -> None:
-    things = lab(columns={"a": {"required": True}, "b": {}, "c_d": {}})
-    entry = things.land(f"a,b,c d\n1,2,3\n{odd}{again}\n4,5,6\n")
-    assert (entry.n_new, entry.n_rejected) == (2, 1)
-    assert things.all("select reason, raw_bytes from raw.rejects") == [
-        ("repeated_header", f"{again}\n".encode())
-    ]
-
-
-@pytest.mark.fault("text.two_headers")
-@pytest.mark.parametrize(
-    "again", ["b,a,c", "a,b,d", "x,c,a", "c,b,A", '"1,a",b,a', "b,b,b", 'x,"b",a']
-)
-@pytest.mark.parametrize("odd", ["", "\n"])
-def test_another_header_further_down_is_held(
-    lab: Callable[..., Lab], again: str, odd: str
-) -> None:
-    entry = lab().land(f"a,b,c\n1,2,3\n{odd}{again}\n4,5,6\n")
-    assert (entry.status, entry.reason) == ("held", "second_header")
-    assert f"line {4 if odd else 3} is a second header" in str(entry.detail)
-
-
-@pytest.mark.fault("text.two_headers")
-@pytest.mark.parametrize("row", ["a,1,2", "1,b,3", "1,2,c", "1,2,a", "aa,bb,cc"])
-@pytest.mark.parametrize("odd", ["", "\n"])
-def test_a_name_among_values_is_a_value(
-    lab: Callable[..., Lab], row: str, odd: str
-) -> None:
-    things = lab()
-    assert things.land(f"a,b,c\n{odd}{row}\n").n_rejected == 0
-    assert things.rows() == [tuple(row.split(","))]
-
-
-@pytest.mark.fault("text.two_headers")
-@pytest.mark.parametrize("odd", ["", "\n"])
-def test_names_with_quotes_tell_a_header_too(lab: Callable[..., Lab], odd: str) -> None:
-    header, again = '"a""","b""",c\n', '" A"" "," B"" ",C\n'
-    entry = lab().land(header + "1,2,3\n" + odd + again)
-    assert (entry.n_new, entry.n_rejected) == (1, 1)
-
-
-@pytest.mark.fault("text.two_headers")
-@pytest.mark.parametrize("odd", ["", "\n"])
-def test_unknown_columns_tell_a_header_too(lab: Callable[..., Lab], odd: str) -> None:
-    header = 'Ünknown x,"say ""y""",a\n'
-    entry = lab().land(header + "1,2,3\n" + odd + header.upper())
-    assert (entry.n_new, entry.n_rejected) == (1, 1)
-
-
-@pytest.mark.fault("text.preamble", "text.no_header", "text.dialect_change")
-@pytest.mark.parametrize(
-    ("data", "reason", "detail"),
-    [
-        ("Report\n\na,b,c\n1,2,3\n", "preamble", "line 3 looks like the header"),
-        ("\na,b,c\n1,2,3\n", "preamble", "max_preamble_lines: 1 "),
-        ('"R" of\na,b,c\n', "preamble", "line 2 looks like the header"),
-        ("a;b;c\n1;2;3\n", "other_delimiter", "line 1 is a header with the delimiter ';'"),
-        ('"a"\t"b"\n1\t2\n', "other_delimiter", "delimiter '\\t'"),
-        ("sep=;\na;b\n1;2\n", "other_delimiter", "line 2 is a header with the delimiter"),
-        ("1,2,3\n4,5,6\n", "no_header", "none of the 3 fields of line 1 is a column"),
-    ],
-)
-def test_a_header_that_is_elsewhere_is_pointed_at(
-    lab: Callable[..., Lab], data: str, reason: str, detail: str
-) -> None:
-    things = lab()
-    entry = things.land(data)
-    assert (entry.status, entry.reason) == ("held", reason)
-    assert detail in str(entry.detail)
-    assert things.counts() == (0, 0, 0)
-
-
-@pytest.mark.fault("text.preamble")
-@pytest.mark.parametrize("odd", ["", "\n"])
-def test_an_expected_preamble_is_counted_and_kept(
-    lab: Callable[..., Lab], odd: str
-) -> None:
-    things = lab(max_preamble_lines=2)
-    entry = things.land(f'Report, "x"y\n\na,b,c\n1,2,3\n{odd}4,5\n')
-    assert (entry.status, entry.n_header_lines, entry.n_rejected) == ("landed", 3, 1)
-    assert entry.detail == "lines before the header: 2"
-    assert things.all("select _line from raw.things") == [(4,)]
-    assert things.land("1\n2\n3\na,b,c\n1,2,3\n").reason == "preamble"
-    assert things.land("a,b,c\n7,8,9\n").n_header_lines == 1
-
-
-@pytest.mark.fault("text.added_column")
-def test_names_are_kept_so_that_they_can_be_told_apart(lab: Callable[..., Lab]) -> None:
-    entry = lab().land('a,"b,c","say ""x""","two\nlines"\n1,2,3,4\n')
-    assert entry.header
-    assert next(csv.reader(io.StringIO(entry.header, newline=""))) == [
-        *("a", "b,c", 'say "x"', "two\nlines")
-    ]
-
-
-# ---------------------------------------------------------------- size
-
-
-@pytest.mark.fault("text.huge")
-def test_a_record_that_grows_too_large_in_utf_8_is_rejected_alone(
-    lab: Callable[..., Lab],
-) -> None:
-    things = lab(encodings=["cp1252"], limits={"field_bytes": 16 << 20})
-    record = b"1," + "€".encode("cp1252") * (9 << 20) + b",z\n"
-    entry = things.land(b"a,b,c\n" + record + b"1,2,3\n")
-    assert (entry.n_new, entry.n_rejected) == (1, 1)
-    assert things.all("select reason, raw_bytes = ? from raw.rejects", record) == [
-        ("record_too_large", True)
-    ]
-
-
-@pytest.mark.fault("text.huge")
-def test_of_a_gigantic_record_the_beginning_is_kept(
-    lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("loaders.files.csv_records.MAX_RECORD_BYTES", 1 << 10)
-    monkeypatch.setattr("loaders.files.csv_records.MAX_REJECT_BYTES", 1 << 11)
-    things = lab()
-    record = b'"' + b"x\n" * 5000 + b'",2,3\n'
-    entry = things.land(b"a,b,c\n\n" + record + b"4,5,6\n")
-    assert (entry.n_new, entry.n_rejected) == (1, 1)
-    ((detail, raw),) = things.all("select detail, raw_bytes from raw.rejects")
-    assert raw == record[: 1 << 11]
-    assert detail == f"{len(record)} bytes, 1024 allowed, the first 2048 are kept"
-    assert things.all("select _line from raw.things") == [(5004,)]
-
-
-@pytest.mark.fault("hostile.slow_patterns")
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'5","\n' * 60_000,
-        b'"x",' + b"y" * (2 << 20) + b",z\n",
-        b'"' + b'""' * (1 << 20) + b"\n",
-        b'"\n' + b'""\n' * 100_000 + b'x",\n',
-        b"," * (2 << 20) + b"\n",
-        b'1, "' + b'",' * (1 << 20) + b"\n",
-    ],
-    ids=short,
-)
-def test_no_text_takes_long(tmp_path: Path, body: bytes) -> None:
-    path = tmp_path / "x.csv"
-    path.write_bytes(b"a,b,c\n" + body)
-    began = time.process_time()
-    read_csv(path, ("utf-8", "cp1252-via-cp850", "cp1252"), ",", tmp_path, strict=False)
-    read_csv(path, ("utf-8",), ",", tmp_path, strict=True)
-    # Quadratic ones would take minutes.
-    assert time.process_time() - began < 10
-
-
-@pytest.mark.fault("text.huge")
-def test_five_thousand_columns_are_no_trouble(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.write_bytes((",".join(f"c{n}" for n in range(MAX_COLUMNS)) + "\n").encode() * 20)
-    head, _, body = read_csv(path, ("utf-8",), ",", tmp_path, strict=True)
-    assert (len(head.names), body.n_records, body.n_rejected) == (MAX_COLUMNS, 19, 19)
-
-
-# ---------------------------------------------------------------- GeoJSON
-
-
-GEO = {
-    "format": "geojson",
-    "columns": {"a": {"required": True}, "b": {}, "geometry": {}},
-}
-
-
-def feature(**properties: object) -> dict[str, object]:
-    point = {"type": "Point", "coordinates": [-104.95, 39]}
-    return {"type": "Feature", "properties": properties, "geometry": point}
-
-
-def test_a_feature_is_a_row_and_its_geometry_text(lab: Callable[..., Lab]) -> None:
-    things = lab(**GEO)
-    features = [
-        feature(a="x\r\n\"y\", 'z'", b=True, more=[1, {"k": None}]),
-        feature(a="é", b=1.50),
-        feature(a=None, b="\r"),
-    ]
-    things.land(json.dumps({"features": features}), "things.geojson")
-    point = '{"type":"Point","coordinates":[-104.95,39]}'
-    assert things.rows() == [
-        ("x\r\n\"y\", 'z'", "true", point),
-        ("é", "1.5", point),
-        (None, "\r", point),
-    ]
-    assert things.all("select _extra from raw.things where _extra is not null") == [
-        ('{"more":"[1,{\\"k\\":null}]"}',)
-    ]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"no json",
-        b"[1]",
-        b'{"features": [1]}',
-        b'{"features": [{"properties": {}}]}',
-        b'{"features": "x"}',
-        b"[" * 100_000,
-        b'{"features": [{"properties": {"a": "\\ud800"}, "geometry": null}]}',
-        b"\xff\xfe{",
-    ],
-    ids=short,
-)
-def test_what_is_no_geojson_fails(lab: Callable[..., Lab], data: bytes) -> None:
-    entry = lab(**GEO).land(data, "things.geojson")
-    assert (entry.status, entry.reason) == ("failed", "geojson_unreadable")
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b'{"features": [{"properties": {"a": 1, "a": 2}, "geometry": null}]}',
-        b'{"features": [{"properties": {"a": NaN}, "geometry": null}]}',
-        b'{"features": [{"properties": {"a": 1e999}, "geometry": null}]}',
-    ],
-    ids=short,
-)
-def test_json_that_would_be_changed_by_reading_fails(
-    lab: Callable[..., Lab], data: bytes
-) -> None:
-    entry = lab(**GEO).land(data, "things.geojson")
-    assert (entry.status, entry.reason) == ("failed", "geojson_unreadable")
-
-
-def test_geojson_too_large_for_memory_fails(
-    lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("loaders.files.geojson.MAX_GEOJSON_BYTES", 100)
-    entry = lab(**GEO).land(json.dumps({"features": [feature(a="x" * 100)]}), "x.geojson")
-    assert (entry.status, entry.reason) == ("failed", "geojson_too_large")
