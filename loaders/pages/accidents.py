@@ -35,7 +35,7 @@ def fill(site: Site) -> Iterator[Sheet]:
         "accidents.html",
         "accidents.html",
         {
-            "figures": [_trends(site), _hot_spots(site)],
+            "figures": [_trends(site), _delays(site), _hot_spots(site)],
             "has_events": bool(events["n"]),
             "has_shapes": any(place["outline_path"] for place in places),
         },
@@ -140,6 +140,29 @@ def _trends(site: Site) -> Figure:
     )
 
 
+def _delays(site: Site) -> Figure:
+    rows = site.rows("accidents.delays")
+    columns = (
+        Column("family", "Gravest offense"),
+        Column("occurred_year", "Year"),
+        Column("n_accidents", "Accidents", "count"),
+        Column("median_hours_to_report", "Median hours", "number"),
+        Column("p90_hours_to_report", "9 of 10 within", "number"),
+        Column(
+            "late_share", "After 7 days", "share", ("late_share_low", "late_share_high")
+        ),
+    )
+    return Figure(
+        "How long until an accident is reported? The last year",
+        rows,
+        columns,
+        empty="Hours from accidents to their reports would be here.",
+        note="With 95 % limits. Accidents of the last days that nobody has reported yet "
+        "are missing, so that they look quiet.",
+        uses=("time",),
+    )
+
+
 def _hot_spots(site: Site) -> Figure:
     rows = site.rows("accidents.hot_spots")
     columns = (
@@ -158,4 +181,5 @@ def _hot_spots(site: Site) -> Figure:
         note="A grave accident weighs 3. Ranks with 95 % limits: places whose limits "
         "overlap cannot be distinguished. Counts, not risk: nothing is known of traffic.",
         uses=("point",),
+        is_wide=True,
     )

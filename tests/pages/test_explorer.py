@@ -2,6 +2,7 @@
 
 import csv
 import random
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 from playwright.sync_api import Page
+from scipy.stats import chi2
 
 from loaders.pages.site import About, read_texts, write_site
 from tests.pages.conftest import Visit
@@ -351,4 +353,49 @@ def test_without_boundaries_the_page_says_so(
     page = visit.open(tmp_path / "site" / "accidents.html", "#points=1")
     assert "No file of boundaries has landed" in page.inner_text("#where")
     assert page.evaluate("document.querySelectorAll('#places tbody tr').length") == 78
+    assert visit.problems == []
+
+
+def test_rates_have_limits_and_unsure_ones_are_hatched(
+    site: Path, visit: Visit, events: duckdb.DuckDBPyConnection
+) -> None:
+    page = visit.open(site / "accidents.html", "#by=residents&kind=hit_and_run")
+    shown = page.evaluate(
+        """() => Object.fromEntries(eventmart.explorer.table.map(({ at, name }, row) =>
+        [name, {
+            text: document.querySelector("#places tbody").rows[row].cells[2].textContent,
+            hatched: document.querySelectorAll(".map .hatched")[
+                [...document.querySelectorAll(".map [data-at]")]
+                    .findIndex((one) => Number(one.dataset.at) === at)
+            ].style.display !== "none",
+        }]))"""
+    )
+    rows = events.sql(
+        "select neighborhood_name, population_2010, count(incident_key) as n, "
+        "(select max(occurred_date) - min(occurred_date) + 1 from events) / 365.25 "
+        "as years "
+        "from marts.dim_neighborhoods as neighborhoods "
+        "left join (from events where is_hit_and_run) as chosen using (neighborhood_key) "
+        "where neighborhoods.is_known group by all"
+    ).fetchall()
+    known = [row for row in rows if row[1] >= 200]
+    mean = sum(n for _, _, n, _ in known) / sum(row[1] / 1000 * row[3] for row in known)
+    n_hatched = 0
+    for name, residents, n, years in rows:
+        unit = residents / 1000 * years
+        # Exact limits, which those of the page are near.
+        low, high = chi2.ppf(0.025, 2 * n) / 2 if n else 0, chi2.ppf(0.975, 2 * n + 2) / 2
+        if residents < 200:
+            assert shown[name] == {"text": "–", "hatched": True}
+            continue
+        value, low_shown, high_shown = map(
+            float, re.findall(r"[\d.]+", shown[name]["text"])
+        )
+        assert value == pytest.approx(n / unit, abs=0.006, rel=0.006)
+        assert low_shown == pytest.approx(low / unit, abs=0.02, rel=0.03)
+        assert high_shown == pytest.approx(high / unit, abs=0.02, rel=0.03)
+        if not any(0.97 < limit / unit / mean < 1.03 for limit in (low, high)):
+            assert shown[name]["hatched"] == (low / unit <= mean <= high / unit), name
+        n_hatched += shown[name]["hatched"]
+    assert 0 < n_hatched < len(rows)
     assert visit.problems == []

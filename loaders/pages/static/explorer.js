@@ -368,7 +368,7 @@
       });
       const add = explain($("legend"), state.points ? [] : from, state.points ? [] : values, state.points ? "" : unit);
       if (state.points) add("dot", "", "an accident");
-      if (!state.points && by.some((one) => one.isUnsure)) add("hatch", "", state.by === "area" ? "cannot be told from the city's mean" : `cannot be told from the city's mean, or under ${FEW_RESIDENTS} residents`);
+      if (!state.points && by.some((one) => one.isUnsure)) add("hatch", "", state.by === "area" ? "not clearly above or below the city's mean" : `not clearly above or below the city's mean, or under ${FEW_RESIDENTS} residents`);
       const mean = by[0] && by[0].mean;
       $("map-note").textContent = state.points ? `${count(data.withoutPoint)} of ${count(data.n)} accidents have no usable point.` : state.by === "count" ? "Busy streets and large areas have many accidents: a count is no risk." : Number.isFinite(mean) ? `The city's mean: ${number(mean)} ${unit}. Residents of 2010.` : "";
       drawPoints(r);
