@@ -10,7 +10,9 @@ with versions as (
     select * from {{ ref('int_purchase_versions') }}
     {% if is_incremental() -%}
         -- All versions of what changed, not only the changed ones.
-        where {{ is_touched(ref('int_purchases_touched'), 'identity_key', 'event_date') }}
+        where {{ is_touched(
+            ref('int_purchases_touched'), 'identity_key', 'event_date'
+        ) }}
     {%- endif %}
 ),
 

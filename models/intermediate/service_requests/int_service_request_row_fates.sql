@@ -10,7 +10,9 @@ with versions as (
     select * from {{ ref('int_service_request_versions') }}
     {% if is_incremental() -%}
         -- All versions of what changed, not only the changed ones.
-        where {{ is_touched(ref('int_service_requests_touched'), 'identity_key', 'event_date') }}
+        where {{ is_touched(
+            ref('int_service_requests_touched'), 'identity_key', 'event_date'
+        ) }}
     {%- endif %}
 ),
 

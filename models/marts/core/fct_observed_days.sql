@@ -6,7 +6,8 @@
 {% set n_days_beside = 28 %}
 {# A run is long from so many days on. #}
 {% set n_long_days = 7 %}
-{# So many runs within so many days either side are of an excerpt, or most days of both years. #}
+{#- So many runs within so many days either side are of an excerpt, or most days of both
+    years. -#}
 {% set n_excerpt_runs = 3 %}
 {% set n_days_near = 45 %}
 {% set n_days_year = 364 %}
@@ -212,8 +213,8 @@ empty_runs as (
     group by feed, vintage, run_number
 ),
 
--- So many are missing, by the less of what was usual just before and after, for a while,
--- or of a long run by what is usual in all, that no chance explains it.
+-- So many are missing, by the less of what was usual just before and after, for a
+-- while, or of a long run by what is usual in all, that no chance explains it.
 impossible_runs as (
     select empty_runs.*
     from empty_runs
@@ -234,7 +235,8 @@ marked as (
     select
         numbered.*,
         numbered.n_events = 0 and impossible_runs.run_number is not null as is_missing,
-        coalesce(impossible_runs.first_date = numbered.event_date, false) as is_run_start
+        coalesce(impossible_runs.first_date = numbered.event_date, false)
+            as is_run_start
     from numbered
     left join impossible_runs
         on
@@ -243,8 +245,8 @@ marked as (
             and numbered.run_number = impossible_runs.run_number
 ),
 
--- Where such runs stand close together, or are most of the years around, the days between them are
--- parts of an excerpt as well.
+-- Where such runs stand close together, or are most of the years around, the days
+-- between them are parts of an excerpt as well.
 surrounded as (
     select
         *,

@@ -14,7 +14,9 @@ with current_rows as (
 touched_rows as (
     select * from current_rows
     {% if is_incremental() -%}
-        where {{ is_touched(ref('int_purchases_touched'), 'identity_key', 'event_date') }}
+        where {{ is_touched(
+            ref('int_purchases_touched'), 'identity_key', 'event_date'
+        ) }}
     {%- endif %}
 ),
 

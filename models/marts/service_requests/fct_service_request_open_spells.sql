@@ -9,7 +9,9 @@
 with versions as (
     select * from {{ ref('fct_service_request_versions') }}
     {% if is_incremental() -%}
-        where {{ is_touched(ref('int_service_requests_touched'), 'identity_key', 'request_date') }}
+        where {{ is_touched(
+            ref('int_service_requests_touched'), 'identity_key', 'request_date'
+        ) }}
     {%- endif %}
 ),
 

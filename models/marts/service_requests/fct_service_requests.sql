@@ -9,7 +9,9 @@
 with row_fates as (
     select * from {{ ref('int_service_request_row_fates') }}
     {% if is_incremental() -%}
-        where {{ is_touched(ref('int_service_requests_touched'), 'identity_key', 'event_date') }}
+        where {{ is_touched(
+            ref('int_service_requests_touched'), 'identity_key', 'event_date'
+        ) }}
     {%- endif %}
 ),
 

@@ -24,7 +24,9 @@ broken_days as (
             and judgements.dimension_value = coding_breaks.dimension_value
     where
         judgements.dimension = 'neighborhood'
-        and {{ dbt.datediff('coding_breaks.break_date', 'judgements.event_date', 'day') }}
+        and {{ dbt.datediff(
+            'coding_breaks.break_date', 'judgements.event_date', 'day'
+        ) }}
         between 0 and 210
     group by judgements.series_key, judgements.event_date
 ),

@@ -26,7 +26,7 @@ described as (
         || cast(cast(
             100e0 * breaks.n_after / breaks.n_all_after as decimal(5, 1)
         ) as varchar)
-        || ' % after' as label,
+        || ' % after' as label, -- noqa: RF04
         breaks.n_before,
         breaks.n_after,
         breaks.n_all_before,

@@ -130,7 +130,7 @@ changes as (
         blocks.n_records as n_records_before,
         blocks.n_all_records as n_all_records_before,
         jumps.angle_after - jumps.angle_before as jump,
-        jumps.angle - blocks.angle as change,
+        jumps.angle - blocks.angle as change, -- noqa: RF04
         0.25e0 / jumps.n_all_records + 0.25e0 / blocks.n_all_records as chance_variance
     from jumps
     inner join blocks
@@ -159,7 +159,8 @@ years as (
         sum(n_records) over year_on as n_after,
         sum(n_all_records_before) over year_on as n_all_before,
         sum(n_all_records) over year_on as n_all_after,
-        {{ exact_sum('change', over='year_on') }} / count(*) over year_on as mean_change,
+        {{ exact_sum('change', over='year_on') }} / count(*) over year_on
+            as mean_change,
         {{ exact_sum('change * change', over='year_on') }} as square_sum,
         {{ exact_sum('chance_variance', over='year_on') }} as chance_sum
     from changes
@@ -208,8 +209,8 @@ ranked as (
         and n_all_after / n_all_before between 0.67 and 1.5
 ),
 
--- Where nearly all records had no code, before or after, the column came or went: all its
--- codes then have a break, which is told once.
+-- Where nearly all records had no code, before or after, the column came or went: all
+-- its codes then have a break, which is told once.
 peaks as (
     select
         *,

@@ -117,7 +117,8 @@ gaps_tested as (
         round(chances.n_expected_sales, 3) as n_expected_sales,
         round(greatest(chances.n_expected_sales - chances.half_width, 0), 3)
             as n_expected_sales_low,
-        round(chances.n_expected_sales + chances.half_width, 3) as n_expected_sales_high,
+        round(chances.n_expected_sales + chances.half_width, 3)
+            as n_expected_sales_high,
         round(chances.log_probability, 6) as log_probability,
         coalesce(chances.log_probability < chances.log_chance_allowed, false)
             as is_beyond_chance,

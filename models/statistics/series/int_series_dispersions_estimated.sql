@@ -34,8 +34,8 @@ followed as (
     from whole_weeks
 ),
 
--- A week and the next have the same season, and differ by chance alone: by Poisson's law
--- the square of the difference is as large as their sum.
+-- A week and the next have the same season, and differ by chance alone: by Poisson's
+-- law the square of the difference is as large as their sum.
 measured as (
     select
         series_key,
