@@ -5,7 +5,8 @@ with series_days as (
     select
         *,
         cast(floor(
-            {{ dbt.datediff("cast('2000-01-03' as date)", 'event_date', 'day') }} / 7e0
+            {{ dbt.datediff("cast('2000-01-03' as date)", 'event_date', 'day') }}
+            / 7e0
         ) as integer) as week_number
     from {{ ref('fct_series_days') }}
 ),
