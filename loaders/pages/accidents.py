@@ -179,7 +179,7 @@ def _hot_spots(site: Site) -> Figure:
         columns,
         empty="The cells with most accidents would be here.",
         note="A grave accident weighs 3. Ranks with 95 % limits: places whose limits "
-        "overlap cannot be distinguished. Counts, not risk: nothing is known of traffic.",
+        "overlap cannot be distinguished. Counts, not risk: traffic is unknown.",
         uses=("point",),
         is_wide=True,
     )
