@@ -1,5 +1,5 @@
 -- Where did codes begin to be used otherwise? What is counted by such a code has no
--- trend -- across the date; breaks in the first year of a series look like a season.
+-- trend across the date; breaks in the first year of a series look like a season.
 select
     feed,
     vintage,

@@ -1,7 +1,7 @@
 -- Can the accidents of a day in a neighborhood be forecast a week ahead better than by
--- a simple mean? Skill is 1 less the forecast's deviance by the simpler way's, over days
--- that nothing was learnt from; most of the deviance is chance that no forecast takes
--- away.
+-- a simple mean? Skill is 1 less the forecast's deviance by the simpler way's, over
+-- days that nothing was learnt from; most of the deviance is chance that no forecast
+-- takes away.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents

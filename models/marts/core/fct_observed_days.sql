@@ -53,7 +53,9 @@ delays as (
             '{{ feed }}' as feed,
             {{ of.within or "'main'" }} as vintage,
             percentile_disc(0.95) within group (
-                order by {{ dbt.datediff(of.date, of.reported, 'day') }} asc
+                order by
+                    {{ dbt.datediff(of.date, of.reported, 'day') }}
+                    asc
             ) as n_days_late
         from {{ ref(of.fact) }}
         {% if of.has_states -%}
@@ -213,8 +215,8 @@ empty_runs as (
     group by feed, vintage, run_number
 ),
 
--- So many are missing, by the less of what was usual just before and after, for a
--- while, or of a long run by what is usual in all, that no chance explains it.
+-- So many are missing that no chance explains it: compared with the lower of the usual
+-- numbers just before and after, or, in a long run, with the usual number of all.
 impossible_runs as (
     select empty_runs.*
     from empty_runs
