@@ -61,8 +61,14 @@ awaited as (
     from forecasts
 ),
 
+-- Where all is reported there is nothing to be uncertain of.
+still_awaited as (
+    select * from awaited
+    where expected_n > 0
+),
+
 awaited_intervals as (
-    {{ count_intervals('awaited', ['series_key', 'event_date'], 0.8) }}
+    {{ count_intervals('still_awaited', ['series_key', 'event_date'], 0.8) }}
 ),
 
 estimated as (
