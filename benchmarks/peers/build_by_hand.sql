@@ -342,6 +342,7 @@ select
     end as time_quality,
     fc is not null and fc_number is null as has_untyped_values,
     moment as purchased_at, utc as purchased_at_utc,
+    try_cast(regexp_replace(clean(price), '^[$] ?', '') as decimal(18, 2)) as price_usd,
     _row_hash, _copy, _delivery_seq, _change_seq, _line
 from typed
 where kiosk is not null and product is not null and utc is not null;
@@ -390,7 +391,7 @@ select
         partition by identity_key order by _row_hash, _copy
     ) as integer) as unit_number,
     key_of(identity_key, unit_number) as purchase_key, kiosk_id, product_id, customer_key,
-    fc_number, time_quality,
+    fc_number, price_usd, time_quality,
     cast(extract(hour from purchased_at) as integer) as purchase_hour,
     cast(extract(hour from purchased_at_utc) as integer) as purchase_hour_utc,
     has_untyped_values, cast(purchased_at as date) as purchase_date, purchased_at,
@@ -599,15 +600,9 @@ mended as (
 )
 
 select
-    cast(md5(
-        part(requested_at) || part(source) || part(mended_agency) || part(case_summary)
-        || part(landing.raw.keyed_text(cast(key_of(
-            incident_address_1, incident_address_2,
-            incident_intersection_1, incident_intersection_2
-        ) as varchar)))
-        || part(coalesce(customer_zip, customer_zip_code))
-        || part(coalesce(incident_zip, incident_zip_code))
-    ) as uuid) as identity_key,
+    key_of(landing.raw.service_requests_identity(
+        case_created_dttm, case_summary, incident_address_1, case_created_date
+    )) as identity_key,
     key_of(mended_agency, request_type) as request_type_key,
     key_of(neighborhood_slug) as neighborhood_key,
     case_summary as request_summary, mended_agency as agency, agency as agency_label,
@@ -746,7 +741,7 @@ with cleaned as (
             '^(offense_type_id|offense_category_id|top_traffic_accident_offense'
             || '|(first_occurrence|last_occurrence|reported)_date|geo_lon|geo_lat'
             || '|neighborhood_id|harmful_event_seq_1|road_(location|description|condition)'
-            || '|light_condition|tu[12]_driver_humancontribfactor)$'
+            || '|light_condition|tu[12]_(driver_humancontribfactor|pedestrian_action))$'
         )),
         _row_hash, _copy, _delivery_seq, _change_seq, _line
     from landing.raw.accidents
@@ -803,6 +798,8 @@ select
     upper(road_condition) as road_condition, upper(light_condition) as light_condition,
     upper(tu1_driver_humancontribfactor) as first_driver_factor,
     upper(tu2_driver_humancontribfactor) as second_driver_factor,
+    upper(tu1_pedestrian_action) as first_pedestrian_action,
+    upper(tu2_pedestrian_action) as second_pedestrian_action,
     quality_of(
         occurred_at,
         is_day(first_occurrence_date, occurred_at),
@@ -863,6 +860,7 @@ select
         as first_driver_factor,
     if(held.has_driver_factors, coalesce(held.second_driver_factor, 'NOT STATED'), null)
         as second_driver_factor,
+    held.first_pedestrian_action, held.second_pedestrian_action,
     held.time_quality, held.record_state, points.repair as point_repair, held.longitude,
     held.latitude, points.mapped_longitude, points.mapped_latitude,
     if(held.has_road_user_counts, coalesce(held.n_bicycles, 0), null) as n_bicycles,
