@@ -51,5 +51,14 @@ def reports_on(
             "create table marts.fct_observed_days as "
             "select distinct feed, vintage, event_date from marts.fct_series_days"
         )
-        compiled.add(connection, *names)
+        # No event has a code, so that none breaks.
+        connection.execute(
+            """
+            create table marts.fct_code_days (
+                feed varchar, vintage varchar, code_column varchar, code varchar,
+                n_records bigint, event_date date
+            )
+            """
+        )
+        compiled.add(connection, "int_coding_breaks_found", *names)
         yield connection
