@@ -19,6 +19,8 @@ pytestmark = pytest.mark.xdist_group("compiled")
 FEEDS = load_feeds()
 TIMES = {
     "date_time": "2018-01-02 10:00:00-08",
+    "quantity": "1",
+    "price": "1.50",
     "case_created_dttm": "01/02/2018 10:00:00 AM",
     "case_closed_dttm": "01/03/2018 10:00:00 AM",
     "case_created_date": "01/02/2018",
