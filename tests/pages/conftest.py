@@ -45,7 +45,8 @@ def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages of the demo, taken along to a folder with blanks and umlauts."""
     folder = tmp_path_factory.mktemp("pages") / "Öffentliche Seiten ü"
     shutil.copytree((published / "site").resolve(), folder / "site")
-    shutil.copy(published / "docs.html", folder / "docs.html")
+    # What the pages link to; dbt's own docs are tested elsewhere.
+    (folder / "docs.html").write_text("<!doctype html><title>docs</title>")
     return folder / "site"
 
 

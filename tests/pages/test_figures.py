@@ -93,6 +93,7 @@ class Written:
     queries: dict[str, str]
     file: Path
     disclosure: Disclosure
+    manifest: Path
 
     def pages(self) -> Iterator[tuple[str, Node]]:
         for file in sorted(self.folder.rglob("*.html")):
@@ -108,7 +109,7 @@ def written(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Written
     folder = tmp_path_factory.mktemp("pages") / "site"
     exports = built.paths.published / "exports"
     queries = write_site(file, folder, exports, read_texts(manifest), ABOUT)
-    return Written(folder, queries, file, read_disclosure(manifest))
+    return Written(folder, queries, file, read_disclosure(manifest), manifest)
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +351,7 @@ def test_what_exports_hide_no_page_shows(written: Written, tmp_path: Path) -> No
 
 def read_texts_of(written: Written) -> dict[str, Any]:
     """What the pages are about, as the exposures say."""
-    return read_texts(written.file.parents[3] / "target" / "manifest.json")
+    return read_texts(written.manifest)
 
 
 def test_pages_of_nothing_say_what_would_be_there(written: Written, tmp_path: Path) -> None:
