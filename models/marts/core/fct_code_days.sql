@@ -20,7 +20,8 @@ with codes as (
             coalesce(cast({{ column }} as varchar), 'Unknown') as code,
             {{ of.date }} as event_date
         from {{ ref(of.fact) }}
-        where {{ "record_state <> 'withdrawn'" if of.has_states else 'true' }}
+        where
+            {{ "record_state <> 'withdrawn'" if of.has_states else 'true' }}
         {% if is_incremental() -%}
             and {{ is_touched_day(feed, of.date) }}
         {%- endif %}
