@@ -290,14 +290,17 @@ def test_a_name_cannot_add_a_line(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("process.unwritable")
-@pytest.mark.parametrize("name", ["drops", "spool", "fetched"])
+@pytest.mark.parametrize(
+    ("name", "source"), [("drops", "x.csv"), ("spool", "x.csv"), ("fetched", "-")]
+)
 def test_a_place_that_cannot_be_written_to_is_said_and_lands_nothing(
-    run: Run, paths: Paths, tmp_path: Path, name: str
+    run: Run, paths: Paths, tmp_path: Path, name: str, source: str
 ) -> None:
+    # Only sources that are no files are fetched, such as standard input.
     write(tmp_path / "x.csv", GOOD)
     run("init")
     write(paths.data / name, "a file")
-    assert str(paths.data / name) in run("land", "purchases", "x.csv", code=1).output
+    assert str(paths.data / name) in run("land", "purchases", source, code=1).output
     assert ledger(paths) == []
     (paths.data / name).unlink()
     assert run("land", "purchases", "x.csv").output.startswith("landed ")
