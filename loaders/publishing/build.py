@@ -109,13 +109,14 @@ def _build_tested(
         dbt.run(progress, "build", *arguments, project=project, lock=lock)
     records = [_record(paths)]
     wanted = passes.passes_wanted(paths, inputs.inputs_of(paths).text())
-    if due := passes.due(paths, wanted):
+    due = passes.due(paths, wanted)
+    if due:
         names = () if len(due) == len(wanted) else ("--select", *map(_name, due))
         with progress.phase("dbt test"):
             arguments = (*_NO_UNIT_TESTS, *names)
             dbt.run(progress, "test", *arguments, project=project, lock=lock)
         records.append(_record(paths))
-    passes.note(paths, wanted, records)
+    passes.note(paths, wanted, due, records)
 
 
 def _record(paths: Paths) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 from loaders.config.paths import PROJECT, Paths
@@ -20,6 +21,8 @@ from loaders.publishing.versions import (
     part_link,
     part_of,
 )
+
+_BUILDERS = ("dbt-core", "dbt-duckdb", "duckdb")
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,14 @@ def _project_files() -> list[Path]:
 
 
 def project_digest() -> str:
-    """A hash of the project's files and settings as they are now."""
+    """A hash of the project's files and settings, and of what builds it, as of now."""
     digest = hashlib.sha256()
     for file in _project_files():
         digest.update(f"{file.relative_to(PROJECT)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(repr(read_settings()).encode())
+    # By other versions a build may be another, and its tests may end otherwise.
+    digest.update(repr([version(package) for package in _BUILDERS]).encode())
     return digest.hexdigest()
 
 

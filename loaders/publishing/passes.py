@@ -47,15 +47,20 @@ def due(paths: Paths, wanted: Passed) -> list[str]:
     return sorted(test for test, rows in wanted.items() if passed.get(test) != rows)
 
 
-def note(paths: Paths, wanted: Passed, records: Iterable[dict[str, Any]]) -> None:
-    """Note that all tests have passed, in this build or before.
+def note(
+    paths: Paths, wanted: Passed, due: Iterable[str], records: Iterable[dict[str, Any]]
+) -> None:
+    """Note which tests have passed, in this build or before.
 
-    dbt's record of the models and that of the tests become one, as of a whole build.
+    dbt's record of the models and that of the tests become one, as of a whole build. A
+    test that was due and did not run is not in it, and so nothing is published.
     """
     built, *tested = records
     last = tested[0] if tested else built
     ran = [result for record in (built, *tested) for result in record["results"]]
-    before = wanted.keys() - {result["unique_id"] for result in ran}
+    before = wanted.keys() - {*due}
+    now = {result["unique_id"] for result in ran if result["status"] == "pass"}
+    noted = {test: rows for test, rows in wanted.items() if test in before | now}
     whole = last | {
         "args": built["args"] | {"resource_types": []},
         "elapsed_time": sum(record["elapsed_time"] for record in (built, *tested)),
@@ -65,7 +70,7 @@ def note(paths: Paths, wanted: Passed, records: Iterable[dict[str, Any]]) -> Non
         ],
     }
     record = paths.target / "run_results.json"
-    for path, content in ((record, whole), (_noted(paths), wanted)):
+    for path, content in ((record, whole), (_noted(paths), noted)):
         with whole_file(path) as file:
             file.write(json.dumps(content).encode())
 

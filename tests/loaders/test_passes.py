@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from loaders.config.paths import Paths
-from loaders.publishing import passes
+from loaders.publishing import inputs, passes
 
 A, B, RAW = "model.eventmart.a", "model.eventmart.b", "source.eventmart.shop.raw"
 TESTS = {"of_a": [A], "of_b": [B], "of_both": [A, B], "of_raw": [RAW], "of_nothing": []}
@@ -66,7 +66,9 @@ def due(paths: Paths, inputs: str = "project landing\n") -> set[str]:
 
 def settle(paths: Paths, inputs: str = "project landing\n") -> None:
     wanted = passes.passes_wanted(paths, inputs)
-    passes.note(paths, wanted, [record("models", A, B, resource_types=["model"])])
+    built = record("models", A, B, resource_types=["model"])
+    tested = record("tests", *passes.due(paths, wanted), which="test")
+    passes.note(paths, wanted, passes.due(paths, wanted), [built, tested])
 
 
 def test_a_test_runs_again_if_what_it_reads_was_written(paths: Paths) -> None:
@@ -96,7 +98,7 @@ def test_two_runs_are_one_record_of_a_whole_build(paths: Paths) -> None:
     wanted = passes.passes_wanted(paths, "project landing\n")
     built = record("models", A, B, resource_types=["seed", "model"], vars={"x": 1})
     tested = record("tests", "test.eventmart.of_a", which="test", select=["of_a"])
-    passes.note(paths, wanted, [built, tested])
+    passes.note(paths, wanted, ["test.eventmart.of_a"], [built, tested])
     whole = json.loads((paths.target / "run_results.json").read_text())
     # The last of them is what is noted in the build file.
     assert whole["metadata"] == {"invocation_id": "tests"}
@@ -106,3 +108,28 @@ def test_two_runs_are_one_record_of_a_whole_build(paths: Paths) -> None:
     ids = [A, B, *(f"test.eventmart.{name}" for name in TESTS)]
     assert statuses == dict.fromkeys(ids, "pass")
     assert len(whole["results"]) == len(statuses)
+
+
+def test_a_test_that_was_due_and_did_not_run_or_pass_has_not_passed(paths: Paths) -> None:
+    wanted = passes.passes_wanted(paths, "project landing\n")
+    built = record("models", A, B, resource_types=["model"])
+    tested = record("tests", "test.eventmart.of_a", "test.eventmart.of_b", which="test")
+    tested["results"][1]["status"] = "warn"
+    passes.note(paths, wanted, wanted, [built, tested])
+    assert due(paths) == set(TESTS) - {"of_a"}
+    whole = json.loads((paths.target / "run_results.json").read_text())
+    assert {one["unique_id"] for one in whole["results"]} == {
+        A,
+        B,
+        "test.eventmart.of_a",
+        "test.eventmart.of_b",
+    }
+
+
+def test_another_version_of_what_builds_is_another_project(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = inputs.project_digest()
+    assert inputs.project_digest() == before
+    monkeypatch.setattr(inputs, "version", lambda package: f"another {package}")
+    assert inputs.project_digest() != before
