@@ -22,9 +22,7 @@ with codes as (
         from {{ ref(of.fact) }}
         where
             {{ "record_state <> 'withdrawn'" if of.has_states else 'true' }}
-        {% if is_incremental() -%}
-            and {{ is_touched_day(feed, of.date) }}
-        {%- endif %}
+            and {{ is_touched_day(feed, of.date) if is_incremental() else 'true' }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
