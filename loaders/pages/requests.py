@@ -39,6 +39,7 @@ def fill(site: Site) -> Iterator[Sheet]:
         _backlog(site),
         *_times_to_close(site),
         _gaps(site),
+        _reporting(site),
         _agencies(site),
         _mass_closes(site),
     ]
@@ -218,6 +219,32 @@ def _gaps(site: Site) -> Figure:
         "cross the dashed line may be chance, and among many neighborhoods some "
         "are extreme by chance.",
         uses=("place",),
+    )
+
+
+def _reporting(site: Site) -> Figure:
+    return Figure(
+        "Do residents report alike? Reports a day of an open incident, by kind",
+        site.rows("requests.reporting"),
+        (
+            Column("agency", "Agency"),
+            Column("request_type", "Kind"),
+            Column("n_neighborhoods", "Neighborhoods", "count"),
+            Column("n_told", "Can be told in", "count"),
+            Column("least_neighborhood", "Least in"),
+            Column("least_per_day", "Least", "number"),
+            Column("most_neighborhood", "Most in"),
+            Column("most_per_day", "Most", "number"),
+            Column("n_few_points", "Too few points", "count"),
+            Column("n_few_repeats", "Too few repeats", "count"),
+        ),
+        is_wide=True,
+        empty="Kinds of requests would be here, with how often one incident is reported.",
+        note="From requests that repeat another about the same place while it is open, up "
+        "to 30 days; the first is not counted. Assumes that reports of one incident come at "
+        "an even rate, and that one subject within ten meters is one incident. Where people "
+        "report seldom, few requests do not mean few problems.",
+        uses=("place", "point"),
     )
 
 
