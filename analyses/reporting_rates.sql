@@ -9,11 +9,7 @@ select
     count(case when reason = 'few_points' then 1 end) as n_few_points,
     count(case when reason = 'few_repeats' then 1 end) as n_few_repeats,
     round(min(repeats_per_day), 3) as least_per_day,
-    min_by(neighborhood_name, (repeats_per_day, neighborhood_name))
-        as least_neighborhood,
-    round(max(repeats_per_day), 3) as most_per_day,
-    max_by(neighborhood_name, (repeats_per_day, neighborhood_name))
-        as most_neighborhood
+    round(max(repeats_per_day), 3) as most_per_day
 from reports.rpt_reporting_rates
 where neighborhood_name <> 'Unknown'
 group by agency, request_type

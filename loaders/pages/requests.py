@@ -241,9 +241,9 @@ def _reporting(site: Site) -> Figure:
         is_wide=True,
         empty="Kinds of requests would be here, with how often one incident is reported.",
         note="From requests that repeat another about the same place while it is open, up "
-        "to 30 days; the first is not counted. Assumes that reports of one incident come at "
-        "an even rate, and that one subject within ten meters is one incident. Where people "
-        "report seldom, few requests do not mean few problems.",
+        "to 30 days; the first is not counted. Assumes that reports of one incident come "
+        "at an even rate, and that one subject within ten meters is one incident. Where "
+        "people report seldom, few requests do not mean few problems.",
         uses=("place", "point"),
     )
 
