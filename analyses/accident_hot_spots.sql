@@ -1,6 +1,8 @@
 -- Where are accidents concentrated, and how sure is that? Cells of about 250 meters, a
 -- serious accident counted three times; 95 % of 200 replicates are between rank_low and
--- rank_high. Not risk: it is unknown how many vehicles pass.
+-- rank_high. The worst fall back by themselves: expected_accidents is what is to be
+-- expected in as long a time, given what the cells of the neighborhood have. Not risk: it
+-- is unknown how many vehicles pass.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents
@@ -18,7 +20,12 @@ select
     spots.n_accidents,
     spots.n_fatal_accidents,
     spots.n_serious_accidents,
-    round(spots.top_20_share, 2) as top_20_share
+    round(spots.top_20_share, 2) as top_20_share,
+    round(spots.similar_accidents, 1) as similar_accidents,
+    round(spots.expected_accidents, 1) as expected_accidents,
+    round(spots.expected_accidents_low, 1) as expected_low,
+    round(spots.expected_accidents_high, 1) as expected_high,
+    spots.excess_rank
 from reports.rpt_accident_hot_spots as spots
 inner join latest_vintage on spots.vintage = latest_vintage.vintage
 where spots.spot_kind = 'cell'

@@ -172,6 +172,14 @@ def _hot_spots(site: Site) -> Figure:
         Column("n_fatal_accidents", "Fatal", "count"),
         Column("spot_rank", "Rank", "count", ("rank_low", "rank_high")),
         Column("top_20_share", "Sure to be in the top 20", "share"),
+        Column("similar_accidents", "Mean cell of its neighborhood", "number"),
+        Column(
+            "expected_accidents",
+            "To be expected in as long a time",
+            "number",
+            ("expected_accidents_low", "expected_accidents_high"),
+        ),
+        Column("excess_rank", "Rank by what is more than the mean cell", "count"),
     )
     return Figure(
         "Hot spots: the 20 cells of 250 meters with most accidents",
@@ -179,7 +187,9 @@ def _hot_spots(site: Site) -> Figure:
         columns,
         empty="The cells with most accidents would be here.",
         note="A grave accident weighs 3. Ranks with 95 % limits: places whose limits "
-        "overlap cannot be distinguished. Counts, not risk: traffic is unknown.",
+        "overlap cannot be distinguished. The worst cells fall back by themselves: what is to "
+        "be expected lies between their count and the mean cell of their neighborhood "
+        "(empirical Bayes). Counts, not risk: traffic is unknown.",
         uses=("point",),
         is_wide=True,
     )

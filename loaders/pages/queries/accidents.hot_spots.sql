@@ -1,7 +1,8 @@
 select
     round(latitude, 3)::varchar || ', ' || round(longitude, 3)::varchar as place,
     n_accidents, n_serious_accidents, n_fatal_accidents, total_weight, spot_rank, rank_low,
-    rank_high, top_20_share, is_suppressed
+    rank_high, top_20_share, similar_accidents, expected_accidents,
+    expected_accidents_low, expected_accidents_high, excess_rank, is_suppressed
 from rpt_accident_hot_spots
 where spot_kind = 'cell' and spot_rank <= 20 and vintage = (
     select vintage from marts.fct_incidents

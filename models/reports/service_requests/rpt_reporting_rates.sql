@@ -50,9 +50,9 @@ reporting_rates as (
         request_types.request_type,
         case when rates.reason is null then 'told' else 'cannot be told' end as verdict,
         rates.reason,
-        'Reports of one incident come at an even rate from the first until all '
-        || 'are closed, for 30 days at most. One subject within ten meters is one incident. '
-        || 'Incidents that nobody reported are like the others.' as assumptions,
+        'Reports of one incident come at an even rate from the first until all are '
+        || 'closed, for 30 days at most. One subject within ten meters is one '
+        || 'incident. Incidents that nobody reported are like the others.' as assumptions,
         rates.n_incidents,
         rates.n_repeats,
         rates.located_share,
