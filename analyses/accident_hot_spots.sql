@@ -1,8 +1,8 @@
 -- Where are accidents concentrated, and how sure is that? Cells of about 250 meters, a
 -- serious accident counted three times; 95 % of 200 replicates are between rank_low and
 -- rank_high. The worst fall back by themselves: expected_accidents is what is to be
--- expected in as long a time, given what the cells of the neighborhood have. Not risk: it
--- is unknown how many vehicles pass.
+-- expected in as long a time, given what the cells of the neighborhood have. Not risk:
+-- it is unknown how many vehicles pass.
 with latest_vintage as (
     select vintage
     from marts.fct_incidents

@@ -157,17 +157,27 @@ def demo(
 @click.option(
     "--about", type=Text(), help="A description of the data, if it is not the demo."
 )
+@click.option(
+    "--margins",
+    type=click.Path(path_type=Path),
+    help="Published counts of purchases, as demo/margins.json has them, to answer from "
+    "where no purchases have landed.",
+)
 @forcing
 @click.pass_obj
 def write_all_answers(
-    settings: Settings, out: Path | None, about: str | None, force: bool
+    settings: Settings,
+    out: Path | None,
+    about: str | None,
+    margins: Path | None,
+    force: bool,
 ) -> None:
     """Answer the questions of loaders/insights/answers.yml from the published file."""
     require_checkout("answering")
     paths, _ = settings
     if out:
         check_place(paths, out, force=force)
-    text, n_questions = answer_all(paths, about)
+    text, n_questions = answer_all(paths, about, margins)
     own = paths.data / "answers.md"
     with new_file(paths, out, force=force) if out else whole_file(own) as file:
         file.write(text.encode())

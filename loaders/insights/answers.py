@@ -5,6 +5,7 @@ return is shown as tables, and said in a sentence of which every number is a val
 result.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,6 +25,18 @@ from loaders.publishing.versions import open_published
 ANALYSES = PROJECT / "analyses"
 REGISTRY = Path(__file__).with_name("answers.yml")
 MOST_ROWS = 1_000_000
+# What single purchases are needed for is what nobody publishes.
+NOT_IN_MARGINS = (
+    "Of purchases only margins are public, and they do not tell this: it takes single "
+    "purchases."
+)
+# Lists of the published margins, as tables that queries read.
+_LISTS = {
+    "products": ("top_products", "product_id varchar"),
+    "kiosks": ("top_kiosks", "kiosk_id varchar"),
+    "cards": ("top_cards", "card_rank integer"),
+    "product_parts": ("product_times", "product_id varchar, day_part varchar"),
+}
 
 Row = Mapping[str, Any]
 
@@ -53,15 +66,18 @@ class Part(BaseModel):
             first row, `{total[n_purchases]:,}` the sum of a column, `{n_rows}` how many.
         nothing: what it means if the query returns nothing; an error if this is not said.
         n_shown: so many rows are shown.
+        margins: what is told in its place where purchases have not landed, and only their
+            published margins are known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    query: str = Field(pattern=r"^[a-z0-9_]+$")
+    query: str = Field(pattern=r"^([a-z0-9_]+/)?[a-z0-9_]+$")
     feeds: tuple[str, ...] = ()
     says: str = Field(min_length=1)
     nothing: str | None = Field(default=None, min_length=1)
     n_shown: int = Field(default=5, ge=1)
+    margins: "Part | None" = None
 
 
 class Question(BaseModel):
@@ -88,12 +104,15 @@ def read_questions(registry: Path = REGISTRY) -> list[Question]:
         raise EventmartError(f"{registry}: {error}") from error
 
 
-def answer_all(paths: Paths, about: str | None) -> tuple[str, int]:
+def answer_all(
+    paths: Paths, about: str | None, margins: Path | None = None
+) -> tuple[str, int]:
     """Answer all questions from what is published.
 
     Args:
         paths: the data folder.
         about: what data it is; of the demo it is known.
+        margins: a file of published counts of purchases, for where these have not landed.
 
     Returns:
         The answers, as Markdown, and how many there are.
@@ -103,7 +122,9 @@ def answer_all(paths: Paths, about: str | None) -> tuple[str, int]:
     """
     questions = read_questions()
     with open_published(paths.published / paths.build.name) as connection:
-        return answers(connection, questions, about, may_lack=True), len(questions)
+        return answers(connection, questions, about, may_lack=True, margins=margins), len(
+            questions
+        )
 
 
 def answers(
@@ -112,6 +133,7 @@ def answers(
     about: str | None = None,
     *,
     may_lack: bool = False,
+    margins: Path | None = None,
 ) -> str:
     """The answers, as Markdown.
 
@@ -121,6 +143,8 @@ def answers(
         about: what data it is; of the demo it is known.
         may_lack: whether what the data cannot answer is said in its place, as of anybody's
             data, or is an error, as of data that is known to answer all.
+        margins: a file of published counts of purchases, as `demo/margins.json`, which
+            answers where no purchases have landed.
 
     Raises:
         UsageError: if nobody says what the data is.
@@ -134,6 +158,8 @@ def answers(
     feeds = {feed for feed, _, _ in landed}
     if not landed:
         about = about or "nothing: no delivery has landed"
+    if margins:
+        _add_margins(connection, margins)
     lines = ["# Answers", "", *_about(about or _demo(connection)), ""]
     lines += ["| feed | deliveries | newest as-of |", "| --- | ---: | --- |"]
     lines += [f"| {feed} | {n:,} | {_cell(at)[:10]} |" for feed, n, at in landed]
@@ -146,7 +172,7 @@ def answers(
         lines += ["", f"## {question.number}. {question.question}", ""]
         for part in question.parts:
             try:
-                lines += _part(connection, question, part, feeds)
+                lines += _part(connection, question, part, feeds, margins)
             except LackError as error:
                 if not may_lack:
                     raise
@@ -181,9 +207,50 @@ def _demo(connection: duckdb.DuckDBPyConnection) -> str | None:
     )
 
 
+def _add_margins(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Published counts of purchases, as tables of a database `margins` in memory.
+
+    Raises:
+        UsageError: if the file does not hold them.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))["purchases"]
+        connection.execute("attach ':memory:' as margins")
+        for table, (name, columns) in _LISTS.items():
+            connection.execute(
+                f"create table margins.{table} ({columns}, n_purchases bigint)"
+            )
+            marks = ", ".join("?" for _ in range(columns.count(",") + 2))
+            connection.executemany(
+                f"insert into margins.{table} values ({marks})",  # noqa: S608
+                found[name],
+            )
+        connection.execute(
+            "create table margins.parts (day_part varchar, n_purchases bigint)"
+        )
+        connection.executemany(
+            "insert into margins.parts values (?, ?)", list(found["times_of_day"].items())
+        )
+        connection.execute(
+            "create table margins.totals as select cast(? as bigint) as n_purchases, "
+            "cast(? as bigint) as n_kiosks, cast(? as bigint) as n_cards",
+            [found["units"], found["n_kiosks"], found["n_cards"]],
+        )
+    except (OSError, ValueError, LookupError, TypeError, duckdb.Error) as error:
+        raise UsageError(f"{file}: no published margins of purchases: {error}") from error
+
+
 def _part(
-    connection: duckdb.DuckDBPyConnection, question: Question, part: Part, feeds: set[str]
+    connection: duckdb.DuckDBPyConnection,
+    question: Question,
+    part: Part,
+    feeds: set[str],
+    margins: Path | None,
 ) -> list[str]:
+    if margins and "purchases" in part.feeds and "purchases" not in feeds:
+        if not part.margins:
+            return [NOT_IN_MARGINS, ""]
+        part = part.margins
     if missing := [feed for feed in part.feeds if feed not in feeds]:
         return [f"Nothing of {' and '.join(missing)} has landed here: no answer.", ""]
     place = f"question {question.number}: {part.query}"

@@ -187,8 +187,8 @@ def _hot_spots(site: Site) -> Figure:
         columns,
         empty="The cells with most accidents would be here.",
         note="A grave accident weighs 3. Ranks with 95 % limits: places whose limits "
-        "overlap cannot be distinguished. The worst cells fall back by themselves: what is to "
-        "be expected lies between their count and the mean cell of their neighborhood "
+        "overlap cannot be distinguished. The worst cells fall back by themselves: what is "
+        "to be expected lies between their count and the mean cell of their neighborhood "
         "(empirical Bayes). Counts, not risk: traffic is unknown.",
         uses=("point",),
         is_wide=True,

@@ -8,7 +8,13 @@ import duckdb
 import pytest
 
 from loaders.errors import EventmartError, UsageError
-from loaders.insights.answers import Part, Question, answers, read_questions
+from loaders.insights.answers import (
+    NOT_IN_MARGINS,
+    Part,
+    Question,
+    answers,
+    read_questions,
+)
 from tests.path.compiled import Compiled
 from tests.path.conftest import ROOT, Project, new_project
 
@@ -25,6 +31,18 @@ MAY_BE_EMPTY = {
 }
 
 
+def show_as_published(connection: duckdb.DuckDBPyConnection) -> None:
+    """Marts that are built apart, where readers would find them."""
+    apart = connection.execute(
+        "select table_name from duckdb_tables() "
+        "where database_name = 'intermediate' and schema_name = 'marts'"
+    ).fetchall()
+    for (name,) in apart:
+        connection.execute(
+            f"create view marts.{name} as select * from intermediate.marts.{name}"
+        )
+
+
 @pytest.fixture(scope="module")
 def demo_build(
     compiled: Compiled, tmp_path_factory: pytest.TempPathFactory
@@ -37,14 +55,7 @@ def demo_build(
     project = new_project(folder / "data", folder / "demo")
     project.land()
     with compiled.build(project.paths.landing) as connection:
-        apart = connection.execute(
-            "select table_name from duckdb_tables() "
-            "where database_name = 'intermediate' and schema_name = 'marts'"
-        ).fetchall()
-        for (name,) in apart:
-            connection.execute(
-                f"create view marts.{name} as select * from intermediate.marts.{name}"
-            )
+        show_as_published(connection)
         yield connection
 
 
@@ -62,7 +73,7 @@ ABOUT = (
     "sample of 24,083 requests of January to June 2015, 4,171 accidents of the file of May "
     "2014, the 72,610 accidents with a point of 2015 to 2017 in the file of August 2019; "
     "boundaries of 2017. The requests are a sample, so their counts and rates are too low; "
-    "of purchases no file is public."
+    "of purchases no file is public, only margins of it that others published."
 )
 
 
@@ -81,10 +92,12 @@ def test_the_answers_of_the_real_files_are_what_those_say(real: Project) -> None
             connection.execute(
                 f"create view {schema}.{name} as select * from {database}.{schema}.{name}"
             )
-        expected = answers(connection, read_questions(), ABOUT)
+        margins = ROOT / "demo" / "margins.json"
+        expected = answers(connection, read_questions(), ABOUT, margins=margins)
     found = (ROOT / "docs" / "answers_real.md").read_text()
     assert found == expected, (
-        "write it anew: eventmart answers --out docs/answers_real.md --about (as above)"
+        "write it anew: eventmart answers --out docs/answers_real.md --margins "
+        "demo/margins.json --about (as above)"
     )
 
 
@@ -276,14 +289,7 @@ def test_every_question_has_an_answer_whatever_has_landed(
     for feed in feeds:
         project.land(feed, *sorted((demo / feed).iterdir()))
     with compiled.build(project.paths.landing) as connection:
-        apart = connection.execute(
-            "select table_name from duckdb_tables() "
-            "where database_name = 'intermediate' and schema_name = 'marts'"
-        ).fetchall()
-        for (name,) in apart:
-            connection.execute(
-                f"create view marts.{name} as select * from intermediate.marts.{name}"
-            )
+        show_as_published(connection)
         text = answers(connection, read_questions(), "one feed of the demo", may_lack=True)
     assert text.count("**Caveat.**") == 12
     # What is not there is said in words, not as an error of the query or the sentence.
@@ -339,8 +345,10 @@ def test_a_worked_query_answers_its_question(built: Project, file: Path) -> None
 
 def test_there_are_twenty_worked_queries() -> None:
     assert len(ANALYSES) >= 20
-    used = {part.query for question in read_questions() for part in question.parts}
-    assert used <= {file.stem for file in ANALYSES}
+    parts = [part for question in read_questions() for part in question.parts]
+    assert {part.query for part in parts} <= {file.stem for file in ANALYSES}
+    margins = {f"margins/{file.stem}" for file in (ROOT / "analyses/margins").iterdir()}
+    assert {part.margins.query for part in parts if part.margins} == margins
 
 
 @pytest.mark.xdist_group("built")
@@ -354,3 +362,48 @@ def test_the_command_writes_the_answers(built: Project, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "nothing is published yet" in result.output
     assert not (tmp_path / "none.md").exists()
+
+
+@pytest.mark.xdist_group("compiled")
+def test_published_margins_answer_where_no_purchases_have_landed(
+    compiled: Compiled, tmp_path: Path, demo: Path
+) -> None:
+    margins = ROOT / "demo" / "margins.json"
+    project = new_project(tmp_path)
+    project.land("products", *sorted((demo / "products").iterdir()))
+    with compiled.build(project.paths.landing) as connection:
+        show_as_published(connection)
+        text = answers(connection, read_questions(), "x", may_lack=True, margins=margins)
+    assert "Nothing of purchases" not in text
+    assert "Error" not in text
+    first, *others = re.split(r"^## \d+\. ", text, flags=re.MULTILINE)[1:]
+    # As printed by those who counted, and said to be so.
+    assert "Published, and not counted here: product 4061 sold most" in first
+    assert "68,369 of 1,115,572 units (6.1 %)" in first
+    assert "kiosks 750 sold most, 12,295 units (1.1 %)" in " ".join(others[0].split())
+    assert "one has 24,467 units (2.19 %), the next 1,688" in " ".join(others[1].split())
+    assert NOT_IN_MARGINS in others[1]
+    assert NOT_IN_MARGINS in others[2]
+    assert "Published units, by the list of products" in others[3]
+
+
+@pytest.mark.xdist_group("compiled")
+def test_margins_say_nothing_where_purchases_have_landed(
+    demo_build: duckdb.DuckDBPyConnection,
+) -> None:
+    margins = ROOT / "demo" / "margins.json"
+    with demo_build.cursor() as cursor:
+        cursor.execute("set search_path = 'eventmart.main,intermediate.intermediate'")
+        found = answers(cursor, read_questions(), margins=margins)
+        cursor.execute("detach margins")
+    assert found == answers(demo_build, read_questions())
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"purchases": {"units": 1}}'])
+def test_margins_that_make_no_sense_are_one_message(
+    small: duckdb.DuckDBPyConnection, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "margins.json"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=r"margins\.json: no published margins"):
+        answers(small, [ask("{n_rows}")], "x", margins=file)

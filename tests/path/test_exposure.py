@@ -191,7 +191,7 @@ def trends_of(compiled: Compiled, weekly: np.ndarray) -> pd.DataFrame:
         compiled.add(connection, "rpt_accident_trends")
         return connection.execute(
             "select * from reports.rpt_accident_trends "
-            "where area = 'city' and measure = 'all'"
+            "where area = 'city' and measure = 'accidents'"
         ).df()
 
 

@@ -1,5 +1,5 @@
 {% set measures = [
-    'all', 'fatal', 'serious', 'hit_and_run', 'impaired', 'bicycle', 'pedestrian',
+    'accidents', 'fatal', 'serious', 'hit_and_run', 'impaired', 'bicycle', 'pedestrian',
 ] %}
 {# By which column of codes a measure is counted. #}
 {% set code_columns = {
@@ -110,7 +110,7 @@ judged as (
         dated.n_days_back between 0 and 364 as is_in_last,
         dated.n_days_back between 365 and 729 as is_in_before,
         case measures.measure
-            when 'all' then true
+            when 'accidents' then true
             when 'fatal' then dated.has_known_severity
             when 'serious' then dated.has_known_severity
             when 'hit_and_run' then dated.has_known_offense
@@ -118,7 +118,7 @@ judged as (
             else dated.has_road_user_counts
         end as is_measure_known,
         case measures.measure
-            when 'all' then true
+            when 'accidents' then true
             when 'fatal' then dated.is_fatal
             when 'serious' then dated.is_serious_injury
             when 'hit_and_run' then dated.is_hit_and_run

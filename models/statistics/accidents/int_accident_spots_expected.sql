@@ -60,8 +60,8 @@ neighborhoods as (
     inner join sizes on counted.neighborhood_slug = sizes.neighborhood_slug
 ),
 
--- What is more than Poisson's law is how cells of one neighborhood differ, by the square
--- of their mean: the same for all neighborhoods, or it cannot be told from few cells.
+-- What is more than Poisson's law is how cells of one neighborhood differ, by the
+-- square of their mean. It is the same everywhere: of few cells it cannot be told.
 spreads as (
     select
         vintage,
