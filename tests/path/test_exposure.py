@@ -196,8 +196,8 @@ def trends_of(compiled: Compiled, weekly: np.ndarray) -> pd.DataFrame:
 
 
 @pytest.mark.xdist_group("compiled")
-@pytest.mark.parametrize("per_year", [100, 400])
-@pytest.mark.parametrize("dispersion", [1, 2, 4])
+@pytest.mark.parametrize("per_year", [50, 100, 400])
+@pytest.mark.parametrize("dispersion", [1, 2, 4, 8])
 def test_intervals_of_ratios_cover_as_often_as_they_say(
     compiled: Compiled, per_year: int, dispersion: int
 ) -> None:

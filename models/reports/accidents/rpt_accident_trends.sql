@@ -9,8 +9,6 @@
 {# Of the 365 days of a window so many are to be observed. #}
 {% set least_n_days = 350 %}
 {% set n_weeks = 52 %}
-{# A dispersion that was estimated from so many weeks asks for Student's law. #}
-{% set student_factor = (2.00758 / 1.95996) ** 2 %}
 
 with incidents as (
     select * from {{ ref('fct_incidents') }}
@@ -214,12 +212,28 @@ comparable as (
             end
 ),
 
+-- A dispersion that is estimated asks for Student's law, with fewer degrees of freedom
+-- than weeks where few events come in clusters (the kurtosis of the negative binomial
+-- law).
+freed as (
+    select
+        *,
+        greatest(
+            {{ n_weeks - 1 }} / (1 + {{ 3 * n_weeks }}e0 * (dispersion - 1) / n_both), 3
+        ) as n_free
+    from comparable
+),
+
+-- Its quantile by the normal one: Abramowitz and Stegun 26.7.5.
 scattered as (
     select
         *,
-        case when dispersion > 1 then {{ student_factor }}e0 else 1 end * dispersion
-            as divisor
-    from comparable
+        dispersion * case
+            when dispersion > 1
+                then power(1 + 1.210365e0 / n_free + 1.440078e0 / n_free / n_free, 2)
+            else 1
+        end as divisor
+    from freed
 ),
 
 -- The later count's share p of the sum makes the ratio of the counts p / (1 - p).

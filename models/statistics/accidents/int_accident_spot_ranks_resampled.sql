@@ -3,6 +3,8 @@
     '5e2d', 'bc5b', 'eb71', 'fb24', 'ff10', 'ffd9', 'fffb', 'ffff'
 ] %}
 {% set n_top = 20 %}
+-- Accidents are drawn one by one, not by the dispersion of the city's days: what makes
+-- whole days scatter, such as snow, moves all spots alike, and their ranks hardly.
 
 with places as (
     select * from {{ ref('int_accident_spots_placed') }}

@@ -1,3 +1,7 @@
+{# Six weekdays, eleven months, a level, and a dozen holidays, each drawn by a third to
+   the usual one. #}
+{% set n_city_factors = 26 %}
+
 with series_days as (
     select * from {{ ref('fct_series_days') }}
     where feed = 'accidents' and dimension in ('neighborhood', 'overall')
@@ -5,6 +9,16 @@ with series_days as (
 
 levels as (
     select * from {{ ref('int_accident_levels_estimated') }}
+),
+
+learnt as (
+    select
+        vintage,
+        origin_date,
+        cast(count(*) as double) as n_learnt_days
+    from {{ ref('int_accident_seasons_estimated') }}
+    where horizon_days <= 0
+    group by vintage, origin_date
 ),
 
 -- The last year before a forecast tells how widely days scatter.
@@ -56,21 +70,42 @@ scatters as (
     group by vintage, area_kind, origin_date
 ),
 
+-- Factors fitted to days lie nearer to those than to days ahead, by n - p to n + p for
+-- p of them from n days. In one neighborhood chance is far greater than that.
+corrected as (
+    select
+        scatters.vintage,
+        scatters.area_kind,
+        scatters.origin_date,
+        scatters.typical_n,
+        scatters.ratio * scatters.ratio * case
+            when scatters.area_kind = 'city_total'
+                then
+                    (learnt.n_learnt_days + {{ n_city_factors }})
+                    / (learnt.n_learnt_days - {{ n_city_factors }})
+            else 1
+        end as variance_ratio
+    from scatters
+    inner join learnt
+        on
+            scatters.vintage = learnt.vintage
+            and scatters.origin_date = learnt.origin_date
+),
+
 -- A few extreme days weigh less in absolute deviations than in squares.
 ahead as (
     select
         days.*,
         case
-            when scatters.ratio > 1
-                then
-                    round(scatters.typical_n / (scatters.ratio * scatters.ratio - 1), 6)
+            when corrected.variance_ratio > 1
+                then round(corrected.typical_n / (corrected.variance_ratio - 1), 6)
         end as dispersion_size
     from days
-    inner join scatters
+    inner join corrected
         on
-            days.vintage = scatters.vintage
-            and days.area_kind = scatters.area_kind
-            and days.origin_date = scatters.origin_date
+            days.vintage = corrected.vintage
+            and days.area_kind = corrected.area_kind
+            and days.origin_date = corrected.origin_date
     where days.horizon_days > 0
 ),
 

@@ -1,3 +1,5 @@
+-- By ranks of weeks, whose variance is the same however widely the weeks scatter: a
+-- dispersion of the series has no part in it.
 with weeks as (
     select * from {{ ref('int_kiosk_weeks_counted') }}
 ),

@@ -3,6 +3,9 @@
     'neighborhood': ['request_type_key', 'neighborhood_key'],
 } %}
 
+-- Shares of requests that are closed in time, not counts of days: Greenwood's variance
+-- holds however many come in a week, so that the dispersion of their series has no part
+-- in it. Many closes of one day are counted apart, in fct_request_close_days.
 with requests as (
     select * from {{ ref('int_requests_labelled') }}
     where has_known_neighborhood and watched_days is not null
