@@ -43,21 +43,29 @@ chances_by_side as (
     from gaps
 ),
 
+-- Where both sides tell a rate, what would have been sold is by both: the lower of two
+-- rates would be too low by chance.
+compared as (
+    select
+        *,
+        coalesce(case when rate_before is not null then n_before end, 0)
+        + coalesce(case when rate_after is not null then n_after end, 0)
+            as n_compared_sales,
+        coalesce(case when rate_before is not null then pace_before end, 0)
+        + coalesce(case when rate_after is not null then pace_after end, 0)
+            as compared_pace
+    from chances_by_side
+),
+
 -- The side with the larger chance decides.
 chances as (
     select
         *,
+        silent_pace * n_compared_sales / nullif(compared_pace, 0) as n_expected_sales,
         greatest(
             coalesce(log_probability_before, log_probability_after),
             coalesce(log_probability_after, log_probability_before)
         ) as log_probability,
-        silent_pace * least(
-            coalesce(rate_before, rate_after), coalesce(rate_after, rate_before)
-        ) as n_expected_sales,
-        case
-            when coalesce(rate_after < rate_before, rate_before is null) then n_after
-            else n_before
-        end as n_compared_sales,
         -- At an end of the data: the pace from which its silence is beyond chance.
         case
             {% for kind, side in sides.items() -%}
@@ -68,7 +76,7 @@ chances as (
                         )
             {% endfor -%}
         end as least_pace
-    from chances_by_side
+    from compared
 ),
 
 -- As many as would have been sold: with the scatter of the days of the silence, and
