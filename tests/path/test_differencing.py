@@ -2,13 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pandas as pd
 import pytest
 
-from tests.path.conftest import Project
+from loaders.publishing.exports import export, hide_cells
+from loaders.publishing.privacy import _relation
+from tests.path.compiled import Compiled
+from tests.path.conftest import Project, new_project
 
 # It shares what takes long to set up.
 pytestmark = pytest.mark.xdist_group("built")
@@ -124,3 +130,71 @@ def test_no_export_shows_two_counts_that_tell_a_small_one(
                     n_rows += 1
                     assert not 0 < row[whole] - row[part] < 5, (file.stem, row)
     assert n_rows
+
+
+@pytest.mark.fault("hostile.differencing")
+@pytest.mark.xdist_group("compiled")
+def test_no_revenue_of_a_hidden_cell_can_be_had_by_subtraction(
+    compiled: Compiled, tmp_path: Path
+) -> None:
+    """Purchases of which some kiosks tell the price: totals of money less what is shown."""
+    rng = np.random.default_rng(3)
+    n = 2500
+    kiosk, product = rng.geometric(0.25, n), rng.geometric(0.2, n)
+    at = pd.Timestamp("2018-01-01 09:00") + pd.to_timedelta(
+        rng.integers(0, 90 * 86_400, n), unit="s"
+    )
+    has_price = (kiosk % 3 > 0) & (rng.uniform(size=n) < 0.8)
+    sold = pd.DataFrame(
+        {
+            "kiosk_id": kiosk,
+            "product_id": product,
+            "card_hash": [f"card{card}" for card in rng.integers(0, 200, n)],
+            "date_time": at.strftime("%Y-%m-%d %H:%M:%S-08"),
+            "Qty": 1,
+            # Prices that no two sums have in common.
+            "Unit Price": np.where(has_price, np.round(1 + rng.uniform(size=n), 2), np.nan),
+        }
+    )
+    file = tmp_path / "sold.csv"
+    sold.to_csv(file, index=False)
+    project = new_project(tmp_path / "data")
+    project.land("purchases", file)
+    names = ("rpt_top_products", "rpt_top_kiosks", "rpt_product_economics")
+    relations = [
+        _relation({**model.to_dict(), "columns": model.to_dict()["columns"]})
+        for model in compiled.models
+        if model.name in names
+    ]
+    shown: dict[Place, set[Decimal]] = defaultdict(set)
+    true: dict[Place, Decimal] = {}
+    small: set[Place] = set()
+    with compiled.build(project.paths.landing, *names) as connection:
+        hide_cells(connection, relations, 5)
+        for relation in relations:
+            export(connection, relation)
+            for row in rows_of(connection, "export"):
+                if row["revenue_usd"] is not None:
+                    shown[place_of(row)].add(row["revenue_usd"])
+            for row in rows_of(connection, f"reports.{relation.name}"):
+                true[place_of(row)] = row["revenue_usd"] or Decimal(0)
+                if row["n_priced_purchases"] in range(1, 5):
+                    small.add(place_of(row))
+    lines: dict[tuple[Place, str], list[Place]] = defaultdict(list)
+    for place in true:
+        for step in place:
+            lines[place - {step}, step[0]].append(place)
+    n_told, n_attacks = 0, 0
+    for (whole, _), parts in lines.items():
+        unseen = [place for place in parts if not shown.get(place)]
+        rest = sum((max(shown[place]) for place in parts if shown.get(place)), Decimal(0))
+        of_money = [place for place in unseen if true[place] > 0]
+        for total in shown.get(whole, ()):
+            n_attacks += 1
+            n_told += total - rest == sum(true[place] for place in unseen) and bool(unseen)
+            # Of one that was hidden for another's sake it is no harm.
+            is_told = len(of_money) == 1 and total - rest == true[of_money[0]]
+            assert not is_told or of_money[0] not in small, (whole, unseen)
+    assert len(small) > 20
+    assert n_attacks > 20
+    assert n_told > 5
