@@ -166,7 +166,8 @@ def test_trends_equal_an_independent_count_and_scipys_interval(
 ) -> None:
     found = query(
         built,
-        "select * from reports.rpt_accident_trends where area = 'city' and measure = 'accidents'",
+        "select * from reports.rpt_accident_trends "
+        "where area = 'city' and measure = 'accidents'",
     ).set_index("vintage")
     observed = query(
         built, "select * from marts.fct_observed_days where feed = 'accidents'"
