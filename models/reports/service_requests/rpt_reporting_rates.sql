@@ -52,7 +52,7 @@ reporting_rates as (
         rates.reason,
         'Reports of one incident come at an even rate from the first until all are '
         || 'closed, for 30 days at most. One subject within ten meters is one '
-        || 'incident. Incidents that nobody reported are like the others.' as assumptions,
+        || 'incident. Those that nobody reported are like the others.' as assumptions,
         rates.n_incidents,
         rates.n_repeats,
         rates.located_share,
