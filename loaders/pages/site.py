@@ -23,8 +23,10 @@ from loaders.pages.rows import Rows
 from loaders.pages.strip import QUERY, Strip
 from loaders.sql import literal, quoted
 
-_STATIC = Path(__file__).with_name("static")
-_QUERIES = Path(__file__).with_name("queries")
+# All that pages are made of, data and texts apart.
+FILES = Path(__file__).parent
+_STATIC = FILES / "static"
+_QUERIES = FILES / "queries"
 # Beside the page itself nothing is loaded; styles of single elements place marks.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
