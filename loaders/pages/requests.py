@@ -42,7 +42,40 @@ def fill(site: Site) -> Iterator[Sheet]:
         _agencies(site),
         _mass_closes(site),
     ]
-    yield Sheet("requests.html", "page.html", {"figures": figures})
+    scripts = _explored(site)
+    yield Sheet("requests.html", "requests.html", {"figures": figures}, scripts=scripts)
+
+
+def _explored(site: Site) -> list[str]:
+    """The scripts of the explorer, and its data: groups as exported, never crossed."""
+    rows = site.rows("requests.cubes")
+    if not rows:
+        return []
+    whole = next(row for row in rows if row["dimension"] == "overall")
+    dimensions = [
+        {
+            "name": name,
+            "title": name.replace("_", " "),
+            "values": [
+                {
+                    "name": row["dimension_value"],
+                    "requests": row["requests"],
+                    "closes": row["closes"],
+                }
+                for row in group
+            ],
+        }
+        for name, group in rows.parts("dimension").items()
+        if name != "overall"
+    ]
+    data = {
+        "months": whole["months"],
+        "partial": whole["partial_months"],
+        "requests": whole["requests"],
+        "closes": whole["closes"],
+        "dimensions": dimensions,
+    }
+    return [site.data("requests", data), "requests.js"]
 
 
 def _volumes(site: Site) -> Figure:
