@@ -112,6 +112,7 @@ def _trends(site: Site) -> Figure:
         Column("n_before_365_days", "365 before", "count"),
         Column("rate_ratio", "Ratio", "index", ("rate_ratio_low", "rate_ratio_high")),
         Column("verdict", "Change"),
+        Column("n_breaks", "Changes of coding in these years", "count"),
         Column("as_of_date", "To", "day"),
     )
     title = "More or fewer? The last 365 days by those before"
@@ -136,7 +137,8 @@ def _trends(site: Site) -> Figure:
         )
         if known
         else None,
-        note="With 95 % limits. On the dashed line nothing changed.",
+        note="With 95 % limits. On the dashed line nothing changed. Where a code "
+        "changed in these years (see the page on trust), a kind may have moved with it.",
     )
 
 

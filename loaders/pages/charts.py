@@ -182,19 +182,47 @@ def bars(
     x: alt.X,
     y: alt.Y,
     *,
-    partial: str = "",
+    breaks: bool = False,
     **size: Any,
 ) -> Markup:
-    """Bars; those of a period of which only a part is known are lighter."""
-    colour: Any = alt.value(MARK)
-    if partial:
-        known = f"datum['{partial}'] ? '{QUIET}' : '{MARK}'"
-        colour = alt.Color("colour:N", scale=None)
-        base = alt.Chart().transform_calculate(colour=known)
-    else:
-        base = alt.Chart()
-    marks = base.mark_bar(binSpacing=2).encode(x=x, y=y, color=colour, description="tip:N")
-    return draw(rows, columns, title, [marks], **size)
+    """Bars; of months with `breaks`, those known in part are lighter, and breaks drawn."""
+    bar = alt.Chart().mark_bar(binSpacing=2).encode(x=x, y=y, description="tip:N")
+    layers = month_layers(bar, y) if breaks else [bar.encode(color=alt.value(MARK))]
+    return draw(rows, columns, title, layers, **size)
+
+
+# What is said of months, and drawn in month_layers.
+BREAKS = (
+    Column("n_breaks", "Codes that changed", "count"),
+    Column("n_changed_later", "Rows changed after the month was over", "count"),
+)
+BREAKS_NOTE = (
+    "Dashed: from that day on a code is used otherwise. Dots: months that changed after "
+    "they were over. The page on trust has both."
+)
+
+
+def month_layers(bar: alt.Chart, y: alt.Y) -> list[alt.Chart]:
+    """Bars of months, a partial one lighter, with breaks and restatements on them."""
+    bars = bar.transform_calculate(
+        colour=f"datum.is_partial ? '{QUIET}' : '{MARK}'"
+    ).encode(color=alt.Color("colour:N", scale=None))
+    is_broken = "isValid(datum.break_date)"
+    rules = (
+        alt.Chart()
+        .transform_filter(is_broken)
+        .mark_rule(stroke="var(--bad)", strokeDash=[4, 3], strokeWidth=1.5, aria=False)
+        .encode(x=alt.X("break_date:T", title=None))
+    )
+    dots = (
+        alt.Chart()
+        .transform_filter("datum.n_changed_later > 0")
+        .mark_circle(color=SECOND, size=26, opacity=1, aria=False, yOffset=-6)
+        .encode(
+            x=alt.X("month:T", timeUnit="utcyearmonth", bandPosition=0.5, title=None), y=y
+        )
+    )
+    return [bars, rules, dots]
 
 
 def intervals(
@@ -239,21 +267,17 @@ def intervals(
 
 def multiples(rows: Rows, columns: Sequence[Column], title: str) -> Markup:
     """Months of each feed in a picture of its own, with an axis of its own."""
-    colour = f"datum.is_partial ? '{QUIET}' : '{MARK}'"
     feeds = list(dict.fromkeys(row["feed"] for row in rows))
-    base = alt.Chart(alt.InlineData(values=values(rows, columns))).transform_calculate(
-        colour=colour
-    )
+    y = amount("n_events", "events a month")
+    bar = alt.Chart().mark_bar(binSpacing=1.5)
+    bar = bar.encode(x=months("month"), y=y, description="tip:N")
     parts = [
-        base.transform_filter(alt.datum.feed == feed)
-        .mark_bar(binSpacing=1.5)
-        .encode(
-            x=months("month"),
-            y=amount("n_events", "events a month"),
-            color=alt.Color("colour:N", scale=None),
-            description="tip:N",
-        )
-        .properties(width=270, height=150, title=feed.capitalize())
+        alt.layer(
+            *month_layers(bar, y),
+            data=alt.InlineData(
+                values=[row for row in values(rows, columns) if row["feed"] == feed]
+            ),
+        ).properties(width=270, height=150, title=feed.capitalize())
         for feed in feeds
     ]
     return svg_of(alt.hconcat(*parts, spacing=40), title)

@@ -11,7 +11,14 @@ from loaders.pages.site import Sheet, Site
 
 def fill_products(site: Site) -> Iterator[Sheet]:
     """What sells, and when."""
-    figures = [_pareto(site), _clock(site), _products(site), _pairs(site), _economics(site)]
+    figures = [
+        _pareto(site),
+        _clock(site),
+        _products(site),
+        _pairs(site),
+        _economics(site),
+        _nutrition(site),
+    ]
     yield Sheet("products.html", "page.html", {"figures": figures})
 
 
@@ -144,6 +151,49 @@ def _economics(site: Site) -> Figure:
         empty="Estimated margins by brand would be here.",
         note="No file has prices. Both columns are what follows if the margin of the "
         "catalog means the one or the other.",
+    )
+
+
+def _nutrition(site: Site) -> Figure:
+    rows = site.rows("products.nutrition")
+    columns = (
+        Column("what", "Products"),
+        Column("n_products", "With a score", "count"),
+        Column("n_purchases", "Units", "count"),
+        Column(
+            "rank_correlation",
+            "Score with sales",
+            "index",
+            ("rank_correlation_low", "rank_correlation_high"),
+        ),
+        Column("n_compared", "Of so many compared", "count"),
+        Column("is_clear", "Clear", "yes"),
+    )
+    title = "Does what is better for you sell more?"
+    return Figure(
+        title,
+        rows,
+        columns,
+        empty="Correlations of nutrition scores with units per active kiosk-day would be "
+        "here, once a list with scores has landed.",
+        svg=charts.intervals(
+            rows,
+            columns,
+            title,
+            "what",
+            "rank_correlation",
+            "rank_correlation_low",
+            "rank_correlation_high",
+            axis="correlation of ranks",
+            form=".1f",
+            reference=0,
+            zero=False,
+        )
+        if rows
+        else None,
+        note="Rank correlation of the nutrition score with units per active kiosk-day; "
+        "95 % limits; categories of ten products or more. Of so many compared a few are "
+        "clear by chance. What sells well may be what is stocked well.",
     )
 
 
@@ -291,6 +341,7 @@ def fill_customers(site: Site) -> Iterator[Sheet]:
         _concentration(site),
         _again(site),
         _shared(site),
+        _baskets(site),
     ]
     yield Sheet("customers.html", "page.html", {"tiles": tiles, "figures": figures})
 
@@ -408,4 +459,28 @@ def _shared(site: Site) -> Figure:
         ),
         empty="Shared cards would be here, by the evidence.",
         note="They are left out of the figures on this page.",
+    )
+
+
+def _baskets(site: Site) -> Figure:
+    rows = site.rows("customers.baskets")
+    return Figure(
+        "How much a visit takes along",
+        rows,
+        (
+            Column("visits", "Visits"),
+            Column("n_cards", "Cards", "count"),
+            Column("n_visits", "Visits", "count"),
+            Column(
+                "avg_units", "Units a visit", "index", ("avg_units_low", "avg_units_high")
+            ),
+            Column(
+                "single_unit_share",
+                "With one unit alone",
+                "share",
+                ("single_unit_share_low", "single_unit_share_high"),
+            ),
+        ),
+        empty="Sizes of visits would be here.",
+        note="A visit: purchases of a card at a kiosk close together. With 95 % limits.",
     )

@@ -84,7 +84,8 @@ def _volumes(site: Site) -> Figure:
         Column("month", "Month", "month"),
         Column("n_requests", "Requests", "count"),
         Column("n_closes", "Closed since", "count"),
-        Column("is_partial_month", "Partial month", "yes"),
+        Column("is_partial", "Partial month", "yes"),
+        *charts.BREAKS,
     )
     title = "Requests a month"
     svg = charts.bars(
@@ -93,7 +94,7 @@ def _volumes(site: Site) -> Figure:
         title,
         charts.months("month"),
         charts.amount("n_requests", "requests a month"),
-        partial="is_partial_month",
+        breaks=True,
         height=210,
     )
     return Figure(
@@ -102,7 +103,7 @@ def _volumes(site: Site) -> Figure:
         columns,
         empty="Requests by month would be here, once a file of requests has landed.",
         svg=svg,
-        note="Lighter: months that the files cover only in part.",
+        note=f"Lighter: months that the files cover only in part. {charts.BREAKS_NOTE}",
         uses=("now",),
     )
 

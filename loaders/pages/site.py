@@ -18,6 +18,7 @@ import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from loaders.disk import sync
+from loaders.pages.figures import laid_out
 from loaders.pages.formats import show
 from loaders.pages.rows import Rows
 from loaders.pages.strip import QUERY, Strip
@@ -155,10 +156,10 @@ class Site:
             policy=POLICY,
             scripts=sheet.scripts,
             file=sheet.file,
-            **sheet.context,
+            **{**sheet.context, "figures": laid_out(sheet.context["figures"])},
         )
         self.write(sheet.file, text)
-        for figure in sheet.context.get("figures", ()):
+        for figure in sheet.context["figures"]:
             if figure.svg and figure.rows.rows:
                 self.write(f"pictures/{page.name}-{figure.id}.svg", alone(figure.svg))
 

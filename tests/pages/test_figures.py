@@ -467,7 +467,7 @@ def test_links_within_pages_lead_somewhere(written: Written) -> None:
     for name, page in pages.items():
         for node in page.walk():
             file, _, at = node.attributes.get("href", "").partition("#")
-            if at and node.tag == "a":
+            if at and node.tag == "a" and not file.endswith("docs.html"):
                 target = (Path(name).parent / file).as_posix() if file else name
                 target = re.sub(r"^\w+/\.\./", "", target)
                 assert at in ids[target], f"{name}: {file}#{at}"
