@@ -57,6 +57,7 @@ _NEEDLESS = re.compile(
     r'|<text[^>]* opacity="0"[^>]*>[^<]*</text>'
     r'| class="mark-[^"]*"'
     r'| role="graphics-object"| aria-hidden="true"'
+    r'| [xy]2="0"| transform="translate\(0,0\)"'
 )
 # What the style sheet says of texts and lines.
 _STYLED = re.compile(
@@ -146,7 +147,9 @@ def _plain(value: Any) -> Any:
 
 def months(name: str, title: str = "") -> alt.X:
     """Months along the bottom."""
-    axis = alt.Axis(format="%b %Y", labelOverlap="greedy", title=title or None, grid=False)
+    axis = alt.Axis(
+        format="%b %Y", labelOverlap="greedy", title=title or None, grid=False, ticks=False
+    )
     return alt.X(f"{name}:T", timeUnit="utcyearmonth", axis=axis)
 
 

@@ -168,7 +168,7 @@ def _times_to_close(site: Site) -> Iterator[Figure]:
             from rpt_time_to_close
             where dimension = '{name}' and n_requests >= {least} and n_closed > 0
             order by n_requests desc, what
-            limit 10
+            limit 8
             """,  # noqa: S608
         )
         columns = (Column("what", title.rpartition("by ")[2].capitalize()), *_DAYS)
@@ -178,9 +178,12 @@ def _times_to_close(site: Site) -> Iterator[Figure]:
             columns,
             empty="Days from request to close would be here.",
             svg=_days_picture(rows, columns, title) if rows else None,
+            # Once is enough.
             note="Days within which nine in ten were closed. Filled: with open requests "
             "counted in (Kaplan and Meier), and its 95 % interval; a triangle: longer than "
-            "the files reach. Hollow: of closed ones alone, which looks far too good.",
+            "the files reach. Hollow: of closed ones alone, which looks far too good."
+            if name == "agency"
+            else "Marks as by agency; of the most frequent ones.",
             uses=("place",) if name == "council_district" else (),
         )
 
