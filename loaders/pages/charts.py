@@ -96,8 +96,8 @@ def draw(
     height: int | None = None,
     width: int = HALF,
     series: dict[str, str] | None = None,
-) -> Markup:
-    """Draw layers over one another.
+) -> Markup | None:
+    """Draw layers over one another; nothing, of no rows.
 
     Args:
         rows: what is drawn: each row with its `tip`.
@@ -108,6 +108,8 @@ def draw(
         width: in pixels.
         series: for tall rows, colours by the values of the column `series`.
     """
+    if not rows:
+        return None
     chart = alt.layer(
         *layers, data=alt.InlineData(values=values(rows, columns))
     ).properties(width=width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
@@ -187,7 +189,7 @@ def bars(
     *,
     breaks: bool = False,
     **size: Any,
-) -> Markup:
+) -> Markup | None:
     """Bars; of months with `breaks`, those known in part are lighter, and breaks drawn."""
     bar = alt.Chart().mark_bar(binSpacing=2).encode(x=x, y=y, description="tip:N")
     layers = month_layers(bar, y) if breaks else [bar.encode(color=alt.value(MARK))]
@@ -243,8 +245,10 @@ def intervals(
     beside: str | None = None,
     width: int = HALF,
     **scale: Any,
-) -> Markup:
+) -> Markup | None:
     """A dot with its interval for each row; `beside` is a figure that is shown hollow."""
+    if all(row[value] is None for row in rows):
+        return None
     x = along(value, axis, form, **scale)
     side = names(y, rows)
     base = alt.Chart().encode(y=side)
@@ -268,8 +272,10 @@ def intervals(
     return draw(rows, columns, title, layers, width=width)
 
 
-def multiples(rows: Rows, columns: Sequence[Column], title: str) -> Markup:
+def multiples(rows: Rows, columns: Sequence[Column], title: str) -> Markup | None:
     """Months of each feed in a picture of its own, with an axis of its own."""
+    if not rows:
+        return None
     feeds = list(dict.fromkeys(row["feed"] for row in rows))
     y = amount("n_events", "events a month")
     bar = alt.Chart().mark_bar(binSpacing=1.5)

@@ -207,7 +207,7 @@ def _figures(site: Site) -> Iterator[Figure]:
         months,
         columns,
         empty="Events by month of each feed would be here.",
-        svg=charts.multiples(months, columns, "Events a month by feed") if months else None,
+        svg=charts.multiples(months, columns, "Events a month by feed"),
         note=f"Lighter: months that deliveries cover only in part. {charts.BREAKS_NOTE}",
         uses=("now",),
         feeds=("purchases", "service_requests", "accidents"),

@@ -88,7 +88,7 @@ def _clock(site: Site) -> Figure:
         rows,
         columns,
         empty="Purchases by hour would be here.",
-        svg=charts.draw(rows, columns, title, [bars, line], height=230) if rows else None,
+        svg=charts.draw(rows, columns, title, [bars, line], height=230),
         note="Bars: the clock on the wall. Dashed: the same by UTC, by which figures were "
         "published elsewhere; it moves evenings into mornings.",
         uses=("time",),
@@ -188,9 +188,7 @@ def _nutrition(site: Site) -> Figure:
             form=".1f",
             reference=0,
             zero=False,
-        )
-        if rows
-        else None,
+        ),
         note="Rank correlation of the nutrition score with units per active kiosk-day; "
         "95 % limits; categories of ten products or more. Of so many compared a few are "
         "clear by chance. What sells well may be what is stocked well.",
@@ -250,7 +248,7 @@ def _life_cycles(site: Site) -> Figure:
         columns,
         empty="Every kiosk sold without a break. Kiosks would be here that closed or "
         "paused.",
-        svg=charts.draw(rows, columns, title, [bar]) if rows else None,
+        svg=charts.draw(rows, columns, title, [bar]),
         note="From the first to the last purchase; the newest 30 by last purchase. "
         "States are inferred from the silence since.",
     )
@@ -422,7 +420,7 @@ def _concentration(site: Site) -> Figure:
         rows,
         columns,
         empty="Shares of the cards that buy most would be here.",
-        svg=charts.draw(rows, columns, title, [bar]) if rows else None,
+        svg=charts.draw(rows, columns, title, [bar]),
     )
 
 

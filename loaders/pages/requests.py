@@ -177,7 +177,7 @@ def _times_to_close(site: Site) -> Iterator[Figure]:
             rows,
             columns,
             empty="Days from request to close would be here.",
-            svg=_days_picture(rows, columns, title) if rows else None,
+            svg=_days_picture(rows, columns, title),
             # Once is enough.
             note="Days within which nine in ten were closed. Filled: with open requests "
             "counted in (Kaplan and Meier), and its 95 % interval; a triangle: longer than "
@@ -188,7 +188,7 @@ def _times_to_close(site: Site) -> Iterator[Figure]:
         )
 
 
-def _days_picture(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup:
+def _days_picture(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup | None:
     base = alt.Chart().encode(y=charts.names("what", rows))
 
     def days(name: str) -> alt.X:

@@ -110,7 +110,7 @@ def hide_next(
     sizes: dict[int, int] = {}
     for line, cell, step, n, is_hidden in connection.execute(
         "select line, cell, step, n, is_hidden from line_states "
-        # A share that nobody sees tells of no total.
+        # A share that nobody sees reveals no total.
         "qualify not (is_share and bool_and(is_hidden) over (partition by line)) "
         "order by all"
     ).fetchall():

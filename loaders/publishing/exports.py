@@ -132,7 +132,7 @@ def hide_cells(
             for columns in cell.totals
         )
         n_hidden += joint_cells.hide_next(connection, figures, MARKER, least)
-        # What takes longest comes last, of what is left.
+        # This takes longest, so it comes last.
         if not n_hidden and not (
             counted and crossing.hide_next(connection, counted, MARKER)
         ):

@@ -57,9 +57,9 @@ class Cell(BaseModel):
     of which a count less the `part` of it that is counted beside it is small. Rows that
     are alike in the columns of one of the `totals` add up to a figure that is published
     somewhere: where one alone is hidden, it could be had by subtraction. So do those of
-    `shares`, as any of their rows tells by its share. The columns of `running` add up all
+    `shares`: the share of any row reveals their total. The columns of `running` add up all
     rows above, in order of the first of them, within the first of the totals: below a
-    hidden row they would tell of it, and are left out.
+    hidden row they would reveal it, and are left out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

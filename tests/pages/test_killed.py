@@ -1,4 +1,4 @@
-"""A kill while pages are published: readers see all pages of one version, or of the other."""
+"""A kill while pages are published: readers see all pages of one version or another."""
 
 import os
 import re
@@ -40,6 +40,11 @@ def test_a_kill_while_pages_are_written_leaves_those_before(
 ) -> None:
     paths = Paths(tmp_path / "data", built.paths.inbox)
     shutil.copytree(built.paths.data, paths.data, symlinks=True)
+    # What readers open is a version's file, not a copy of it.
+    served = paths.published / "eventmart.duckdb"
+    served.unlink()
+    (kept,) = paths.published.glob("versions/*/eventmart.duckdb")
+    served.hardlink_to(kept)
     before = current_version(paths)
     assert before
     assert versions_of(paths) == {str(before.number)}

@@ -6,15 +6,8 @@ select
         when has_clear_change then 'clear'
         else 'may be chance'
     end as verdict,
-    as_of_date, is_suppressed,
-    -- A code that changed between the two years, or in them, moves what is counted by it.
-    (
-        select count(*) from rpt_coding_breaks as breaks
-        where
-            breaks.feed = 'accidents' and breaks.vintage = trends.vintage
-            and breaks.break_date between as_of_date - 729 and as_of_date
-    ) as n_breaks
-from rpt_accident_trends as trends
+    as_of_date, crosses_coding_break, is_suppressed
+from rpt_accident_trends
 where area = 'city' and n_last_365_days is not null and vintage = (
     select vintage from marts.fct_incidents
     group by vintage
