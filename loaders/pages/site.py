@@ -171,7 +171,8 @@ def alone(svg: str) -> str:
     texts = "text{font:12px sans-serif}text:not([fill]){fill:var(--soft)}"
     lines = "line:not([stroke]){stroke:var(--line)}svg{background:var(--card)}"
     style = f"<style>{light[0] if light else ''}{texts}{lines}</style>"
-    return svg.replace(">", f">{style}", 1)
+    # As text: markup would escape what is put into it.
+    return str(svg).replace(">", f">{style}", 1)
 
 
 def read_texts(manifest: Path) -> dict[str, Text]:

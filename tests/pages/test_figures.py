@@ -9,6 +9,7 @@ from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import duckdb
 import pytest
@@ -489,6 +490,14 @@ def test_exports_are_seen_by_the_names_of_their_reports(tmp_path: Path) -> None:
         connection.execute(f"copy (select 7 as n) to '{tmp_path / 'rpt_x.parquet'}'")
         show_exports(connection, tmp_path)
         assert connection.execute("select n from rpt_x").fetchall() == [(7,)]
+
+
+def test_each_picture_stands_by_itself(written: Written) -> None:
+    pictures = list(written.folder.glob("pictures/*.svg"))
+    assert len(pictures) > 20
+    for file in pictures:
+        root = ElementTree.parse(file).getroot()
+        assert root.find("{http://www.w3.org/2000/svg}style") is not None, file.name
 
 
 def test_breaks_and_restatements_are_drawn_where_they_are() -> None:
