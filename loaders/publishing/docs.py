@@ -11,7 +11,6 @@ _CHANGES = (
         b'<div class="app-content app-column">',
         b'<div class="app-content app-column" role="main">',
     ),
-    (b"<h6>Details</h6>", b'<h2 class="h6">Details</h2>'),
     (
         b"</head>",
         b"<style>.filename-normal,.switch-label.btn,.app-content th,.app-content small,"
