@@ -148,7 +148,8 @@ def main() -> None:
     with scratch() as folder:
         measured = measure(folder, scale)
     lines = [
-        f"Demo data of scale {scale:g}; processor seconds of the command, median of three.",
+        f"Demo data of scale {scale:g}; processor seconds of the command, median of three,",
+        "with its start. Milliseconds are wall time.",
         "",
         "| | measured | budget |",
         "| --- | ---: | ---: |",
