@@ -112,10 +112,10 @@ def _trends(site: Site) -> Figure:
         Column("n_before_365_days", "365 before", "count"),
         Column("rate_ratio", "Ratio", "index", ("rate_ratio_low", "rate_ratio_high")),
         Column("verdict", "Change"),
+        Column("crosses_coding_break", "Across a change of coding", "yes"),
         Column("as_of_date", "To", "day"),
     )
     title = "More or fewer? The last 365 days by those before"
-    known = [row for row in rows if row["rate_ratio"] is not None]
     return Figure(
         title,
         rows,
@@ -133,10 +133,9 @@ def _trends(site: Site) -> Figure:
             form=".2f",
             reference=1,
             zero=False,
-        )
-        if known
-        else None,
-        note="With 95 % limits. On the dashed line nothing changed.",
+        ),
+        note="With 95 % limits. On the dashed line nothing changed. What "
+        "lies across a change of coding (see the page on trust) has no clear change.",
     )
 
 

@@ -215,7 +215,7 @@ def _profile(site: Site) -> Figure:
         columns,
         empty="A correlation for each lag would be here, if both feeds covered the "
         "same weeks.",
-        svg=charts.draw(rows, columns, title, layers, height=220) if rows else None,
+        svg=charts.draw(rows, columns, title, layers, height=220),
         note="Without what is usual at the time of the year. Filled: survived among "
         "all pairs; hollow: within what chance does.",
     )
@@ -255,9 +255,7 @@ def _neighborhoods(site: Site) -> Figure:
             reference=0,
             beside="naive_correlation",
             zero=False,
-        )
-        if rows
-        else None,
+        ),
         note="Filled: without the effect of residents and area, with 95 % intervals; "
         "hollow: plain. Neighbors are similar, so that they count for fewer than "
         "they are.",

@@ -57,6 +57,7 @@ _NEEDLESS = re.compile(
     r'|<text[^>]* opacity="0"[^>]*>[^<]*</text>'
     r'| class="mark-[^"]*"'
     r'| role="graphics-object"| aria-hidden="true"'
+    r'| [xy]2="0"| transform="translate\(0,0\)"'
 )
 # What the style sheet says of texts and lines.
 _STYLED = re.compile(
@@ -95,8 +96,8 @@ def draw(
     height: int | None = None,
     width: int = HALF,
     series: dict[str, str] | None = None,
-) -> Markup:
-    """Draw layers over one another.
+) -> Markup | None:
+    """Draw layers over one another; nothing, of no rows.
 
     Args:
         rows: what is drawn: each row with its `tip`.
@@ -107,6 +108,8 @@ def draw(
         width: in pixels.
         series: for tall rows, colours by the values of the column `series`.
     """
+    if not rows:
+        return None
     chart = alt.layer(
         *layers, data=alt.InlineData(values=values(rows, columns))
     ).properties(width=width, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
@@ -146,7 +149,9 @@ def _plain(value: Any) -> Any:
 
 def months(name: str, title: str = "") -> alt.X:
     """Months along the bottom."""
-    axis = alt.Axis(format="%b %Y", labelOverlap="greedy", title=title or None, grid=False)
+    axis = alt.Axis(
+        format="%b %Y", labelOverlap="greedy", title=title or None, grid=False, ticks=False
+    )
     return alt.X(f"{name}:T", timeUnit="utcyearmonth", axis=axis)
 
 
@@ -182,19 +187,47 @@ def bars(
     x: alt.X,
     y: alt.Y,
     *,
-    partial: str = "",
+    breaks: bool = False,
     **size: Any,
-) -> Markup:
-    """Bars; those of a period of which only a part is known are lighter."""
-    colour: Any = alt.value(MARK)
-    if partial:
-        known = f"datum['{partial}'] ? '{QUIET}' : '{MARK}'"
-        colour = alt.Color("colour:N", scale=None)
-        base = alt.Chart().transform_calculate(colour=known)
-    else:
-        base = alt.Chart()
-    marks = base.mark_bar(binSpacing=2).encode(x=x, y=y, color=colour, description="tip:N")
-    return draw(rows, columns, title, [marks], **size)
+) -> Markup | None:
+    """Bars; of months with `breaks`, those known in part are lighter, and breaks drawn."""
+    bar = alt.Chart().mark_bar(binSpacing=2).encode(x=x, y=y, description="tip:N")
+    layers = month_layers(bar, y) if breaks else [bar.encode(color=alt.value(MARK))]
+    return draw(rows, columns, title, layers, **size)
+
+
+# What is said of months, and drawn in month_layers.
+BREAKS = (
+    Column("n_breaks", "Codes that changed", "count"),
+    Column("n_changed_later", "Rows changed after the month was over", "count"),
+)
+BREAKS_NOTE = (
+    "Dashed: from that day on a code is used otherwise. Dots: months that changed after "
+    "they were over. The page on trust has both."
+)
+
+
+def month_layers(bar: alt.Chart, y: alt.Y) -> list[alt.Chart]:
+    """Bars of months, a partial one lighter, with breaks and restatements on them."""
+    bars = bar.transform_calculate(
+        colour=f"datum.is_partial ? '{QUIET}' : '{MARK}'"
+    ).encode(color=alt.Color("colour:N", scale=None))
+    is_broken = "isValid(datum.break_date)"
+    rules = (
+        alt.Chart()
+        .transform_filter(is_broken)
+        .mark_rule(stroke="var(--bad)", strokeDash=[4, 3], strokeWidth=1.5, aria=False)
+        .encode(x=alt.X("break_date:T", title=None))
+    )
+    dots = (
+        alt.Chart()
+        .transform_filter("datum.n_changed_later > 0")
+        .mark_circle(color=SECOND, size=26, opacity=1, aria=False, yOffset=-6)
+        .encode(
+            x=alt.X("month:T", timeUnit="utcyearmonth", bandPosition=0.5, title=None), y=y
+        )
+    )
+    return [bars, rules, dots]
 
 
 def intervals(
@@ -212,8 +245,10 @@ def intervals(
     beside: str | None = None,
     width: int = HALF,
     **scale: Any,
-) -> Markup:
+) -> Markup | None:
     """A dot with its interval for each row; `beside` is a figure that is shown hollow."""
+    if all(row[value] is None for row in rows):
+        return None
     x = along(value, axis, form, **scale)
     side = names(y, rows)
     base = alt.Chart().encode(y=side)
@@ -237,23 +272,21 @@ def intervals(
     return draw(rows, columns, title, layers, width=width)
 
 
-def multiples(rows: Rows, columns: Sequence[Column], title: str) -> Markup:
+def multiples(rows: Rows, columns: Sequence[Column], title: str) -> Markup | None:
     """Months of each feed in a picture of its own, with an axis of its own."""
-    colour = f"datum.is_partial ? '{QUIET}' : '{MARK}'"
+    if not rows:
+        return None
     feeds = list(dict.fromkeys(row["feed"] for row in rows))
-    base = alt.Chart(alt.InlineData(values=values(rows, columns))).transform_calculate(
-        colour=colour
-    )
+    y = amount("n_events", "events a month")
+    bar = alt.Chart().mark_bar(binSpacing=1.5)
+    bar = bar.encode(x=months("month"), y=y, description="tip:N")
     parts = [
-        base.transform_filter(alt.datum.feed == feed)
-        .mark_bar(binSpacing=1.5)
-        .encode(
-            x=months("month"),
-            y=amount("n_events", "events a month"),
-            color=alt.Color("colour:N", scale=None),
-            description="tip:N",
-        )
-        .properties(width=270, height=150, title=feed.capitalize())
+        alt.layer(
+            *month_layers(bar, y),
+            data=alt.InlineData(
+                values=[row for row in values(rows, columns) if row["feed"] == feed]
+            ),
+        ).properties(width=270, height=150, title=feed.capitalize())
         for feed in feeds
     ]
     return svg_of(alt.hconcat(*parts, spacing=40), title)

@@ -1,7 +1,8 @@
 """Figures: a picture and the table of the same rows, or a table alone."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
@@ -94,6 +95,22 @@ class Figure:
                 shade = 0 if amount is None else sum(amount >= end for end in ends)
                 cells.append((at, row, shade))
             yield value, cells
+
+
+def laid_out(figures: Iterable[Figure]) -> Iterator[Figure]:
+    """Figures so that none stands beside a hole: those without rows after their neighbors.
+
+    A narrow one that is left over takes the whole width.
+    """
+    for is_wide, found in groupby(figures, key=lambda one: one.is_wide):
+        run = list(found)
+        for part in (
+            [one for one in run if one.rows],
+            [one for one in run if not one.rows],
+        ):
+            is_odd = not is_wide and len(part) % 2
+            yield from part[:-1] if is_odd else part
+            yield from [replace(part[-1], is_wide=True)] if is_odd else []
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def _city(site: Site) -> Figure:
         rows,
         columns,
         empty="The next 14 days would be here, once a year of accidents has landed.",
-        svg=charts.draw(rows, columns, title, layers, height=230) if rows else None,
+        svg=charts.draw(rows, columns, title, layers, height=230),
         note="The 14 days after the last whole day. Dashed: the mean day. Days of "
         "which some accidents are yet to be reported are estimates too, and never"
         " taken as quiet.",
@@ -84,9 +84,7 @@ def _skill(site: Site) -> Figure:
             form="+.0%",
             reference=0,
             zero=False,
-        )
-        if rows
-        else None,
+        ),
         note="Days 1 to 7. Right of the dashed line it is better than the simpler one. A "
         "forecast can hardly know more than the mean of the neighborhood itself.",
     )

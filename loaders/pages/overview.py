@@ -167,9 +167,31 @@ def _figures(site: Site) -> Iterator[Figure]:
     months = site.rows(
         "overview.all_months",
         f"""{_MONTHS.format(least=site.about.least_count)}
-        select replace(feed, '_', ' ') as feed, month, n_events, is_partial
+,
+
+        breaks as (
+            select
+                feed, date_trunc('month', break_date) as month,
+                min(break_date) as break_date, count(*) as n_breaks
+            from rpt_coding_breaks
+            group by feed, month
+        ),
+
+        changed as (
+            select feed, month_start_date as month,
+                sum(n_added + n_changed + n_withdrawn) as n_changed_later
+            from rpt_restatements
+            group by feed, month
+        )
+
+        select
+            replace(months.feed, '_', ' ') as feed, months.month, months.n_events,
+            months.is_partial, breaks.break_date, coalesce(breaks.n_breaks, 0) as n_breaks,
+            nullif(changed.n_changed_later, 0) as n_changed_later
         from months
-        qualify row_number() over (partition by feed order by month desc) <= 24
+        left join breaks using (feed, month)
+        left join changed using (feed, month)
+        qualify row_number() over (partition by months.feed order by month desc) <= 24
         order by months.feed desc, month
         """,  # noqa: S608
     )
@@ -178,14 +200,15 @@ def _figures(site: Site) -> Iterator[Figure]:
         Column("month", "Month", "month"),
         Column("n_events", "Events", "count"),
         Column("is_partial", "Partial month", "yes"),
+        *charts.BREAKS,
     )
     yield Figure(
         "Events a month, the last two years of each feed",
         months,
         columns,
         empty="Events by month of each feed would be here.",
-        svg=charts.multiples(months, columns, "Events a month by feed") if months else None,
-        note="Lighter: months that the deliveries cover only in part.",
+        svg=charts.multiples(months, columns, "Events a month by feed"),
+        note=f"Lighter: months that deliveries cover only in part. {charts.BREAKS_NOTE}",
         uses=("now",),
         feeds=("purchases", "service_requests", "accidents"),
         is_wide=True,

@@ -221,6 +221,7 @@ def _accidents(rows: Rows) -> Figure:
             Column("n_serious", "Serious or fatal", "count"),
             Column("n_hit_and_run", "Hit and run", "count"),
             Column("is_partial", "Partial year", "yes"),
+            Column("n_breaks", "Changes of coding", "count"),
         ),
         empty="No accident here in the files. Accidents by year would be here.",
         feeds=("accidents",),

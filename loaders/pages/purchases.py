@@ -11,7 +11,14 @@ from loaders.pages.site import Sheet, Site
 
 def fill_products(site: Site) -> Iterator[Sheet]:
     """What sells, and when."""
-    figures = [_pareto(site), _clock(site), _products(site), _pairs(site), _economics(site)]
+    figures = [
+        _pareto(site),
+        _clock(site),
+        _products(site),
+        _pairs(site),
+        _economics(site),
+        _nutrition(site),
+    ]
     yield Sheet("products.html", "page.html", {"figures": figures})
 
 
@@ -81,7 +88,7 @@ def _clock(site: Site) -> Figure:
         rows,
         columns,
         empty="Purchases by hour would be here.",
-        svg=charts.draw(rows, columns, title, [bars, line], height=230) if rows else None,
+        svg=charts.draw(rows, columns, title, [bars, line], height=230),
         note="Bars: the clock on the wall. Dashed: the same by UTC, by which figures were "
         "published elsewhere; it moves evenings into mornings.",
         uses=("time",),
@@ -147,6 +154,47 @@ def _economics(site: Site) -> Figure:
     )
 
 
+def _nutrition(site: Site) -> Figure:
+    rows = site.rows("products.nutrition")
+    columns = (
+        Column("what", "Products"),
+        Column("n_products", "With a score", "count"),
+        Column("n_purchases", "Units", "count"),
+        Column(
+            "rank_correlation",
+            "Score with sales",
+            "index",
+            ("rank_correlation_low", "rank_correlation_high"),
+        ),
+        Column("n_compared", "Of so many compared", "count"),
+        Column("is_clear", "Clear", "yes"),
+    )
+    title = "Does what is better for you sell more?"
+    return Figure(
+        title,
+        rows,
+        columns,
+        empty="Correlations of nutrition scores with units per active kiosk-day would be "
+        "here, once a list with scores has landed.",
+        svg=charts.intervals(
+            rows,
+            columns,
+            title,
+            "what",
+            "rank_correlation",
+            "rank_correlation_low",
+            "rank_correlation_high",
+            axis="correlation of ranks",
+            form=".1f",
+            reference=0,
+            zero=False,
+        ),
+        note="Rank correlation of the nutrition score with units per active kiosk-day; "
+        "95 % limits; categories of ten products or more. Of so many compared a few are "
+        "clear by chance. What sells well may be what is stocked well.",
+    )
+
+
 def fill_kiosks(site: Site) -> Iterator[Sheet]:
     """Where it sells."""
     states = site.rows("kiosks.states")
@@ -200,7 +248,7 @@ def _life_cycles(site: Site) -> Figure:
         columns,
         empty="Every kiosk sold without a break. Kiosks would be here that closed or "
         "paused.",
-        svg=charts.draw(rows, columns, title, [bar]) if rows else None,
+        svg=charts.draw(rows, columns, title, [bar]),
         note="From the first to the last purchase; the newest 30 by last purchase. "
         "States are inferred from the silence since.",
     )
@@ -291,6 +339,7 @@ def fill_customers(site: Site) -> Iterator[Sheet]:
         _concentration(site),
         _again(site),
         _shared(site),
+        _baskets(site),
     ]
     yield Sheet("customers.html", "page.html", {"tiles": tiles, "figures": figures})
 
@@ -371,7 +420,7 @@ def _concentration(site: Site) -> Figure:
         rows,
         columns,
         empty="Shares of the cards that buy most would be here.",
-        svg=charts.draw(rows, columns, title, [bar]) if rows else None,
+        svg=charts.draw(rows, columns, title, [bar]),
     )
 
 
@@ -408,4 +457,28 @@ def _shared(site: Site) -> Figure:
         ),
         empty="Shared cards would be here, by the evidence.",
         note="They are left out of the figures on this page.",
+    )
+
+
+def _baskets(site: Site) -> Figure:
+    rows = site.rows("customers.baskets")
+    return Figure(
+        "How much a visit takes along",
+        rows,
+        (
+            Column("visits", "Visits"),
+            Column("n_cards", "Cards", "count"),
+            Column("n_visits", "Visits", "count"),
+            Column(
+                "avg_units", "Units a visit", "index", ("avg_units_low", "avg_units_high")
+            ),
+            Column(
+                "single_unit_share",
+                "With one unit alone",
+                "share",
+                ("single_unit_share_low", "single_unit_share_high"),
+            ),
+        ),
+        empty="Sizes of visits would be here.",
+        note="A visit: purchases of a card at a kiosk close together. With 95 % limits.",
     )

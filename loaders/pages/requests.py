@@ -43,7 +43,40 @@ def fill(site: Site) -> Iterator[Sheet]:
         _agencies(site),
         _mass_closes(site),
     ]
-    yield Sheet("requests.html", "page.html", {"figures": figures})
+    scripts = _explored(site)
+    yield Sheet("requests.html", "requests.html", {"figures": figures}, scripts=scripts)
+
+
+def _explored(site: Site) -> list[str]:
+    """The scripts of the explorer, and its data: groups as exported, never crossed."""
+    rows = site.rows("requests.cubes")
+    if not rows:
+        return []
+    whole = next(row for row in rows if row["dimension"] == "overall")
+    dimensions = [
+        {
+            "name": name,
+            "title": name.replace("_", " "),
+            "values": [
+                {
+                    "name": row["dimension_value"],
+                    "requests": row["requests"],
+                    "closes": row["closes"],
+                }
+                for row in group
+            ],
+        }
+        for name, group in rows.parts("dimension").items()
+        if name != "overall"
+    ]
+    data = {
+        "months": whole["months"],
+        "partial": whole["partial_months"],
+        "requests": whole["requests"],
+        "closes": whole["closes"],
+        "dimensions": dimensions,
+    }
+    return [site.data("requests", data), "requests.js"]
 
 
 def _volumes(site: Site) -> Figure:
@@ -52,7 +85,8 @@ def _volumes(site: Site) -> Figure:
         Column("month", "Month", "month"),
         Column("n_requests", "Requests", "count"),
         Column("n_closes", "Closed since", "count"),
-        Column("is_partial_month", "Partial month", "yes"),
+        Column("is_partial", "Partial month", "yes"),
+        *charts.BREAKS,
     )
     title = "Requests a month"
     svg = charts.bars(
@@ -61,7 +95,7 @@ def _volumes(site: Site) -> Figure:
         title,
         charts.months("month"),
         charts.amount("n_requests", "requests a month"),
-        partial="is_partial_month",
+        breaks=True,
         height=210,
     )
     return Figure(
@@ -70,7 +104,7 @@ def _volumes(site: Site) -> Figure:
         columns,
         empty="Requests by month would be here, once a file of requests has landed.",
         svg=svg,
-        note="Lighter: months that the files cover only in part.",
+        note=f"Lighter: months that the files cover only in part. {charts.BREAKS_NOTE}",
         uses=("now",),
     )
 
@@ -135,7 +169,7 @@ def _times_to_close(site: Site) -> Iterator[Figure]:
             from rpt_time_to_close
             where dimension = '{name}' and n_requests >= {least} and n_closed > 0
             order by n_requests desc, what
-            limit 10
+            limit 8
             """,  # noqa: S608
         )
         columns = (Column("what", title.rpartition("by ")[2].capitalize()), *_DAYS)
@@ -144,15 +178,18 @@ def _times_to_close(site: Site) -> Iterator[Figure]:
             rows,
             columns,
             empty="Days from request to close would be here.",
-            svg=_days_picture(rows, columns, title) if rows else None,
+            svg=_days_picture(rows, columns, title),
+            # Once is enough.
             note="Days within which nine in ten were closed. Filled: with open requests "
             "counted in (Kaplan and Meier), and its 95 % interval; a triangle: longer than "
-            "the files reach. Hollow: of closed ones alone, which looks far too good.",
+            "the files reach. Hollow: of closed ones alone, which looks far too good."
+            if name == "agency"
+            else "Marks as by agency; of the most frequent ones.",
             uses=("place",) if name == "council_district" else (),
         )
 
 
-def _days_picture(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup:
+def _days_picture(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup | None:
     base = alt.Chart().encode(y=charts.names("what", rows))
 
     def days(name: str) -> alt.X:

@@ -18,13 +18,16 @@ import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from loaders.disk import sync
+from loaders.pages.figures import laid_out
 from loaders.pages.formats import show
 from loaders.pages.rows import Rows
 from loaders.pages.strip import QUERY, Strip
 from loaders.sql import literal, quoted
 
-_STATIC = Path(__file__).with_name("static")
-_QUERIES = Path(__file__).with_name("queries")
+# All that pages are made of, data and texts apart.
+FILES = Path(__file__).parent
+_STATIC = FILES / "static"
+_QUERIES = FILES / "queries"
 # Beside the page itself nothing is loaded; styles of single elements place marks.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -153,10 +156,10 @@ class Site:
             policy=POLICY,
             scripts=sheet.scripts,
             file=sheet.file,
-            **sheet.context,
+            **{**sheet.context, "figures": laid_out(sheet.context["figures"])},
         )
         self.write(sheet.file, text)
-        for figure in sheet.context.get("figures", ()):
+        for figure in sheet.context["figures"]:
             if figure.svg and figure.rows.rows:
                 self.write(f"pictures/{page.name}-{figure.id}.svg", alone(figure.svg))
 
@@ -168,7 +171,8 @@ def alone(svg: str) -> str:
     texts = "text{font:12px sans-serif}text:not([fill]){fill:var(--soft)}"
     lines = "line:not([stroke]){stroke:var(--line)}svg{background:var(--card)}"
     style = f"<style>{light[0] if light else ''}{texts}{lines}</style>"
-    return svg.replace(">", f">{style}", 1)
+    # As text: markup would escape what is put into it.
+    return str(svg).replace(">", f">{style}", 1)
 
 
 def read_texts(manifest: Path) -> dict[str, Text]:

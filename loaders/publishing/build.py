@@ -18,7 +18,7 @@ from loaders.errors import UsageError
 from loaders.landing import chain
 from loaders.landing.database import is_full, open_landing
 from loaders.landing.schema import has_tables, migrate
-from loaders.publishing import inputs, passes, serving
+from loaders.publishing import inputs, passes, serving, site
 from loaders.publishing import publish as publishing
 from loaders.publishing.docs import accessible
 from loaders.publishing.lock import locked
@@ -83,6 +83,11 @@ def build(
             _build_tested(paths, progress, dbt, project, lock)
             with progress.phase("publishing"):
                 published = publishing.publish(paths, project=project)
+        # Also of a build that is published already: they are no part of its content.
+        manifest = paths.target / "manifest.json"
+        if manifest.exists() and site.are_outdated(paths, manifest):
+            with progress.phase("pages"):
+                site.rewrite_pages(paths)
         # Not yet, either, if the build that published it was stopped before its docs.
         if not _is_documented(paths, project):
             with progress.phase("docs"):

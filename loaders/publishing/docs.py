@@ -13,9 +13,13 @@ _CHANGES = (
     ),
     (
         b"</head>",
-        b"<style>.filename-normal,.switch-label.btn,.app-content th"
-        b"{color:#555f66!important}"
-        b".app-content p a{color:#067a7a;text-decoration:underline}</style></head>",
+        b"<style>.filename-normal,.switch-label.btn,.app-content th,.app-content small,"
+        b".detail-label{color:#555f66!important}"
+        b".app-content a:not(.btn){color:#067a7a!important}"
+        b".app-content .btn-primary{background:#067a7a!important}"
+        b".detail-body,.table-responsive{max-height:none!important;overflow:visible!important}"
+        b".app-content img{max-width:100%}"
+        b".app-content p a{text-decoration:underline}</style></head>",
     ),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from loaders.disk import sync
-from loaders.publishing import joint_cells
+from loaders.publishing import crossing, joint_cells
 from loaders.publishing.privacy import Cell, Disclosure, Relation, Settings
 from loaders.publishing.spreadsheets import formulas_sql, neutral_sql
 from loaders.sql import literal, quoted
@@ -81,7 +81,8 @@ def export(connection: duckdb.DuckDBPyConnection, report: Relation) -> None:
         listed = ", ".join(
             quoted(name)
             if name in report.cell.by
-            else f"case when not {MARKER} then {quoted(name)} end as {quoted(name)}"
+            else f"case when {_is_shown(report.cell, name)} then {quoted(name)} end"
+            f" as {quoted(name)}"
             for name in columns
         )
         listed += f", {MARKER}"
@@ -89,6 +90,15 @@ def export(connection: duckdb.DuckDBPyConnection, report: Relation) -> None:
         f"create or replace temp table export as "  # noqa: S608
         f"select {listed} from {source} order by all"
     )
+
+
+def _is_shown(cell: Cell, name: str) -> str:
+    """Whether a row that is not hidden, or below no hidden one, shows a column."""
+    if name not in cell.running:
+        return f"not {MARKER}"
+    order, group = quoted(cell.running[0]), ", ".join(map(quoted, cell.totals[0]))
+    hidden = f"min({order}) filter (where {MARKER}) over (partition by {group})"
+    return f"not {MARKER} and coalesce({order} < {hidden}, true)"
 
 
 def hide_cells(
@@ -113,13 +123,19 @@ def hide_cells(
         )
     figures = {_cells(report): cell.figure for report, cell in cells if cell.figure}
     joint_cells.create(connection, figures)
+    counted = {_cells(report): cell for report, cell in cells}
+    crossing.create(connection, counted)
     while True:
         n_hidden = sum(
             _hide_next(connection, report, cell, columns, least)
             for report, cell in cells
             for columns in cell.totals
         )
-        if not n_hidden + joint_cells.hide_next(connection, figures, MARKER, least):
+        n_hidden += joint_cells.hide_next(connection, figures, MARKER, least)
+        # This takes longest, so it comes last.
+        if not n_hidden and not (
+            counted and crossing.hide_next(connection, counted, MARKER)
+        ):
             return
 
 

@@ -174,7 +174,7 @@ def _place(figure: Figure) -> str:
             name = quoted(axis)
             steps.append(f"case when {name} <> 'overall' then {name} || '=' || {value} end")
         else:
-            steps.append(f"'{axis}=' || {value}")
+            steps.append(f"case when {value} <> 'All' then '{axis}=' || {value} end")
     listed = ", ".join(steps)
     return (
         f"list_sort(list_distinct(list_filter([{listed}], lambda step: step is not null)))"

@@ -40,7 +40,7 @@ class Figure(BaseModel):
         of: what is counted.
         count: the column that has the count, one of the cell's counts.
         at: the column that has the place by axis. What stands in the column `dimension`
-            names the axis itself, but for `overall`, which is none.
+            names the axis itself, but for `overall`, which is none. Neither is `All`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +56,10 @@ class Cell(BaseModel):
     A row of which one of the counts is small loses all but the columns in `by`; so does one
     of which a count less the `part` of it that is counted beside it is small. Rows that
     are alike in the columns of one of the `totals` add up to a figure that is published
-    somewhere: where one alone is hidden, it could be had by subtraction.
+    somewhere: where one alone is hidden, it could be had by subtraction. So do those of
+    `shares`: the share of any row reveals their total. The columns of `running` add up all
+    rows above, in order of the first of them, within the first of the totals: below a
+    hidden row they would reveal it, and are left out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,14 +68,20 @@ class Cell(BaseModel):
     by: tuple[str, ...] = Field(min_length=1)
     part: dict[str, str] = {}
     totals: tuple[tuple[str, ...], ...] = ()
+    shares: tuple[tuple[str, ...], ...] = ()
+    running: tuple[str, ...] = ()
     figure: Figure | None = None
 
     @model_validator(mode="after")
     def _totals_are_shown(self) -> Self:
-        if hidden := {name for columns in self.totals for name in columns} - {*self.by}:
+        if hidden := {
+            name for columns in (*self.totals, *self.shares) for name in columns
+        } - {*self.by}:
             raise ValueError(f"totals: not in by: {', '.join(sorted(hidden))}")
         if hidden := {*self.part, *self.part.values()} - {*self.counts}:
             raise ValueError(f"part: not in counts: {', '.join(sorted(hidden))}")
+        if self.running and not self.totals:
+            raise ValueError("running: of which of the totals?")
         if self.figure and self.figure.count not in self.counts:
             raise ValueError(f"figure: {self.figure.count} is none of the counts")
         if self.figure and (hidden := {*self.figure.at.values()} - {*self.by}):
@@ -193,7 +202,7 @@ def read_disclosure(manifest: Path) -> Disclosure:
             "describe them in the YAML beside their models and build again: "
             f"{', '.join(undescribed)}"
         )
-    relations = [_relation(node) for node in shown]
+    relations = [relation_of(node) for node in shown]
     relations.sort(key=lambda relation: (relation.schema, relation.name))
     return Disclosure(read_settings(), tuple(relations))
 
@@ -231,7 +240,12 @@ def disclose(file: Path, apart: Path, disclosure: Disclosure) -> None:
             _check_columns(connection, relation, disclosure.columns(relation))
 
 
-def _relation(node: dict[str, Any]) -> Relation:
+def relation_of(node: dict[str, Any]) -> Relation:
+    """What the manifest says of a model.
+
+    Raises:
+        EventmartError: if its `meta.cell` is wrong.
+    """
     columns = node["columns"].values()
     stated = (node["config"].get("meta") or {}).get("cell")
     label = f"{node['schema']}.{node['alias']}"
@@ -248,7 +262,9 @@ def _relation(node: dict[str, Any]) -> Relation:
         tuple(column["name"] for column in columns if _is_personal(column)),
         cell,
     )
-    unknown = {*cell.counts, *cell.by} - {*relation.columns} if cell else set()
+    unknown = (
+        {*cell.counts, *cell.by, *cell.running} - {*relation.columns} if cell else set()
+    )
     if unknown:
         raise EventmartError(f"{label}: meta.cell: no column {', '.join(sorted(unknown))}")
     return relation

@@ -1,7 +1,10 @@
 """The pages of a version: written before anybody sees it, or again afterwards."""
 
+import hashlib
 import os
 import shutil
+from dataclasses import astuple
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 import duckdb
@@ -11,7 +14,7 @@ from loaders.config.permissions import show
 from loaders.disk import sync
 from loaders.errors import UsageError
 from loaders.landing.demo_data import is_demo
-from loaders.pages.site import About, read_texts, write_site
+from loaders.pages.site import FILES, About, Text, read_texts, write_site
 from loaders.publishing.privacy import read_settings
 from loaders.publishing.serving import alone, clean_up, serve_parts
 from loaders.publishing.versions import (
@@ -22,6 +25,9 @@ from loaders.publishing.versions import (
     folder_of,
     part_link,
 )
+
+# In the folder of pages: what they were made of, data apart.
+_MADE_OF = "made_of.txt"
 
 
 def index_of(paths: Paths) -> Path | None:
@@ -51,6 +57,28 @@ def write_pages(
             _is_demo(paths, file),
         )
         write_site(file, folder / name, folder / EXPORTS, texts, about)
+        made_of = folder / name / _MADE_OF
+        made_of.write_text(_made_of(texts))
+        sync(made_of)
+
+
+def are_outdated(paths: Paths, manifest: Path) -> bool:
+    """Whether the pages that readers see would be others if they were written now."""
+    index, texts = index_of(paths), read_texts(manifest)
+    if index is None:
+        return False
+    made_of = index.with_name(_MADE_OF)
+    return not made_of.exists() or made_of.read_text() != _made_of(texts)
+
+
+def _made_of(texts: dict[str, Text]) -> str:
+    """A hash of templates, queries, scripts and code, of texts, and of what draws them."""
+    digest = hashlib.sha256(repr([astuple(text) for text in texts.values()]).encode())
+    for file in sorted(file for file in FILES.rglob("*.*") if file.suffix != ".pyc"):
+        digest.update(f"{file.relative_to(FILES)}\0".encode() + file.read_bytes())
+    packages = ("altair", "vl-convert-python", "jinja2")
+    digest.update(repr([version_of(package) for package in packages]).encode())
+    return f"{digest.hexdigest()}\n"
 
 
 def rewrite_pages(paths: Paths) -> Path:

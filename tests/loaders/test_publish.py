@@ -533,6 +533,35 @@ def test_pages_are_written_again_one_by_one(
     assert shown(paths) == "again"
 
 
+def test_pages_are_outdated_once_what_they_are_made_of_changed(
+    paths: Paths,
+    results: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    manifest = results().with_name("manifest.json")
+    assert not site.are_outdated(paths, manifest)
+    build(paths, "one")
+    publish(paths, results())
+    assert not site.are_outdated(paths, manifest)
+    template = tmp_path / "code" / "templates" / "page.html"
+    shutil.copytree(site.FILES / "templates", template.parent)
+    monkeypatch.setattr(site, "FILES", tmp_path / "code")
+    assert site.are_outdated(paths, manifest)
+    paths.target.mkdir(parents=True)
+    shutil.copy(manifest, paths.target)
+    site.rewrite_pages(paths)
+    assert not site.are_outdated(paths, manifest)
+    template.write_text("changed")
+    assert site.are_outdated(paths, manifest)
+    site.rewrite_pages(paths)
+    texts = json.loads(manifest.read_text())
+    for one in texts["exposures"].values():
+        one["label"] = "another question"
+    manifest.write_text(json.dumps(texts))
+    assert site.are_outdated(paths, manifest)
+
+
 def test_a_version_without_pages_has_no_link(
     paths: Paths, results: Callable[..., Path]
 ) -> None:

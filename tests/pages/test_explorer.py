@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import duckdb
 import pytest
@@ -398,4 +399,60 @@ def test_rates_have_limits_and_unsure_ones_are_hatched(
             assert shown[name]["hatched"] == (low / unit <= mean <= high / unit), name
         n_hatched += shown[name]["hatched"]
     assert 0 < n_hatched < len(rows)
+    assert visit.problems == []
+
+
+def test_groups_of_requests_are_as_exported_and_survive_the_address(
+    site: Path, published: Path, visit: Visit
+) -> None:
+    page = visit.open(site / "requests.html")
+    exported = published / "exports" / "rpt_request_volumes.parquet"
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select dimension, dimension_value, strftime(month_start_date, '%Y-%m'), "
+            f"n_requests, n_closes, is_suppressed from '{exported}' order by all"
+        ).fetchall()
+    months = sorted({row[2] for row in rows})
+    groups: dict[tuple[str, str], dict[str, tuple[int | None, int | None]]] = {}
+    for dimension, value, month, *counts, is_hidden in rows:
+        assert is_hidden == (counts[0] is None)
+        groups.setdefault((dimension, value), {})[month] = (counts[0], counts[1])
+    held = page.evaluate("eventmart.data.requests")
+    assert [month[:7] for month in held["months"]] == months
+    n_hidden = 0
+    for dimension in held["dimensions"]:
+        for value in dimension["values"]:
+            for at, month in enumerate(months):
+                n, n_closes = groups[dimension["name"], value["name"]].get(month, (0, 0))
+                n_hidden += n is None
+                assert (value["requests"][at], value["closes"][at]) == (n, n_closes)
+    assert n_hidden
+    draw = random.Random(23)
+    named = [key for key in groups if key[0] != "overall"]
+    for _ in range(40):
+        by, value = draw.choice(named)
+        first, last = sorted(draw.choices(range(len(months)), k=2))
+        words = {"by": by, "value": value, "months": f"{months[first]}_{months[last]}"}
+        page.evaluate("(hash) => eventmart.explorer.go(hash)", urlencode(words))
+        chosen = [
+            groups[by, value].get(month, (0, 0)) for month in months[first : last + 1]
+        ]
+        n = sum(count or 0 for count, _ in chosen)
+        hidden = sum(count is None for count, _ in chosen)
+        told = f"{value}: {'at least ' if hidden else ''}{n:,} requests"
+        assert page.inner_text("#shown").startswith(" ".join(told.split()))
+        cells = page.evaluate(
+            "(name) => [...document.querySelectorAll('#values tbody tr')].map((row) => "
+            "[...row.cells].map((cell) => cell.textContent)).find(([one]) => one === name)",
+            value,
+        )
+        n_closes = sum(count or 0 for _, count in chosen)
+        assert cells == [value, f"{n:,}", f"{n_closes:,}", f"{hidden:,}"]
+        assert dict(parse_qsl(page.evaluate("eventmart.explorer.toAddress()"))) == words
+    page.evaluate("eventmart.explorer.go('by=x&value=y&months=2016-13_1')")
+    assert page.evaluate("eventmart.explorer.toAddress()") == ""
+    page.focus("#months [tabindex='0']")
+    for key in ("ArrowRight", "Space", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    assert page.evaluate("eventmart.explorer.state.months") == [1, 2]
     assert visit.problems == []

@@ -6,7 +6,7 @@ select
         when has_clear_change then 'clear'
         else 'may be chance'
     end as verdict,
-    as_of_date, is_suppressed
+    as_of_date, crosses_coding_break, is_suppressed
 from rpt_accident_trends
 where area = 'city' and n_last_365_days is not null and vintage = (
     select vintage from marts.fct_incidents

@@ -13,5 +13,5 @@ left join rpt_kiosk_life_cycles as lives on kiosks.kiosk_id = lives.kiosk_id
 left join rpt_kiosk_profiles as profiles on kiosks.kiosk_id = profiles.kiosk_id
 left join by_month on kiosks.kiosk_id = by_month.kiosk_id
 where kiosks.dimension = 'overall' and not kiosks.is_suppressed
-order by kiosks.sales_rank, kiosks.kiosk_id
+order by kiosks.n_purchases desc, kiosks.kiosk_id
 limit 80

@@ -9,5 +9,5 @@ select products.*, by_month.n_by_month
 from rpt_top_products as products
 left join by_month on products.product_id = by_month.product_id
 where products.dimension = 'overall' and not products.is_suppressed
-order by products.sales_rank, products.product_id
+order by products.n_purchases desc, products.product_id
 limit 60

@@ -86,3 +86,110 @@
     for (const one of document.querySelectorAll("details.prints")) one.open = true;
   });
 })();
+
+/* What explorers are made of. */
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const SVG = "http://www.w3.org/2000/svg";
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  /* Made once: making one takes longer than all else. */
+  const FORMS = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  const count = (value) => FORMS[0].format(Math.round(value));
+  const number = (value) => FORMS[value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2].format(value);
+  /* Elements: text is always text, never markup. */
+  const element = (name, attributes, parent, text) => {
+    const isDrawn = parent && parent.namespaceURI === SVG;
+    const made = isDrawn ? document.createElementNS(SVG, name) : document.createElement(name);
+    for (const key in attributes) made.setAttribute(key, attributes[key]);
+    if (text !== undefined) made.textContent = text;
+    if (parent) parent.append(made);
+    return made;
+  };
+
+  /* What stays as it is costs nothing. */
+  const put = (node, name, value) => { if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value); };
+  const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+
+  /* A grid of cells, chosen by dragging, or by arrow keys and shift. */
+  const brushed = (svg, columns, rows, at, read, changed, words) => {
+    const cells = [];
+    svg.setAttribute("role", "group");
+    svg.setAttribute("aria-label", words);
+    let from = null;
+    const choose = (a, b) => changed([Math.min(a[0], b[0]), Math.max(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[1], b[1])]);
+    const inside = (event) => {
+      const box = svg.getBoundingClientRect(), view = svg.viewBox.baseVal;
+      return at((event.clientX - box.left) * view.width / box.width, (event.clientY - box.top) * view.height / box.height);
+    };
+    svg.addEventListener("pointerdown", (event) => {
+      if (!event.target.dataset.cell) return;
+      from = inside(event); svg.setPointerCapture(event.pointerId); svg.moved = false;
+    });
+    svg.addEventListener("pointermove", (event) => {
+      const to = from && inside(event);
+      if (to && (svg.moved || to[0] !== from[0] || to[1] !== from[1])) { svg.moved = true; choose(from, to); }
+    });
+    svg.addEventListener("pointerup", () => {
+      const was = read();
+      if (from && !svg.moved) was && was.join() === [from[0], from[0], from[1], from[1]].join() ? changed(null) : choose(from, from);
+      from = null;
+    });
+    svg.addEventListener("pointercancel", () => { from = null; });
+    let anchor = null;
+    svg.addEventListener("keydown", (event) => {
+      const focused = document.activeElement.dataset.cell;
+      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (!focused) return;
+      const here = focused.split(",").map(Number);
+      if (event.key === " " || event.key === "Enter") { anchor = here; choose(here, here); } else if (event.key === "Escape") changed(null);
+      else if (step) {
+        const to = [Math.max(0, Math.min(columns - 1, here[0] + step[0])), Math.max(0, Math.min(rows - 1, here[1] + step[1]))];
+        if (!event.shiftKey) anchor = null; else { anchor = anchor || here; choose(anchor, to); }
+        focusOn(cells, cells[to[1] * columns + to[0]]);
+      } else return;
+      event.preventDefault();
+    });
+    return cells;
+  };
+  const focusOn = (all, one) => {
+    for (const other of all) if (other) other.setAttribute("tabindex", other === one ? "0" : "-1");
+    one.focus();
+  };
+  /* Round limits of an axis. */
+  const ticks = (top) => {
+    const rough = Math.max(top, 1) / 4, power = 10 ** Math.floor(Math.log10(rough));
+    const step = Math.max(1, [1, 2, 2.5, 5, 10].map((one) => one * power).find((one) => one >= rough && Number.isInteger(Math.max(one, 1))));
+    return Array.from({ length: Math.ceil(top / step) + 1 || 1 }, (_, at) => at * step);
+  };
+
+  /* Up to five classes with the same number of values; nothing is a class of its own. */
+  const classes = (values) => {
+    const sorted = values.filter((one) => one > 0).sort((a, b) => a - b);
+    return [...new Set([0, 1, 2, 3, 4].map((at) => sorted[Math.floor((sorted.length * at) / 5)]))].filter((one) => one !== undefined);
+  };
+  const shade = (value, from) => `var(--heat-${value > 0 ? Math.max(1, from.filter((one) => value >= one).length + (5 - from.length)) : 0})`;
+  const explain = (list, from, values, unit) => {
+    const isWholeNumber = values.every((one) => one === null || Number.isInteger(one)), form = isWholeNumber ? count : number;
+    list.replaceChildren();
+    const add = (kind, fill, words) => { const item = element("li", {}, list); element("i", { class: kind, style: fill ? `background:${fill}` : "" }, item); item.append(words); };
+    if (values.some((one) => one === 0)) add("", "var(--heat-0)", "0");
+    from.forEach((low, at) => {
+      const inside = values.filter((one) => one !== null && one >= low && (at === from.length - 1 || one < from[at + 1])), high = Math.max(...inside);
+      add("", shade(low, from), low === high ? form(low) : `${form(low)} to ${form(high)}`);
+    });
+    if (unit) element("li", {}, list, unit);
+    return add;
+  };
+
+  /* A text that a spreadsheet would run gets an apostrophe. */
+  const field = (value) => {
+    if (value === null || typeof value === "number") return value === null ? "" : String(value);
+    return `"${(/^[=+\-@\t\r]/.test(value) ? "'" : "") + value.replace(/"/g, '""')}"`;
+  };
+  const save = (name, rows) => {
+    const link = element("a", { href: URL.createObjectURL(new Blob([rows.map((row) => row.map(field).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  window.eventmart = { data: {}, tools: { $, brushed, classes, count, element, explain, focusOn, number, put, save, shade, ticks, write, MONTHS } };
+})();
