@@ -83,6 +83,13 @@ class Understood(Part):
 
 
 @dataclass(frozen=True)
+class RejectsFound(Part):
+    """Why most of the rejected records were rejected."""
+
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class TimesFound(Part):
     """Rows without a time that can be used."""
 

@@ -238,7 +238,7 @@ def prepare(
     if parsed.body.n_records == parsed.body.n_blank:
         draft.add(Outcome("empty", "no_rows"))
         return None
-    judge_rejects(landing, draft.entry, parsed.body)
+    draft.add(judge_rejects(landing, draft.entry, parsed.body))
     # Each check looks at the answers to its own questions: the rows are read once for all.
     parsed.ask(*time_questions(parsed), *blank_questions(parsed), *id_questions(parsed))
     draft.add(judge_times(draft.entry, parsed))

@@ -352,7 +352,9 @@ def test_a_result_is_one_line_with_its_counts(run: Run, tmp_path: Path) -> None:
     output = run("land", "purchases", "x.csv").output
     assert output.split("  ")[-2:] == [
         "as of 2017-12-07",
-        "5 records = 3 new + 0 known + 1 rejected + 1 blank\n",
+        "5 records = 3 new + 0 known + 1 rejected + 1 blank; rejected: 1 for "
+        "too_few_fields, such as line 5: 2 fields, the header has 5; list them with: "
+        "eventmart rejects --feed purchases\n",
     ]
     assert output.startswith("landed      purchases         x.csv")
     again = run("land", "purchases", "x.csv").output

@@ -10,7 +10,7 @@ from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
 from loaders.files.csv_records import Body
 from loaders.landing.checks.anomalies import ACCEPT_IT
-from loaders.landing.draft import BlanksFound, TimesFound
+from loaders.landing.draft import BlanksFound, RejectsFound, TimesFound
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import FIRST_READ, ParsedDelivery
 from loaders.landing.rejects import rejects_of
@@ -70,14 +70,17 @@ class Unread:
         return "; ".join(found)
 
 
-def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) -> None:
-    """Raise `DeliveryHeldError`, with the reasons, if most of the records are rejected."""
+def judge_rejects(
+    landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body
+) -> RejectsFound:
+    """Say what most of the rejected records were rejected for.
+
+    Raises:
+        DeliveryHeldError: with all reasons, if that is most of the file.
+    """
     n_rows, n = body.n_records - body.n_blank, body.n_rejected
-    is_doubtful = n > MAX_REJECTED_SHARE * n_rows and n >= FEW_REJECTED
-    is_doubtful |= n == n_rows > 1
-    # Of a file that was cut, that is what there is to say.
-    if not is_doubtful or entry.accepted_by or body.is_cut:
-        return
+    if not n:
+        return RejectsFound()
     reasons = landing.execute(
         f"""
         select reason, count(*), min(line), arg_min(detail, line)
@@ -87,15 +90,21 @@ def judge_rejects(landing: duckdb.DuckDBPyConnection, entry: Entry, body: Body) 
         """,  # noqa: S608
         [str(body.rejects)],
     ).fetchall()
-    found = "; ".join(
+    found = [
         f"{count:,} for {reason}, such as line {line}: {detail}"
         for reason, count, line, detail in reasons
-    )
-    raise DeliveryHeldError(
-        "mostly_rejected",
-        f"{n:,} of {n_rows:,} records rejected: {found}; ask for a file whose records "
-        f"have the fields of its header; {ACCEPT_IT}",
-    )
+    ]
+    is_doubtful = n > MAX_REJECTED_SHARE * n_rows and n >= FEW_REJECTED
+    is_doubtful |= n == n_rows > 1
+    # Of a file that was cut, that is what there is to say.
+    if is_doubtful and not entry.accepted_by and not body.is_cut:
+        raise DeliveryHeldError(
+            "mostly_rejected",
+            f"{n:,} of {n_rows:,} records rejected: {'; '.join(found)}; ask for a file "
+            f"whose records have the fields of its header; {ACCEPT_IT}",
+        )
+    whole_list = f"list them with: eventmart rejects --feed {entry.feed}"
+    return RejectsFound((f"rejected: {found[0]}; {whole_list}",))
 
 
 def judge_times(entry: Entry, parsed: ParsedDelivery) -> TimesFound:
