@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 SCALE = 0.005
 # Where intermediates are found by name alone, beside what names its schema.
 SEARCH_PATH = "eventmart.main,intermediate.intermediate"
+# A folder in which what tests need first is ready, for who tests often: tests/mutants/.
+READY = "EVENTMART_TESTS_READY"
 # What dbt has read of the project.
 _parsed: list[Manifest] = []
 
@@ -127,6 +129,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Demo deliveries, written once and only read from."""
     from demo import generate
 
+    if READY in os.environ:
+        return Path(os.environ[READY]) / "inbox"
     folder = tmp_path_factory.mktemp("demo") / "inbox"
     generate(folder, SCALE, 1)
     return folder
@@ -138,7 +142,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> "Compiled":
     from tests.path.compiled import compile_project
 
     folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if READY in os.environ:
+        folder = Path(os.environ[READY])
+    elif "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     file = folder / "compiled.pickle"
     with locked(folder / "compiled.lock", "compiles", patience=600):
@@ -156,6 +162,8 @@ def manifest(compiled: "Compiled") -> Manifest:
 @pytest.fixture(scope="session")
 def built(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project in which the demo has been landed, built and published. Read only."""
+    if READY in os.environ:
+        return Project(Paths(Path(os.environ[READY]) / "built", demo))
     project = new_project(tmp_path_factory.mktemp("built"), demo)
     project.land()
     project.dbt("build")

@@ -1,0 +1,212 @@
+"""Break models, macros and loader on purpose, and count what the tests notice.
+
+make mutants runs this. What is tried stays in a file of results, so that a run goes on
+where the last one ended, and --again tries survivors once more after they got tests.
+"""
+
+import argparse
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT, write_sections
+from tests.mutants.mutators import CYCLE, Mutant, draw
+
+HEADING = "Mutants: what tests notice of faults made on purpose"
+# What the demo's build depends on.
+SOURCES = ("models", "macros", "seeds", "loaders", "demo", "dbt_project.yml")
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+Result = dict[str, Any]
+
+
+def main(arguments: list[str] | None = None) -> list[Result]:
+    """Try so many mutants; returns what came of each."""
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("--count", type=int, default=120, help="how many to try")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--results", type=Path, default=ROOT / "target" / "mutants.jsonl")
+    parser.add_argument("--scratch", type=Path, help="a folder to keep the copy in")
+    parser.add_argument("--files", type=int, default=8, help="pytest files for each")
+    parser.add_argument("--seconds", type=float, default=600, help="at most, for each")
+    parser.add_argument("--again", action="store_true", help="try survivors again")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--write-reliability", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.inside:
+        _try_all(options)
+        return []
+    scratch = options.scratch or Path(tempfile.mkdtemp(prefix="mutants_"))
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        copy_checkout(ROOT, scratch)
+        given = arguments if arguments is not None else sys.argv[1:]
+        call = [sys.executable, "-m", "tests.mutants", *given, "--inside"]
+        call += ["--results", str(options.results.absolute())]
+        environment = os.environ | {"PYTHONPATH": str(scratch), "EVENTMART_INBOX": ""}
+        subprocess.run(call, cwd=scratch, env=environment, check=True)
+    finally:
+        if options.scratch is None:
+            shutil.rmtree(scratch, ignore_errors=True)
+    results = read_results(options.results)
+    body = "\n".join(report(results))
+    print(body)
+    if options.write_reliability:
+        write_sections({HEADING: body})
+    return results
+
+
+def copy_checkout(root: Path, scratch: Path) -> None:
+    """Copy what git knows or would; what was built there before stays while it is true."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=root, check=True, capture_output=True).stdout
+    before = _sources(scratch)
+    for path in scratch.iterdir():
+        if path.name != "data":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in filter(None, names.decode().split("\0")):
+        if (root / name).is_file():
+            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, scratch / name)
+    if before != _sources(scratch):
+        shutil.rmtree(scratch / "data", ignore_errors=True)
+
+
+def _sources(root: Path) -> dict[str, bytes]:
+    files = (file for name in SOURCES for file in [root / name, *(root / name).rglob("*")])
+    return {
+        str(file.relative_to(root)): file.read_bytes()
+        for file in files
+        if file.is_file() and file.suffix not in (".pyc", ".yml", ".md")
+    }
+
+
+def _try_all(options: argparse.Namespace) -> None:
+    """Try mutants in the scratch copy, which is where this runs."""
+    from dbt.cli.main import dbtRunner
+
+    from tests.mutants.trial import Trial
+
+    root = Path.cwd()
+    (root / "data").mkdir(exist_ok=True)
+    os.environ |= {"EVENTMART_DATA": str(root / "data"), "DBT_PROFILES_DIR": str(root)}
+    parse = ["parse", "--no-write-json", "--quiet", "--target-path", "data/parsed"]
+    read = dbtRunner().invoke([*parse, "--log-path", "data/parsed"])
+    trial = Trial(root, options.files, options.seconds, read.result)
+    trial.prepare()
+    last = {one["id"]: one for one in read_results(options.results)}
+    reasons = tomllib.loads(EQUIVALENT.read_text()).get("mutant", [])
+    equivalent = {(one["file"], one["before"], one["after"]) for one in reasons}
+    n_tried = 0
+    for mutant in draw(root, options.seed):
+        if n_tried >= options.count:
+            return
+        known = last.get(id_of(mutant))
+        is_survivor = known is not None and known["noticed_by"] == ""
+        if is_survivor if options.again else known is None:
+            began = time.monotonic()
+            is_equal = (mutant.file, mutant.before, mutant.after) in equivalent
+            found = "equivalent" if is_equal else trial.judge(mutant)
+            result = _result(mutant, options.seed, found, time.monotonic() - began)
+            with options.results.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+            print(_line(result), flush=True)
+            n_tried += found != "unreadable"
+
+
+def id_of(mutant: Mutant) -> str:
+    """What tells a mutant from others, as long as its file stays as it is."""
+    change = mutant.change
+    return f"{mutant.file}:{change.start}:{change.end}:{change.new}:{mutant.before}"
+
+
+def _result(mutant: Mutant, seed: int, found: str, seconds: float) -> Result:
+    return {
+        "id": id_of(mutant),
+        "seed": seed,
+        "layer": mutant.layer,
+        "kind": mutant.change.kind,
+        "file": mutant.file,
+        "line": mutant.line,
+        "before": mutant.before,
+        "after": mutant.after,
+        "noticed_by": found,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _line(result: Result) -> str:
+    said = result["noticed_by"] or "NOT NOTICED"
+    text = f"{result['file']}:{result['line']} {result['kind']}: {said}"
+    if not result["noticed_by"]:
+        text += f"\n    - {result['before']}\n    + {result['after']}"
+    return f"{result['seconds']:6.0f} s {text}"
+
+
+def read_results(file: Path) -> list[Result]:
+    """What came of each trial so far, in their order."""
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def wilson(n: int, of: int, z: float = 1.959964) -> tuple[float, float]:
+    """The 95 % interval of a share."""
+    share, spread = n / of, z * z / of
+    middle = share + spread / 2
+    half = z * math.sqrt(share * (1 - share) / of + spread / of / 4)
+    return (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+
+
+def report(results: list[Result]) -> list[str]:
+    """A table by layer, and the mutants that no test notices.
+
+    The share at first is that of mutants which nobody had seen; that of now also counts
+    those noticed by tests that were written for them.
+    """
+    first: dict[str, Result] = {}
+    last: dict[str, Result] = {}
+    for one in results:
+        if one["noticed_by"] != "unreadable" and not one["noticed_by"].startswith("error"):
+            first.setdefault(one["id"], one)
+            last[one["id"]] = one
+    lines = [
+        "| layer | mutants | equivalent | noticed at first | 95 % interval | noticed now |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    models = dict.fromkeys(layer for layer in CYCLE if layer not in ("macros", "loader"))
+    groups = {layer: (layer,) for layer in dict.fromkeys(CYCLE)}
+    for name, layers in {**groups, "all models": (*models,), "all": (*groups,)}.items():
+        here = [one for one in last.values() if one["layer"] in layers]
+        judged = [one for one in here if one["noticed_by"] != "equivalent"]
+        if judged:
+            n_first = sum(bool(first[one["id"]]["noticed_by"]) for one in judged)
+            n_now = sum(bool(one["noticed_by"]) for one in judged)
+            low, high = wilson(n_first, len(judged))
+            lines.append(
+                f"| {name} | {len(judged)} | {len(here) - len(judged)} "
+                f"| {n_first} ({n_first / len(judged):.0%}) | {low:.0%} to {high:.0%} "
+                f"| {n_now} ({n_now / len(judged):.0%}) |"
+            )
+    survivors: dict[str, list[Result]] = defaultdict(list)
+    for one in last.values():
+        if not one["noticed_by"]:
+            survivors[one["file"]].append(one)
+    for file, ones in sorted(survivors.items()):
+        for one in ones:
+            change = f"`{one['before']}` to `{one['after']}`"
+            lines.append(f"\n{file}:{one['line']}, {one['kind']}: {change}")
+    return lines
+
+
+if __name__ == "__main__":
+    main()
