@@ -11,6 +11,8 @@ import pytest
 
 from tests.faults import IDS
 
+# Fixtures that more than one folder uses: read once, so that each is built once.
+pytest_plugins = ["tests.projects"]
 # Of every warehouse the same, so that keys of one are those of another.
 os.environ["EVENTMART_CUSTOMER_SECRET"] = "of the tests, and so no secret"
 ROOT = Path(__file__).parents[1]

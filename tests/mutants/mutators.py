@@ -24,7 +24,9 @@ MASKED = re.compile(
     r"{#.*?#}|{%.*?%}|{{.*?}}|--[^\n]*|/\*.*?\*/|'(?:[^'\n]|'')*'", flags=re.DOTALL
 )
 # Where a condition or a list of terms ends, unless a closing parenthesis ends it before.
-END = r"\b(?:and|or|then|when|else|end|group|order|where|having|select|union|from|rows|range"
+END = (
+    r"\b(?:and|or|then|when|else|end|group|order|where|having|select|union|from|rows|range"
+)
 END += r"|inner|left|cross|full|limit|filter|as)\b|[;,]"
 # Of Python: operators, and what stands for them.
 OPERATORS: dict[type[ast.cmpop], str] = {
@@ -163,7 +165,9 @@ def sql_changes(text: str) -> Iterator[Change]:
         terms = _terms(masked, found.end(), ",")[:-1]
         yield Change("predicate", terms[-2][1], terms[-1][1], "")
     for found in re.finditer(r"\b(where|having|and)\b", masked):
-        if re.search(r"\bbetween\b(?!.*\band\b)", masked[: found.start()][-200:], re.DOTALL):
+        if re.search(
+            r"\bbetween\b(?!.*\band\b)", masked[: found.start()][-200:], re.DOTALL
+        ):
             continue
         end = END if found[1] == "and" else END.replace("and|or|", "").replace("|[;,]", "")
         ((start, stop), *_) = _terms(masked, found.end(), end, is_one=True)
@@ -205,7 +209,9 @@ def _terms(
     for found in re.compile(rf"[()]|{end}").finditer(masked, start):
         position = found.start()
         depth += {"(": 1, ")": -1}.get(found[0], 0)
-        if depth < 0 or (depth == 0 and found[0] not in "()" and (is_one or found[0] != ",")):
+        if depth < 0 or (
+            depth == 0 and found[0] not in "()" and (is_one or found[0] != ",")
+        ):
             break
         if depth == 0 and found[0] == ",":
             terms.append((began, position))

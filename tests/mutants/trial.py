@@ -26,17 +26,23 @@ from dbt.contracts.graph.manifest import Manifest
 from loaders.config.paths import Paths
 from loaders.publishing.privacy import disclose, read_disclosure
 from loaders.publishing.publish import strip
+from tests import projects
 from tests.mutants.mutators import Mutant
-from tests.path import conftest
 from tests.path.compiled import Compiled, compile_project
-from tests.path.conftest import Project, new_project
+from tests.projects import Project, new_project
 
 # Errors by which an engine says that it cannot read a mutant at all.
-UNREADABLE = re.compile(r"(Parser|Binder|Catalog|Compilation) Error(?!.*contract)", re.DOTALL)
+UNREADABLE = re.compile(
+    r"(Parser|Binder|Catalog|Compilation) Error(?!.*contract)", re.DOTALL
+)
 # What the hooks and materializations of dbt do, and no model names.
 INCREMENTAL = ("tests/path/test_incremental.py", "tests/path/test_orders.py")
 MACHINERY = ("tests/path/test_unchanged.py", "tests/path/test_scoped_tests.py")
-MACHINERY += ("tests/path/test_dbt_internals.py", "tests/path/test_settings.py", *INCREMENTAL)
+MACHINERY += (
+    "tests/path/test_dbt_internals.py",
+    "tests/path/test_settings.py",
+    *INCREMENTAL,
+)
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-m", "not full", "--tb", "no")
 ONLY_TABLES = ("--full-refresh", "--fail-fast", "--exclude-resource-type", "unit_test")
 TEST_FILES = "tests/*/test_*.py"
@@ -92,7 +98,7 @@ class Trial:
         from demo import generate
 
         shutil.rmtree(self.ready, ignore_errors=True)
-        generate(self.ready / "inbox", conftest.SCALE, 1)
+        generate(self.ready / "inbox", projects.SCALE, 1)
         project = new_project(self.ready / "built", self.ready / "inbox")
         project.land()
         project.dbt("build")
@@ -175,8 +181,12 @@ class Trial:
                 nearest = min(distance[word] for word in words)
                 found[str(file.relative_to(self.root))] = (nearest, file.stat().st_size)
         files = sorted(found, key=found.__getitem__)[: self.n_files]
-        is_machinery = not models or "/state/" in mutant.file or "/overrides/" in mutant.file
-        is_incremental = any(n.name in models and "is_incremental" in n.raw_code for n in nodes)
+        is_machinery = (
+            not models or "/state/" in mutant.file or "/overrides/" in mutant.file
+        )
+        is_incremental = any(
+            n.name in models and "is_incremental" in n.raw_code for n in nodes
+        )
         more = MACHINERY if is_machinery else INCREMENTAL if is_incremental else ()
         return list(dict.fromkeys([*files, *more]))
 
@@ -190,7 +200,7 @@ class Trial:
             data = self._copy().paths.data
             shutil.rmtree(data / "published")
             run = data / "target" / "run_results.json"
-            environment |= {"EVENTMART_DATA": str(data), conftest.READY: str(data.parent)}
+            environment |= {"EVENTMART_DATA": str(data), projects.READY: str(data.parent)}
             publish = [*python, "loaders", "publish", "--run-results", str(run)]
             if subprocess.run(publish, env=environment).returncode:
                 return "publish", []
@@ -202,8 +212,8 @@ class Trial:
         """Run tests in this process, with all that it has read; what failed first."""
         if not nodes:
             return ""
-        os.environ[conftest.READY] = str(ready)
-        conftest._parsed[:] = [self.manifest]
+        os.environ[projects.READY] = str(ready)
+        projects._parsed[:] = [self.manifest]
         log = self.root / "data" / "log"
         start = log.stat().st_size
         code = pytest.main([*PYTEST, *self._deselected(), *nodes])

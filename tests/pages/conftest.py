@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.path.conftest import Project, _environment, built, demo
-
-__all__ = ["_environment", "built", "demo"]
+from tests.projects import Project
 
 FLAGS = [
     "--headless",

@@ -22,7 +22,7 @@ from loaders.pages.site import About, read_texts, show_exports, write_site
 from loaders.publishing.exports import export, hide_cells, write_exports
 from loaders.publishing.privacy import Disclosure, Settings, read_disclosure
 from loaders.sql import quoted
-from tests.path.conftest import ROOT, Project
+from tests.projects import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("built")
 

@@ -14,7 +14,7 @@ import pytest
 from loaders.config.paths import Paths
 from loaders.publishing.site import are_outdated
 from loaders.publishing.versions import current_version
-from tests.path.conftest import ROOT, Project
+from tests.projects import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("built")
 

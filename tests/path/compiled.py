@@ -13,7 +13,7 @@ import duckdb
 from dbt.contracts.graph.nodes import ModelNode
 
 from loaders.config.paths import PROJECT
-from tests.path.conftest import SEARCH_PATH, new_project
+from tests.projects import SEARCH_PATH, new_project
 
 
 @dataclass(frozen=True)

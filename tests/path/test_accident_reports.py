@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binomtest, norm, t
 from statsmodels.stats.proportion import proportion_confint
 
-from tests.path.conftest import Project
+from tests.projects import Project
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("built")

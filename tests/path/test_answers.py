@@ -16,7 +16,7 @@ from loaders.insights.answers import (
     read_questions,
 )
 from tests.path.compiled import Compiled
-from tests.path.conftest import ROOT, Project, new_project
+from tests.projects import ROOT, Project, new_project
 
 ANALYSES = sorted((ROOT / "analyses").glob("*.sql"))
 # What they list need not be there: in small data, after a first build.

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from tests.path.compiled import Compiled, compile_project
-from tests.path.conftest import new_project
 from tests.path.test_incremental import contents_of
+from tests.projects import new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 AS_OF = "2016-09-25"

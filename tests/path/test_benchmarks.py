@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.path.conftest import ROOT, Project
+from tests.projects import ROOT, Project
 
 pytestmark = pytest.mark.xdist_group("built")
 

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from loaders.config.paths import Paths
-from tests.path.conftest import ROOT, Project, new_project
 from tests.path.test_unchanged import is_test, results, versions
+from tests.projects import ROOT, Project, new_project
 
 FILE = (
     "kiosk_id,product_id,card_hash,date_time,fc_number\n"

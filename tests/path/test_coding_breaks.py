@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project
 from tests.path.test_real_data import read
+from tests.projects import Project
 
 N_YEARS = 11
 DAYS = pd.date_range("2005-01-03", periods=364 * N_YEARS)

@@ -18,9 +18,9 @@ import yaml
 
 from loaders.config.feeds import FEEDS_FILE
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project, new_project
 from tests.path.simulated_city import FORM
 from tests.path.test_incremental import contents, contents_of
+from tests.projects import Project, new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 HEADER = (

@@ -15,7 +15,7 @@ from loaders.publishing.crossing import tellings
 from loaders.publishing.exports import export, hide_cells
 from loaders.publishing.privacy import relation_of
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project, new_project
+from tests.projects import Project, new_project
 
 # It shares what takes long to set up.
 pytestmark = pytest.mark.xdist_group("built")

@@ -9,8 +9,8 @@ import statsmodels.api as sm
 from pandas.tseries.holiday import USFederalHolidayCalendar
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project
 from tests.path.test_real_data import read
+from tests.projects import Project
 
 DAYS = pd.date_range("2015-01-01", "2017-12-31")
 

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project, new_project
 from tests.path.simulated_city import City
+from tests.projects import Project, new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 # The delivery that comes after the last but two, and the one that first comes cut short.

@@ -10,8 +10,8 @@ import pytest
 
 from loaders.config.paths import Paths
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project, new_project
 from tests.path.hostile import write_hostile
+from tests.projects import Project, new_project
 
 # What is set aside, and why, of the facts and lists that are built from it.
 REASONS = {

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project
+from tests.projects import Project
 
 SPREADS = (0.3, 1.0, 3.0)
 N_CITIES = 8

@@ -13,8 +13,8 @@ import pytest
 
 from loaders.config.feeds import FEEDS_FILE, load_feeds
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project, new_project
 from tests.path.simulated_city import LOST_DAY, City
+from tests.projects import Project, new_project
 
 # Where a row was first read depends on what arrived first, by its nature. The ledger's
 # own facts tell the order of arrival, and what came of it build by build.

@@ -12,7 +12,7 @@ from scipy.stats import kendalltau, nbinom, theilslopes
 from demo.catalog import catalog
 from demo.purchases import FIRST_DAY, make_units
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project
+from tests.projects import Project
 
 FIRST, N_DAYS = date(2018, 1, 1), 300
 MODELS = (

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import gamma
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project
+from tests.projects import Project
 
 N_KIOSKS, N_PRODUCTS = 60, 50
 

@@ -25,7 +25,7 @@ from metricflow_semantics.model.dbt_manifest_parser import (
 )
 from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 
-from tests.path.conftest import Project
+from tests.projects import Project
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("built")

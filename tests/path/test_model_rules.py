@@ -12,7 +12,7 @@ import pytest
 from dbt.contracts.graph.manifest import Manifest
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import ROOT, new_project
+from tests.projects import ROOT, new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 

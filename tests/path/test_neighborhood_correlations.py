@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from scipy.stats import false_discovery_control, norm, pearsonr, spearmanr
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import ROOT, Project
+from tests.projects import ROOT, Project
 
 PLACES = pd.read_csv(ROOT / "seeds" / "neighborhoods.csv").sort_values("neighborhood_slug")
 MODELS = ("int_neighborhood_residuals_estimated", "rpt_neighborhood_correlations")

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.path.conftest import ROOT
+from tests.projects import ROOT
 
 START = datetime(2024, 3, 1, 8)
 PARTS = ("models", "macros", "seeds", "loaders")

@@ -9,8 +9,8 @@ import pytest
 
 from loaders.config.feeds import load_feeds
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project, new_project
 from tests.path.test_incremental import contents, contents_of
+from tests.projects import Project, new_project
 
 SETS, ORDERS = 50, 10
 

@@ -12,7 +12,7 @@ import pytest
 
 from loaders.config.feeds import load_feeds
 from tests.path.compiled import Compiled
-from tests.path.conftest import new_project
+from tests.projects import new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 

@@ -14,8 +14,8 @@ import shapely
 from pyproj import Transformer
 
 from demo.places import neighborhoods
-from tests.path.conftest import Project, new_project
 from tests.path.test_incremental import contents
+from tests.projects import Project, new_project
 
 on_built = pytest.mark.xdist_group("built")
 on_real = pytest.mark.xdist_group("real")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, spearmanr
 
-from tests.path.conftest import Project
+from tests.projects import Project
 
 pytestmark = pytest.mark.xdist_group("built")
 

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from loaders.publishing.privacy import read_disclosure
-from tests.path.conftest import ROOT, Project, new_project
+from tests.projects import ROOT, Project, new_project
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("built")

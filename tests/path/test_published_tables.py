@@ -8,7 +8,7 @@ from uuid import UUID
 import pandas as pd
 import pytest
 
-from tests.path.conftest import Project, new_project
+from tests.projects import Project, new_project
 
 pytestmark = [
     pytest.mark.full,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.path.compiled import Compiled
-from tests.path.conftest import new_project
+from tests.projects import new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from scipy.special import xlogy
 
-from tests.path.conftest import Project
 from tests.path.test_response_times import (
     DIMENSIONS,
     FEW,
@@ -17,6 +16,7 @@ from tests.path.test_response_times import (
     assert_report_equals_lifelines,
     steps,
 )
+from tests.projects import Project
 
 pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real")]
 

@@ -11,7 +11,7 @@ import pytest
 from lifelines import KaplanMeierFitter
 from scipy import stats
 
-from tests.path.conftest import Project
+from tests.projects import Project
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("built")

@@ -16,7 +16,6 @@ import yaml
 from demo import service_requests
 from loaders.config.feeds import FEEDS_FILE
 from tests.path.compiled import Compiled
-from tests.path.conftest import new_project
 from tests.path.simulated_deliveries import (
     AMERICAN,
     ISO,
@@ -28,6 +27,7 @@ from tests.path.simulated_deliveries import (
     events_of,
     request_row,
 )
+from tests.projects import new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 N = 60

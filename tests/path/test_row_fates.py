@@ -7,7 +7,7 @@ import duckdb
 import jinja2
 import pytest
 
-from tests.path.conftest import ROOT
+from tests.projects import ROOT
 
 # Its identity, hash and number among equal ones.
 Row = tuple[int, int, int]

@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.path.conftest import Project, new_project
 from tests.path.simulated_city import City
+from tests.projects import Project, new_project
 
 FACT = "fct_service_requests"
 MODELS = ("--select", f"+{FACT}", "+dim_request_types", "+dim_neighborhoods")

@@ -6,7 +6,7 @@ import pytest
 import statsmodels.api as sm
 from pandas.tseries.holiday import USFederalHolidayCalendar
 
-from tests.path.conftest import Project
+from tests.projects import Project
 
 pytestmark = pytest.mark.xdist_group("built")
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from loaders.config.feeds import FEEDS_FILE
-from tests.path.conftest import new_project
+from tests.projects import new_project
 
 ACCIDENTS = (
     "INCIDENT_ID,OFFENSE_ID,REPORTED_DATE,FIRST_OCCURRENCE_DATE,longitude,latitude,"

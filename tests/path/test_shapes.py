@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import shapely
 
-from tests.path.conftest import Project
 from tests.path.test_places import polygons
+from tests.projects import Project
 
 
 def drawn(path: str) -> shapely.Geometry:

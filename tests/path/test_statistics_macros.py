@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tests.path.conftest import Project, new_project
+from tests.projects import Project, new_project
 
 
 @pytest.fixture(scope="module")

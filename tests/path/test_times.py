@@ -8,7 +8,7 @@ import pytest
 
 from loaders.config.feeds import FEEDS_FILE
 from loaders.insights.set_aside import mostly_set_aside, set_aside_line
-from tests.path.conftest import Project, new_project
+from tests.projects import Project, new_project
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
 SENT = [

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from loaders.landing.database import open_landing
-from tests.path.conftest import Project
+from tests.projects import Project
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("built")

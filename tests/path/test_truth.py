@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.path.conftest import Project
+from tests.projects import Project
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("built")

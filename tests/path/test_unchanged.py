@@ -10,7 +10,7 @@ from dbt.contracts.graph.manifest import Manifest
 
 from loaders.config.paths import Paths
 from tests.path.compiled import Compiled
-from tests.path.conftest import ROOT, Project, new_project
+from tests.projects import ROOT, Project, new_project
 
 
 def state(project: Project, name: str) -> tuple[str, str]:

@@ -10,7 +10,6 @@ import pytest
 
 from tests.path import simulated_deliveries as simulated
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project, new_project
 from tests.path.simulated_deliveries import (
     AMERICAN,
     ISO,
@@ -20,6 +19,7 @@ from tests.path.simulated_deliveries import (
     Write,
     milliseconds,
 )
+from tests.projects import Project, new_project
 
 pytestmark = pytest.mark.xdist_group("compiled")
 SEEDS = [

@@ -15,7 +15,7 @@ import duckdb
 import jinja2
 import pytest
 
-from tests.path.conftest import ROOT
+from tests.projects import ROOT
 
 START = datetime(2024, 1, 1)
 WINDOW = timedelta(days=9)

@@ -9,8 +9,8 @@ import pytest
 from loaders.config.feeds import load_feeds
 from loaders.config.paths import Paths
 from tests.path.compiled import Compiled
-from tests.path.conftest import Project, new_project
 from tests.path.test_incremental import contents, contents_of
+from tests.projects import Project, new_project
 
 BY = ("--by", "ann", "--why", "the wrong file")
 # Of each feed one: the first of a chain, one in the middle of it, the newest.

@@ -350,7 +350,7 @@ def test_readers_see_whole_versions_of_real_builds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report
 ) -> None:
     from demo import generate
-    from tests.path.conftest import new_project
+    from tests.projects import new_project
 
     generate(tmp_path / "demo", 0.002, 1)
     for name in ("EVENTMART_DATA", "EVENTMART_INBOX"):

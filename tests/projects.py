@@ -22,7 +22,7 @@ from loaders.publishing.lock import locked
 if TYPE_CHECKING:
     from tests.path.compiled import Compiled
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SCALE = 0.005
 # Where intermediates are found by name alone, beside what names its schema.
 SEARCH_PATH = "eventmart.main,intermediate.intermediate"
