@@ -321,7 +321,7 @@ def test_hostile_names_are_text(published: Path, visit: Visit, tmp_path: Path) -
                 "order by neighborhood_slug limit 1 offset ?)",
                 [name, at],
             )
-    texts = read_texts(published.parent / "target" / "manifest.json")
+    texts = read_texts(published.parent / "build" / "target" / "manifest.json")
     about = About(1, "0" * 64, 1, 5, True)
     only = {"accidents": texts["accidents"]}
     write_site(file, tmp_path / "site", published / "exports", only, about)
@@ -347,7 +347,7 @@ def test_without_boundaries_the_page_says_so(
     shutil.copy((published / "eventmart.duckdb").resolve(), file)
     with duckdb.connect(str(file)) as connection:
         connection.execute("delete from marts.dim_neighborhood_shapes")
-    texts = read_texts(published.parent / "target" / "manifest.json")
+    texts = read_texts(published.parent / "build" / "target" / "manifest.json")
     only = {"accidents": texts["accidents"]}
     about = About(1, "0" * 64, 1, 5, True)
     write_site(file, tmp_path / "site", published / "exports", only, about)

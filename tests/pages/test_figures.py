@@ -109,7 +109,7 @@ class Written:
 def written(built: Project, tmp_path_factory: pytest.TempPathFactory) -> Written:
     """The pages of the published demo, with the version's own exports."""
     file = (built.paths.published / "eventmart.duckdb").resolve()
-    manifest = built.paths.data / "target" / "manifest.json"
+    manifest = built.paths.target / "manifest.json"
     folder = tmp_path_factory.mktemp("pages") / "site"
     exports = built.paths.published / "exports"
     queries = write_site(file, folder, exports, read_texts(manifest), ABOUT)

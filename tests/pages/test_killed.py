@@ -31,7 +31,7 @@ def versions_of(paths: Paths) -> set[str]:
         stated |= set(re.findall(r'data-about="number">(\d+)<', text))
         for name in re.findall(r'<script src="([^"]+)"', text):
             assert (file.parent / name).stat().st_size, name
-    assert not are_outdated(paths, paths.data / "target" / "manifest.json")
+    assert not are_outdated(paths, paths.target / "manifest.json")
     return stated
 
 
@@ -53,7 +53,7 @@ def test_a_kill_while_pages_are_written_leaves_those_before(
     assert versions_of(paths) == {str(before.number)}
     call = "from loaders.cli.main import main; main()"
     command = [sys.executable, "-c", call, "publish"]
-    results = paths.data / "target" / "run_results.json"
+    results = paths.target / "run_results.json"
     # Another line between small cells and others is another version.
     environment = os.environ | {
         "EVENTMART_DATA": str(paths.data),

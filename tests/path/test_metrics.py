@@ -42,7 +42,7 @@ class DuckDbDialect:
 
 @pytest.fixture(scope="module")
 def manifest(built: Project) -> PydanticSemanticManifest:
-    file = built.paths.data / "target" / "semantic_manifest.json"
+    file = built.paths.target / "semantic_manifest.json"
     return parse_manifest_from_dbt_generated_manifest(file.read_text())
 
 

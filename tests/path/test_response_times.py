@@ -112,7 +112,7 @@ def expected_figures(part: pd.DataFrame, found: pd.DataFrame | None) -> dict[str
 
 
 def compiled(built: Project, model: str) -> str:
-    found = (built.paths.data / "target" / "compiled").rglob(f"{model}.sql")
+    found = (built.paths.target / "compiled").rglob(f"{model}.sql")
     (path,) = (path for path in found if ".yml" not in str(path))
     return path.read_text()
 

@@ -36,9 +36,9 @@ def is_test(node: str) -> bool:
     return node.startswith("test.")
 
 
-def results(project: Project, target: Path | None = None) -> dict[str, dict]:
+def results(project: Project) -> dict[str, dict]:
     """What dbt has on record of its last run, by node."""
-    record = (target or project.paths.data / "target") / "run_results.json"
+    record = project.paths.target / "run_results.json"
     return {one["unique_id"]: one for one in json.loads(record.read_text())["results"]}
 
 
