@@ -177,7 +177,9 @@ def test_the_forecast_beats_the_one_before_and_its_intervals_hold(
     days["week"] = np.where(days["horizon_days"] > 7, 2, 1)
     busy = days["own_mean"] >= 0.5
     for _, those in days[busy].groupby(["area_kind", "week"]):
-        assert 0.77 < those["inside"].mean() < 0.83
+        # As often as they say, and as chance allows of so few days.
+        gap = those["inside"].mean() - those["interval_chance"].mean()
+        assert abs(gap) < 0.02 + 2 * (0.16 / len(those)) ** 0.5
     # The former forecast: a mean of the last year, drawn to the long mean, times the
     # city's weekday and month, which it learnt a year before; one day ahead of each day.
     file = real_data / "accidents" / "traffic_accidents_2019-08_vintage_2015_2017.csv"
