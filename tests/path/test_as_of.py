@@ -33,6 +33,6 @@ def test_as_of_a_day_everything_is_as_it_was(
         expected = contents_of(connection)
     with compiled_as_of.build(now.paths.landing) as connection:
         assert contents_of(connection) == expected
-    with compiled.build(now.paths.landing) as connection:
+    with compiled.build(now.paths.landing, "fct_accidents") as connection:
         everything = contents_of(connection)
     assert 0 < expected["marts.fct_accidents"][0] < everything["marts.fct_accidents"][0]

@@ -373,7 +373,9 @@ def test_intervals_hold_as_many_days_as_they_say(
     assert gaps.groupby(each["rate"].round(0)).mean().abs().max() < 0.02
 
 
-@pytest.mark.parametrize("first", ["2013-01-01", "2015-01-01"])
+@pytest.mark.parametrize(
+    "first", ["2015-01-01", pytest.param("2013-01-01", marks=pytest.mark.full)]
+)
 def test_intervals_of_a_city_hold_80_percent_whatever_its_scatter(
     compiled: Compiled, first: str
 ) -> None:

@@ -85,7 +85,7 @@ def test_what_is_compiled_says_what_dbt_builds(compiled: Compiled, built: Projec
 def test_some_orders_end_in_the_same_tables(
     compiled: Compiled, small: list[tuple[str, Path]], tmp_path: Path, seed: int
 ) -> None:
-    assert_orders_agree(compiled, tmp_path, small, seed, n_orders=2)
+    assert_orders_agree(compiled, tmp_path, small, seed, n_orders=1)
 
 
 @pytest.mark.xdist_group("compiled")
