@@ -29,21 +29,21 @@ class Compiled:
         Or `only` some models, and what they are built from.
         """
         connection = self.connect()
-        connection.execute(f"attach '{self.seeds}' as seeds (read_only)")
-        connection.execute("copy from database seeds to eventmart; detach seeds")
         connection.execute(f"attach '{landing}' as landing (read_only)")
         wanted = self._ancestry(only) if only else self.models
         self.add(connection, *(model.name for model in wanted))
         return connection
 
     def connect(self) -> duckdb.DuckDBPyConnection:
-        """Databases in memory with the schemas of all models, and nothing in them."""
+        """Databases in memory with the seeds and the schemas of all models."""
         connection = duckdb.connect()
         # Of tables so small a second thread costs more than it helps.
         connection.execute("set threads = 1; set preserve_insertion_order = false")
         connection.execute("set timezone = 'UTC'")
         for name in ("eventmart", "intermediate"):
             connection.execute(f"attach ':memory:' as {name}")
+        connection.execute(f"attach '{self.seeds}' as seeds (read_only)")
+        connection.execute("copy from database seeds to eventmart; detach seeds")
         for schema in sorted({f"{model.database}.{model.schema}" for model in self.models}):
             connection.execute(f"create schema if not exists {schema}")
         connection.execute(f"set search_path = '{SEARCH_PATH}'")

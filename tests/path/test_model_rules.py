@@ -29,7 +29,7 @@ LAYERS = {
     "staging": Layer(r"stg_\w+__\w+", ("source",)),
     "intermediate": Layer(r"int_\w+", ("seed", "staging", "intermediate")),
     "marts": Layer(r"(fct|dim)_\w+", ("seed", "staging", "intermediate", "marts")),
-    "statistics": Layer(r"int_\w+", ("marts", "statistics")),
+    "statistics": Layer(r"int_\w+", ("seed", "marts", "statistics")),
     "reports": Layer(r"rpt_\w+", ("marts", "statistics")),
 }
 # What breaks a rule, and why it may. Nothing is added here that can be mended.

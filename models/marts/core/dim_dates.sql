@@ -6,7 +6,11 @@
     'September', 'October', 'November', 'December'
 ] %}
 
-with spans as (
+with holidays as (
+    select * from {{ ref('federal_holidays') }}
+),
+
+spans as (
     {% for of in var('events').values() -%}
         {% set is_last_feed = loop.last -%}
         {% for column in [of.date] + (of.dates or []) -%}
@@ -48,6 +52,14 @@ dated as (
     from numbered
 ),
 
+with_holidays as (
+    select
+        dated.*,
+        holidays.holiday_name
+    from dated
+    left join holidays on dated.calendar_date = holidays.holiday_date
+),
+
 named as (
     select
         calendar_date,
@@ -61,9 +73,7 @@ named as (
                 when {{ loop.index }} then '{{ name }}'
             {% endfor -%}
         end as month_name,
-        {{ holiday_name(
-            'calendar_date', 'month_number', 'day_of_month', 'weekday_number'
-        ) }} as holiday_name,
+        holiday_name,
         cast(extract(year from calendar_date) as integer) as year_number,
         cast(extract(quarter from calendar_date) as integer) as quarter_number,
         month_number,
@@ -73,7 +83,7 @@ named as (
         cast(extract(week from calendar_date) as integer) as iso_week,
         weekday_number >= 6 as is_weekend,
         cast({{ dbt.date_trunc('month', 'calendar_date') }} as date) as month_start_date
-    from dated
+    from with_holidays
 ),
 
 marked as (

@@ -5,7 +5,11 @@
 {% set n_tested_weeks = 53 %}
 {% set n_days_ahead = 14 %}
 
-with city_days as (
+with holidays as (
+    select * from {{ ref('federal_holidays') }}
+),
+
+city_days as (
     select
         vintage,
         event_date,
@@ -44,11 +48,10 @@ numbered_days as (
 
 named_days as (
     select
-        *,
-        {{ holiday_name(
-            'event_date', 'month_number', 'day_of_month', 'weekday_number'
-        ) }} as federal_name
+        numbered_days.*,
+        holidays.holiday_name as federal_name
     from numbered_days
+    left join holidays on numbered_days.event_date = holidays.holiday_date
 ),
 
 -- Two days that are no federal holidays are kept like ones.
