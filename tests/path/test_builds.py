@@ -75,6 +75,13 @@ def test_the_unit_tests_of_all_models_pass(project: Project) -> None:
     project.dbt("test", "--select", "test_type:unit", "--no-write-json")
 
 
+@pytest.mark.xdist_group("built")
+def test_a_second_build_with_nothing_new_writes_no_row(project: Project) -> None:
+    assert "unchanged" in project.land()
+    assert "nothing new" in project.eventmart("build").output
+    assert project.run() == 0
+
+
 def test_marts_that_are_no_longer_built_make_room(tmp_path: Path) -> None:
     project = new_project(tmp_path)
     with duckdb.connect(str(project.paths.build)) as connection:
