@@ -16,6 +16,7 @@ presence as (
 first_seen as (
     select
         identity_key,
+        customer_key,
         event_date,
         _change_seq
     from versions
@@ -24,6 +25,7 @@ first_seen as (
 seen_again as (
     select
         versions.identity_key,
+        versions.customer_key,
         versions.event_date,
         presence._change_seq
     from presence

@@ -1,3 +1,11 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['customer_key'],
+    on_schema_change='fail',
+    meta={'event_date': 'visit_date', 'touched_in': 'int_purchase_customers_touched'},
+) }}
+
 -- A card is needed to tell who came back: purchases without one are no visits.
 with customers as (
     select * from {{ ref('dim_customers') }}
@@ -15,6 +23,13 @@ purchases as (
         purchases.purchased_at_utc
     from {{ ref('fct_purchases') }} as purchases
     inner join customers on purchases.customer_key = customers.customer_key
+    {% if is_incremental() -%}
+        where purchases.customer_key in (
+            select touched.customer_key
+            from {{ ref('int_purchase_customers_touched') }} as touched
+            where touched._change_seq > {{ built_change_seq() }}
+        )
+    {%- endif %}
 ),
 
 preceded as (

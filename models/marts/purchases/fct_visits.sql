@@ -1,5 +1,20 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['customer_key'],
+    on_schema_change='fail',
+    meta={'event_date': 'visit_date', 'touched_in': 'int_purchase_customers_touched'},
+) }}
+
 with visit_products as (
     select * from {{ ref('fct_visit_products') }}
+    {% if is_incremental() -%}
+        where customer_key in (
+            select touched.customer_key
+            from {{ ref('int_purchase_customers_touched') }} as touched
+            where touched._change_seq > {{ built_change_seq() }}
+        )
+    {%- endif %}
 ),
 
 visits as (
