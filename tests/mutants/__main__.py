@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import tomllib
 from collections import defaultdict
@@ -23,7 +22,7 @@ from tests.mutants.mutators import CYCLE, Mutant, draw
 
 HEADING = "Mutants: what tests notice of faults made on purpose"
 # What the demo's build depends on.
-SOURCES = ("models", "macros", "seeds", "loaders", "demo", "dbt_project.yml")
+SOURCES = ("models", "macros", "seeds", "loaders", "demo")
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 Result = dict[str, Any]
 
@@ -34,7 +33,7 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     parser.add_argument("--count", type=int, default=120, help="how many to try")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "target" / "mutants.jsonl")
-    parser.add_argument("--scratch", type=Path, help="a folder to keep the copy in")
+    parser.add_argument("--scratch", type=Path, default=ROOT / "target" / "mutants")
     parser.add_argument("--files", type=int, default=8, help="pytest files for each")
     parser.add_argument("--seconds", type=float, default=600, help="at most, for each")
     parser.add_argument("--again", action="store_true", help="try survivors again")
@@ -44,18 +43,13 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     if options.inside:
         _try_all(options)
         return []
-    scratch = options.scratch or Path(tempfile.mkdtemp(prefix="mutants_"))
     options.results.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        copy_checkout(ROOT, scratch)
-        given = arguments if arguments is not None else sys.argv[1:]
-        call = [sys.executable, "-m", "tests.mutants", *given, "--inside"]
-        call += ["--results", str(options.results.absolute())]
-        environment = os.environ | {"PYTHONPATH": str(scratch), "EVENTMART_INBOX": ""}
-        subprocess.run(call, cwd=scratch, env=environment, check=True)
-    finally:
-        if options.scratch is None:
-            shutil.rmtree(scratch, ignore_errors=True)
+    copy_checkout(ROOT, options.scratch)
+    given = arguments if arguments is not None else sys.argv[1:]
+    call = [sys.executable, "-m", "tests.mutants", *given, "--inside"]
+    call += ["--results", str(options.results.absolute())]
+    environment = {"EVENTMART_INBOX": "", "PYTHONPATH": str(options.scratch.absolute())}
+    subprocess.run(call, cwd=options.scratch, env=os.environ | environment, check=True)
     results = read_results(options.results)
     body = "\n".join(report(results))
     print(body)
@@ -68,12 +62,12 @@ def copy_checkout(root: Path, scratch: Path) -> None:
     """Copy what git knows or would; what was built there before stays while it is true."""
     scratch.mkdir(parents=True, exist_ok=True)
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=root, check=True, capture_output=True).stdout
+    names = subprocess.run(listed, cwd=root, check=True, capture_output=True, text=True)
     before = _sources(scratch)
     for path in scratch.iterdir():
         if path.name != "data":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for name in filter(None, names.decode().split("\0")):
+    for name in filter(None, names.stdout.split("\0")):
         if (root / name).is_file():
             (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, scratch / name)
@@ -82,26 +76,21 @@ def copy_checkout(root: Path, scratch: Path) -> None:
 
 
 def _sources(root: Path) -> dict[str, bytes]:
-    files = (file for name in SOURCES for file in [root / name, *(root / name).rglob("*")])
+    """What the build of the demo depends on, by file."""
+    files = (file for name in SOURCES for file in (root / name).rglob("*"))
     return {
         str(file.relative_to(root)): file.read_bytes()
         for file in files
-        if file.is_file() and file.suffix not in (".pyc", ".yml", ".md")
+        if file.suffix in (".sql", ".py", ".csv") or file.name == "feeds.yml"
     }
 
 
 def _try_all(options: argparse.Namespace) -> None:
     """Try mutants in the scratch copy, which is where this runs."""
-    from dbt.cli.main import dbtRunner
-
     from tests.mutants.trial import Trial
 
     root = Path.cwd()
-    (root / "data").mkdir(exist_ok=True)
-    os.environ |= {"EVENTMART_DATA": str(root / "data"), "DBT_PROFILES_DIR": str(root)}
-    parse = ["parse", "--no-write-json", "--quiet", "--target-path", "data/parsed"]
-    read = dbtRunner().invoke([*parse, "--log-path", "data/parsed"])
-    trial = Trial(root, options.files, options.seconds, read.result)
+    trial = Trial(root, options.files, options.seconds)
     trial.prepare()
     last = {one["id"]: one for one in read_results(options.results)}
     reasons = tomllib.loads(EQUIVALENT.read_text()).get("mutant", [])
