@@ -36,16 +36,20 @@ from tests.projects import Project, new_project
 UNREADABLE = re.compile(
     r"(Parser|Binder|Catalog|Compilation) Error(?!.*contract)", re.DOTALL
 )
+INCREMENTAL = ("tests/path/test_incremental.py",)
 # What the hooks and materializations of dbt do, and no model names.
-INCREMENTAL = ("tests/path/test_incremental.py", "tests/path/test_orders.py")
-MACHINERY = ("tests/path/test_unchanged.py", "tests/path/test_scoped_tests.py")
-MACHINERY += (
+MACHINERY = (
     "tests/path/test_dbt_internals.py",
     "tests/path/test_settings.py",
+    "tests/path/test_unchanged.py",
+    "tests/path/test_scoped_tests.py",
     *INCREMENTAL,
 )
 # What takes minutes is left out; so are the real files, which only some people have.
 CHEAP = "not full and not real_data"
+ALL_DEAR = re.compile(
+    r"^pytestmark = (?:\[[^\]]*|.*)mark\.(?:full|real_data)", re.MULTILINE
+)
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-m", CHEAP, "--tb", "no")
 ONLY_TABLES = ("--full-refresh", "--fail-fast", "--exclude-resource-type", "unit_test")
 TEST_FILES = "tests/*/test_*.py"
@@ -88,11 +92,11 @@ class Trial:
         finally:
             path.write_text(mutant.text)
         if found == "time":
-            # Its tests may take as long without it.
-            again, _ = self._in_child(lambda: (self._pytest(self.ready, files), []))
-            return "" if again == "time" else "no end"
+            # Its tests may take as long without it; those of SQL that was built do.
+            is_slow = path.suffix == ".sql" or self._pytest_alone(files) == "time"
+            return "" if is_slow else "no end"
         if "::" in found and found not in self.sound:
-            again, _ = self._in_child(lambda: (self._pytest(self.ready, [found]), []))
+            again = self._pytest_alone([found])
             (self.broken if again else self.sound).add(found)
             return self.judge(mutant) if again else found
         return found
@@ -143,7 +147,6 @@ class Trial:
         ready = project.paths.data.parent
         (ready / "compiled.pickle").write_bytes(pickle.dumps(compiled))
         files = self._files_of_models(mutant, models)
-        print("asked:", *files, flush=True)
         return self._pytest(ready, files), files
 
     def _copy(self) -> Project:
@@ -187,19 +190,20 @@ class Trial:
                     distance.setdefault(node.name, step)
         found = {}
         for file in (self.root / "tests" / "path").glob("test_*.py"):
-            words = {*re.findall(r"\w+", file.read_text())} & distance.keys()
-            if words:
-                nearest = min(distance[word] for word in words)
-                found[str(file.relative_to(self.root))] = (nearest, file.stat().st_size)
+            text = file.read_text()
+            words = {*re.findall(r"\w+", text)} & distance.keys()
+            if words and not ALL_DEAR.search(text):
+                # What builds for itself is dear, and comes last.
+                n_builds = len(re.findall(r"new_project\(|\.dbt\(|\.run\(", text))
+                order = (min(distance[word] for word in words), n_builds, len(text))
+                found[str(file.relative_to(self.root))] = order
         files = sorted(found, key=found.__getitem__)[: self.n_files]
-        is_machinery = (
-            not models or "/state/" in mutant.file or "/overrides/" in mutant.file
+        files.sort(key=lambda file: found[file][1])
+        if not models or "/state/" in mutant.file or "/overrides/" in mutant.file:
+            return list(dict.fromkeys([*files, *MACHINERY]))
+        return list(
+            dict.fromkeys([*files, *INCREMENTAL * ("is_incremental" in mutant.text)])
         )
-        is_incremental = any(
-            n.name in models and "is_incremental" in n.raw_code for n in nodes
-        )
-        more = MACHINERY if is_machinery else INCREMENTAL if is_incremental else ()
-        return list(dict.fromkeys([*files, *more]))
 
     def _python(self, mutant: Mutant) -> tuple[str, list[str]]:
         """Try a mutant of a module of the loader, in a process that has not read it."""
@@ -223,12 +227,18 @@ class Trial:
         """Run tests in this process, with all that it has read; what failed first."""
         if not nodes:
             return ""
+        print("asked:", *nodes, flush=True)
         os.environ[projects.READY] = str(ready)
         log = self.root / "data" / "log"
         start = log.stat().st_size
         code = pytest.main([*PYTEST, *self._deselected(), *nodes])
         sys.stdout.flush()
         return _first_failure(log.read_bytes()[start:].decode(errors="replace"), code)
+
+    def _pytest_alone(self, nodes: list[str]) -> str:
+        """What these tests say without a mutant."""
+        found, _ = self._in_child(lambda: (self._pytest(self.ready, nodes), nodes))
+        return found
 
     def _deselected(self) -> list[str]:
         return [part for test in sorted(self.broken) for part in ("--deselect", test)]
@@ -288,6 +298,8 @@ def files_of_module(root: Path, module: str) -> list[str]:
     found = {}
     for file in root.glob(TEST_FILES):
         text = file.read_text()
+        if ALL_DEAR.search(text):
+            continue
         near = [d for one, d in distance.items() if _imports(text, one)]
         n_named = sum(len(re.findall(rf"\b{name}\b", text)) for name in [*names, stem])
         if near:
