@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,17 @@ from tests.conftest import ROOT, write_sections
 from tests.mutants.mutators import CYCLE, Mutant, draw
 
 HEADING = "Mutants: what tests notice of faults made on purpose"
+HOW = """\
+`make mutants` draws small faults by a seed, layers and kinds in turn, and makes each in a
+copy of the checkout. It asks, from cheap to dear, and stops at the first that fails: the
+unit tests of the model; a build of it and of all that is built from it, on the demo, with
+their data tests; the pytest files that name the nearest of these, or that import the module
+of the loader (few files; tests marked `full` or `real_data` are not asked). What no engine
+reads is no fault. Equivalent are those that change nothing that any test could see; they
+count neither way. In brackets the share and its 95 % interval (Wilson). Noticed at first:
+by the tests that stood before anybody had seen the fault, so an estimate for all such
+faults; noticed now: with the tests that were written for those which nothing noticed.
+"""
 # What the demo's build depends on.
 SOURCES = ("models", "macros", "seeds", "loaders", "demo")
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
@@ -93,8 +103,7 @@ def _try_all(options: argparse.Namespace) -> None:
     trial = Trial(root, options.files, options.seconds)
     trial.prepare()
     last = {one["id"]: one for one in read_results(options.results)}
-    reasons = tomllib.loads(EQUIVALENT.read_text()).get("mutant", [])
-    equivalent = {(one["file"], one["before"], one["after"]) for one in reasons}
+    equivalent = read_equivalent()
     n_tried = 0
     for mutant in draw(root, options.seed):
         if n_tried >= options.count:
@@ -141,11 +150,23 @@ def _line(result: Result) -> str:
     return f"{result['seconds']:6.0f} s {text}"
 
 
+def read_equivalent() -> dict[tuple[str, str, str], str]:
+    """Why no test can notice some mutants, by file, lines before and after."""
+    listed = tomllib.loads(EQUIVALENT.read_text()).get("mutant", [])
+    return {(one["file"], one["before"], one["after"]): one["reason"] for one in listed}
+
+
 def read_results(file: Path) -> list[Result]:
     """What came of each trial so far, in their order."""
     if not file.exists():
         return []
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    results = [json.loads(line) for line in file.read_text().splitlines()]
+    equivalent = read_equivalent()
+    for one in results:
+        one["reason"] = equivalent.get((one["file"], one["before"], one["after"]), "")
+        if one["reason"]:
+            one["noticed_by"] = "equivalent"
+    return results
 
 
 def wilson(n: int, of: int, z: float = 1.959964) -> tuple[float, float]:
@@ -169,32 +190,36 @@ def report(results: list[Result]) -> list[str]:
             first.setdefault(one["id"], one)
             last[one["id"]] = one
     lines = [
-        "| layer | mutants | equivalent | noticed at first | 95 % interval | noticed now |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        *HOW.splitlines(),
+        "",
+        "| layer | mutants | equivalent | noticed at first | noticed now |",
+        "| --- | ---: | ---: | ---: | ---: |",
     ]
-    models = dict.fromkeys(layer for layer in CYCLE if layer not in ("macros", "loader"))
-    groups = {layer: (layer,) for layer in dict.fromkeys(CYCLE)}
-    for name, layers in {**groups, "all models": (*models,), "all": (*groups,)}.items():
-        here = [one for one in last.values() if one["layer"] in layers]
-        judged = [one for one in here if one["noticed_by"] != "equivalent"]
+    layers = dict.fromkeys(CYCLE)
+    for name, here in {**{layer: [layer] for layer in layers}, "all": [*layers]}.items():
+        ones = [one for one in last.values() if one["layer"] in here]
+        judged = [one for one in ones if one["noticed_by"] != "equivalent"]
         if judged:
             n_first = sum(bool(first[one["id"]]["noticed_by"]) for one in judged)
             n_now = sum(bool(one["noticed_by"]) for one in judged)
-            low, high = wilson(n_first, len(judged))
-            lines.append(
-                f"| {name} | {len(judged)} | {len(here) - len(judged)} "
-                f"| {n_first} ({n_first / len(judged):.0%}) | {low:.0%} to {high:.0%} "
-                f"| {n_now} ({n_now / len(judged):.0%}) |"
-            )
-    survivors: dict[str, list[Result]] = defaultdict(list)
-    for one in last.values():
-        if not one["noticed_by"]:
-            survivors[one["file"]].append(one)
-    for file, ones in sorted(survivors.items()):
-        for one in ones:
-            change = f"`{one['before']}` to `{one['after']}`"
-            lines.append(f"\n{file}:{one['line']}, {one['kind']}: {change}")
+            cells = (name, len(judged), len(ones) - len(judged))
+            cells += (_share(n_first, len(judged)), _share(n_now, len(judged)))
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    for said, title in (("", "Not noticed"), ("equivalent", "Equivalent")):
+        ones = [one for one in last.values() if one["noticed_by"] == said]
+        if ones:
+            lines += ["", f"{title}:", ""]
+        for one in sorted(ones, key=lambda one: (one["file"], one["line"])):
+            lines.append(f"- `{one['file']}:{one['line']}`, {one['kind']}:")
+            lines.append(f"  `{one['before']}` became `{one['after']}`")
+            if said:
+                lines[-1] += f". {one['reason']}"
     return lines
+
+
+def _share(n: int, of: int) -> str:
+    low, high = wilson(n, of)
+    return f"{n} ({n / of:.0%}; {low:.0%} to {high:.0%})"
 
 
 if __name__ == "__main__":

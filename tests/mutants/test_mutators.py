@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.__main__ import id_of, report, wilson
+from tests.mutants.__main__ import id_of, read_results, report, wilson
 from tests.mutants.mutators import CYCLE, Mutant, draw, python_changes, sql_changes
 
 MODEL = """\
@@ -91,7 +91,7 @@ def test_wilson_intervals_are_the_printed_ones():
     assert wilson(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
 
 
-def test_the_report_counts_mutants_once_and_names_survivors():
+def test_the_report_counts_mutants_once_and_names_survivors(tmp_path, monkeypatch):
     def tried(id_: str, noticed_by: str, layer: str = "marts") -> dict:
         change = {"before": f"a{id_}", "after": f"b{id_}", "kind": "join", "line": 3}
         return {
@@ -105,11 +105,18 @@ def test_the_report_counts_mutants_once_and_names_survivors():
         *(tried(id_, "a test") for id_ in "12"),
         *(tried("3", noticed_by) for noticed_by in ("", "a new test")),
         tried("4", ""),
-        tried("5", "equivalent"),
+        tried("5", ""),
         tried("6", "unreadable"),
         tried("7", "error: no space"),
     ]
-    lines = report(json.loads(json.dumps(results)))
-    assert "| marts | 4 | 1 | 2 (50%) | 15% to 85% | 3 (75%) |" in lines
-    assert "| all | 4 | 1 | 2 (50%) | 15% to 85% | 3 (75%) |" in lines
-    assert [line for line in lines if "m.sql" in line] == ["\nm.sql:3, join: `a4` to `b4`"]
+    (tmp_path / "results").write_text("\n".join(map(json.dumps, results)))
+    known = {("m.sql", "a5", "b5"): "The same."}
+    monkeypatch.setattr("tests.mutants.__main__.read_equivalent", lambda: known)
+    lines = report(read_results(tmp_path / "results"))
+    for layer in ("marts", "all"):
+        assert f"| {layer} | 4 | 1 | 2 (50%; 15% to 85%) | 3 (75%; 30% to 95%) |" in lines
+    listed = lines[lines.index("Not noticed:") :]
+    assert [line for line in listed if line.startswith("  ")] == [
+        "  `a4` became `b4`",
+        "  `a5` became `b5`. The same.",
+    ]
