@@ -58,8 +58,10 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     given = arguments if arguments is not None else sys.argv[1:]
     call = [sys.executable, "-m", "tests.mutants", *given, "--inside"]
     call += ["--results", str(options.results.absolute())]
-    environment = {"EVENTMART_INBOX": "", "PYTHONPATH": str(options.scratch.absolute())}
-    subprocess.run(call, cwd=options.scratch, env=os.environ | environment, check=True)
+    # What pytest tells the processes that it starts is not meant for those started here.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    environment |= {"EVENTMART_INBOX": "", "PYTHONPATH": str(options.scratch.absolute())}
+    subprocess.run(call, cwd=options.scratch, env=environment, check=True)
     results = read_results(options.results)
     body = "\n".join(report(results))
     print(body)
@@ -102,7 +104,7 @@ def _try_all(options: argparse.Namespace) -> None:
     root = Path.cwd()
     trial = Trial(root, options.files, options.seconds)
     trial.prepare()
-    last = {one["id"]: one for one in read_results(options.results)}
+    last = {one["id"]: one for one in read_results(options.results) if not is_error(one)}
     equivalent = read_equivalent()
     n_tried = 0
     for mutant in draw(root, options.seed):
@@ -169,6 +171,11 @@ def read_results(file: Path) -> list[Result]:
     return results
 
 
+def is_error(one: Result) -> bool:
+    """Whether a trial failed, and not the mutant: to be tried again."""
+    return bool(one["noticed_by"].startswith("error"))
+
+
 def wilson(n: int, of: int, z: float = 1.959964) -> tuple[float, float]:
     """The 95 % interval of a share."""
     share, spread = n / of, z * z / of
@@ -186,7 +193,7 @@ def report(results: list[Result]) -> list[str]:
     first: dict[str, Result] = {}
     last: dict[str, Result] = {}
     for one in results:
-        if one["noticed_by"] != "unreadable" and not one["noticed_by"].startswith("error"):
+        if one["noticed_by"] != "unreadable" and not is_error(one):
             first.setdefault(one["id"], one)
             last[one["id"]] = one
     lines = [

@@ -51,7 +51,7 @@ ALL_DEAR = re.compile(
     r"^pytestmark = (?:\[[^\]]*|.*)mark\.(?:full|real_data)", re.MULTILINE
 )
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-m", CHEAP, "--tb", "no")
-ONLY_TABLES = ("--full-refresh", "--fail-fast", "--exclude-resource-type", "unit_test")
+ONLY_TABLES = ("--full-refresh", "--exclude-resource-type", "unit_test")
 TEST_FILES = "tests/*/test_*.py"
 
 
@@ -130,8 +130,8 @@ class Trial:
         project = self._copy()
         units = [f"{name},test_type:unit" for name in models]
         if models or tests:
-            alone = ("--indirect-selection", "cautious", "--fail-fast")
-            if found := _failed(project, "test", *alone, "--select", *units, *tests):
+            alone = ("--indirect-selection", "cautious", "--select")
+            if found := _failed(project, "test", *alone, *units, *tests):
                 return found, []
         if models:
             follow = [f"{name}+" for name in models]
@@ -322,7 +322,10 @@ def _named(manifest: Manifest, ids: Iterable[str], kind: str) -> list[str]:
 
 def _failed(project: Project, *arguments: str) -> str:
     """What failed first of a call of dbt; "" if nothing did."""
-    done = project.invoke(*arguments)
+    done = project.invoke(*arguments, "--fail-fast")
+    if "Connection already closed" in str(done.exception):
+        # What failed closed it for another thread, and dbt names only that.
+        done = project.invoke(*arguments)
     results: list[Any] = getattr(done.result, "results", [])
     said = [f"{r.message}" for r in results if r.status in ("error", "runtime error")]
     if any(map(UNREADABLE.search, [*said, str(done.exception or "")])):
