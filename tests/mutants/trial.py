@@ -281,7 +281,7 @@ class Trial:
 def files_of_module(root: Path, module: str) -> list[str]:
     """The pytest files that reach a module by imports, the nearest first.
 
-    Of equally near ones, those first that name it or what it defines most.
+    Of equally near ones, those first that name it or what it defines most often.
     """
     texts = {f: f.read_text() for f in root.glob("loaders/**/*.py")}
     distance, step = {module: 0}, 0
@@ -303,7 +303,7 @@ def files_of_module(root: Path, module: str) -> list[str]:
         near = [d for one, d in distance.items() if _imports(text, one)]
         n_named = sum(len(re.findall(rf"\b{name}\b", text)) for name in [*names, stem])
         if near:
-            order = (min(near), stem not in file.stem, -n_named)
+            order = (min(near), stem not in file.stem, -n_named / len(text))
             found[str(file.relative_to(root))] = order
     return sorted(found, key=found.__getitem__)
 
