@@ -60,7 +60,7 @@ class Trial:
     """A scratch copy in which the demo is built, and what dbt has read of it.
 
     `sound` are tests that failed of a mutant and pass without; `broken` fail without too,
-    and so notice nothing.
+    and so notice nothing; `slow` are files that take long without one.
     """
 
     root: Path
@@ -68,6 +68,7 @@ class Trial:
     seconds: float
     sound: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
+    slow: set[str] = field(default_factory=set)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -93,8 +94,7 @@ class Trial:
             path.write_text(mutant.text)
         if found == "time":
             # Its tests may take as long without it; those of SQL that was built do.
-            is_slow = path.suffix == ".sql" or self._pytest_alone(files) == "time"
-            return "" if is_slow else "no end"
+            return "" if path.suffix == ".sql" or self._is_slow(files) else "no end"
         if "::" in found and found not in self.sound:
             again = self._pytest_alone([found])
             (self.broken if again else self.sound).add(found)
@@ -234,6 +234,16 @@ class Trial:
         code = pytest.main([*PYTEST, *self._deselected(), *nodes])
         sys.stdout.flush()
         return _first_failure(log.read_bytes()[start:].decode(errors="replace"), code)
+
+    def _is_slow(self, files: list[str]) -> bool:
+        """Whether tests need half of the time or more without a mutant."""
+        if not self.slow & {*files}:
+            began = time.monotonic()
+            self._pytest_alone(files)
+            if time.monotonic() - began < self.seconds / 2:
+                return False
+            self.slow.update(files)
+        return True
 
     def _pytest_alone(self, nodes: list[str]) -> str:
         """What these tests say without a mutant."""
