@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     parser.add_argument("--results", type=Path, default=ROOT / "target" / "mutants.jsonl")
     parser.add_argument("--scratch", type=Path, default=ROOT / "target" / "mutants")
     parser.add_argument("--files", type=int, default=4, help="pytest files for each")
-    parser.add_argument("--seconds", type=float, default=240, help="at most, for each")
+    parser.add_argument("--seconds", type=float, default=240, help="at most, for these")
     parser.add_argument("--again", action="store_true", help="try survivors again")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--write-reliability", action="store_true")

@@ -45,6 +45,8 @@ MACHINERY = (
     "tests/path/test_scoped_tests.py",
     *INCREMENTAL,
 )
+# More than any build takes, also of a machine with other work.
+BUILD_SECONDS = 1200
 # What takes minutes is left out; so are the real files, which only some people have.
 CHEAP = "not full and not real_data"
 ALL_DEAR = re.compile(
@@ -105,7 +107,7 @@ class Trial:
         """Read the project; build the demo, if that is not done yet."""
         assert self.manifest
         if not (self.ready / "compiled.pickle").exists():
-            found, _ = self._in_child(lambda: (self._prepare() or "", []), seconds=1800)
+            found, _ = self._in_child(lambda: (self._prepare() or "", []))
             if found:
                 sys.exit(f"without any mutant: {found}; see {self.root / 'data' / 'log'}")
 
@@ -208,7 +210,7 @@ class Trial:
     def _python(self, mutant: Mutant) -> tuple[str, list[str]]:
         """Try a mutant of a module of the loader, in a process that has not read it."""
         files = files_of_module(self.root, mutant.file)[: self.n_files]
-        print("asked:", *files, flush=True)
+        self._asked.write_text("\n".join(files))
         environment, python = dict(os.environ), [sys.executable, "-m"]
         if any(name.startswith(("tests/path", "tests/pages")) for name in files):
             # What these read was published by the mutant; landing has tests of its own.
@@ -227,7 +229,7 @@ class Trial:
         """Run tests in this process, with all that it has read; what failed first."""
         if not nodes:
             return ""
-        print("asked:", *nodes, flush=True)
+        self._asked.write_text("\n".join(nodes))
         os.environ[projects.READY] = str(ready)
         log = self.root / "data" / "log"
         start = log.stat().st_size
@@ -253,10 +255,8 @@ class Trial:
     def _deselected(self) -> list[str]:
         return [part for test in sorted(self.broken) for part in ("--deselect", test)]
 
-    def _in_child(
-        self, work: Callable[[], tuple[str, list[str]]], seconds: float = 0
-    ) -> tuple[str, list[str]]:
-        """Work in a process of its own, with all it starts; "time" if it never ends."""
+    def _in_child(self, work: Callable[[], tuple[str, list[str]]]) -> tuple[str, list[str]]:
+        """Work in a process of its own, with all it starts; "time" if tests never end."""
         data = self.root / "data"
         for name in ("trial", "tmp"):
             shutil.rmtree(data / name, ignore_errors=True)
@@ -276,16 +276,23 @@ class Trial:
                 answer.write_text(json.dumps((f"error: {error!r}", [])))
             finally:
                 os._exit(0)
-        ends = time.monotonic() + (seconds or self.seconds)
+        ends, files = time.monotonic() + BUILD_SECONDS, None
         while not os.waitpid(child, os.WNOHANG)[0]:
+            if files is None and self._asked.exists():
+                files = self._asked.read_text().split()
+                ends = time.monotonic() + self.seconds
             if time.monotonic() > ends:
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-                asked = re.search(r"^asked: (.*)$", log.read_text(errors="replace"), re.M)
-                return ("time", asked[1].split()) if asked else ("no end", [])
+                return ("no end", []) if files is None else ("time", files)
             time.sleep(0.1)
         found, files = json.loads(answer.read_text()) if answer.exists() else ("crash", [])
         return found, files
+
+    @property
+    def _asked(self) -> Path:
+        """Where a process notes which pytest files it begins to run."""
+        return self.root / "data" / "tmp" / "asked"
 
 
 def files_of_module(root: Path, module: str) -> list[str]:
