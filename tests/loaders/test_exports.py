@@ -405,6 +405,26 @@ def test_a_cell_is_told_if_a_sum_of_lines_has_it_alone(seed: int) -> None:
     assert {*found} == expected
 
 
+@pytest.mark.parametrize("is_share", [True, False])
+def test_a_share_that_nobody_sees_tells_no_cell(is_share: bool) -> None:
+    """With 0 + 1, the sums 0 + 2 and 1 + 2 tell each of them; 3 and 4 are shown."""
+    lines = [(1, 0), (1, 1), (2, 0), (2, 2), (2, 3), (3, 1), (3, 2), (3, 4)]
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table counted as select false as is_hidden;"
+            "create table figure_cells as "
+            "select range as cell, range < 3 as is_hidden from range(5);"
+            "create table lines (line int, cell int, step int, n int, source varchar,"
+            " place int, is_share boolean)"
+        )
+        connection.executemany(
+            "insert into lines values ($1, $2, 1, 4, null, null, $3)",
+            [(line, cell, is_share and line == 1) for line, cell in lines],
+        )
+        n_hidden = crossing.hide_next(connection, ["counted"], "is_hidden")
+        assert (n_hidden > 0) is not is_share
+
+
 def test_below_a_hidden_row_no_running_sum_is_shown() -> None:
     """Two of them would tell what is hidden between."""
     columns = ("kind", "name", "n", "rank", "running")

@@ -23,13 +23,14 @@ HEADING = "Mutants: what tests notice of faults made on purpose"
 HOW = """\
 `make mutants` draws small faults by a seed, layers and kinds in turn, and makes each in a
 copy of the checkout. It asks, from cheap to dear, and stops at the first that fails: the
-unit tests of the model; a build of it and of all that is built from it, on the demo, with
-their data tests; the pytest files that name the nearest of these, or that import the module
-of the loader (few files; tests marked `full` or `real_data` are not asked). What no engine
-reads is no fault. Equivalent are those that change nothing that any test could see; they
-count neither way. In brackets the share and its 95 % interval (Wilson). Noticed at first:
-by the tests that stood before anybody had seen the fault, so an estimate for all such
-faults; noticed now: with the tests that were written for those which nothing noticed.
+unit tests of the model; a build of it and of what is built from it directly, on the demo,
+with their data tests; the pytest files that name the nearest of these, or that import the
+module of the loader (few files; tests marked `full` or `real_data` are not asked). What
+no engine reads is no fault. Equivalent are those that change nothing that any test could
+see; they count neither way. In brackets the share and its 95 % interval (Wilson). Noticed
+at first: by the tests that stood before anybody had seen the fault, so an estimate for
+all such faults; noticed now: with the tests that were written for those which nothing
+noticed.
 """
 # What the demo's build depends on.
 SOURCES = ("models", "macros", "seeds", "loaders", "demo")
@@ -44,8 +45,9 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "target" / "mutants.jsonl")
     parser.add_argument("--scratch", type=Path, default=ROOT / "target" / "mutants")
-    parser.add_argument("--files", type=int, default=4, help="pytest files for each")
-    parser.add_argument("--seconds", type=float, default=240, help="at most, for these")
+    parser.add_argument("--steps", type=int, default=1, help="of models built after it")
+    parser.add_argument("--files", type=int, default=3, help="pytest files for each")
+    parser.add_argument("--seconds", type=float, default=60, help="at most, for these")
     parser.add_argument("--again", action="store_true", help="try survivors again")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--write-reliability", action="store_true")
@@ -102,7 +104,7 @@ def _try_all(options: argparse.Namespace) -> None:
     from tests.mutants.trial import Trial
 
     root = Path.cwd()
-    trial = Trial(root, options.files, options.seconds)
+    trial = Trial(root, options.steps, options.files, options.seconds)
     trial.prepare()
     last = {one["id"]: one for one in read_results(options.results) if not is_error(one)}
     equivalent = read_equivalent()

@@ -66,6 +66,7 @@ class Trial:
     """
 
     root: Path
+    n_steps: int
     n_files: int
     seconds: float
     sound: set[str] = field(default_factory=set)
@@ -136,7 +137,7 @@ class Trial:
             if found := _failed(project, "test", *alone, *units, *tests):
                 return found, []
         if models:
-            follow = [f"{name}+" for name in models]
+            follow = [f"{name}+{self.n_steps}" for name in models]
             if found := _failed(project, "build", *ONLY_TABLES, "--select", *follow):
                 return found, []
             _publish(project)
