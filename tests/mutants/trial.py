@@ -5,7 +5,6 @@ from cheap to dear: unit tests of the model, a build of it and what follows with
 tests, the pytest files that name one of these; or those that reach a module of the loader.
 """
 
-import json
 import os
 import pickle
 import re
@@ -62,7 +61,7 @@ class Trial:
     """A scratch copy in which the demo is built, and what dbt has read of it.
 
     `sound` are tests that failed of a mutant and pass without; `broken` fail without too,
-    and so notice nothing; `slow` are files that take long without one.
+    and so notice nothing.
     """
 
     root: Path
@@ -71,7 +70,6 @@ class Trial:
     seconds: float
     sound: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
-    slow: set[str] = field(default_factory=set)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -92,14 +90,11 @@ class Trial:
         path.write_text(mutant.change.of(mutant.text))
         try:
             work = self._python if path.suffix == ".py" else self._sql
-            found, files = self._in_child(lambda: work(mutant))
+            found = self._in_child(lambda: work(mutant))
         finally:
             path.write_text(mutant.text)
-        if found == "time":
-            # Its tests may take as long without it; those of SQL that was built do.
-            return "" if path.suffix == ".sql" or self._is_slow(files) else "no end"
         if "::" in found and found not in self.sound:
-            again = self._pytest_alone([found])
+            again = self._in_child(lambda: self._pytest(self.ready, [found]))
             (self.broken if again else self.sound).add(found)
             return self.judge(mutant) if again else found
         return found
@@ -107,12 +102,11 @@ class Trial:
     def prepare(self) -> None:
         """Read the project; build the demo, if that is not done yet."""
         assert self.manifest
-        if not (self.ready / "compiled.pickle").exists():
-            found, _ = self._in_child(lambda: (self._prepare() or "", []))
-            if found:
-                sys.exit(f"without any mutant: {found}; see {self.root / 'data' / 'log'}")
+        is_ready = (self.ready / "compiled.pickle").exists()
+        if found := "" if is_ready else self._in_child(self._prepare):
+            sys.exit(f"without any mutant: {found}; see {self.root / 'data' / 'log'}")
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> str:
         from demo import generate
 
         shutil.rmtree(self.ready, ignore_errors=True)
@@ -124,8 +118,9 @@ class Trial:
         _publish(project)
         compiled = compile_project(self.ready / "compiled")
         (self.ready / "compiled.pickle").write_bytes(pickle.dumps(compiled))
+        return ""
 
-    def _sql(self, mutant: Mutant) -> tuple[str, list[str]]:
+    def _sql(self, mutant: Mutant) -> str:
         """Try a mutant of a model or macro."""
         changed = self._put(mutant)
         models = _named(self.manifest, changed, "model")
@@ -135,11 +130,11 @@ class Trial:
         if models or tests:
             alone = ("--indirect-selection", "cautious", "--select")
             if found := _failed(project, "test", *alone, *units, *tests):
-                return found, []
+                return found
         if models:
             follow = [f"{name}+{self.n_steps}" for name in models]
             if found := _failed(project, "build", *ONLY_TABLES, "--select", *follow):
-                return found, []
+                return found
             _publish(project)
         compiled: Compiled = pickle.loads((self.ready / "compiled.pickle").read_bytes())
         if models:
@@ -149,8 +144,7 @@ class Trial:
             compiled = Compiled(now, compiled.seeds)
         ready = project.paths.data.parent
         (ready / "compiled.pickle").write_bytes(pickle.dumps(compiled))
-        files = self._files_of_models(mutant, models)
-        return self._pytest(ready, files), files
+        return self._pytest(ready, self._files_of_models(mutant, models))
 
     def _copy(self) -> Project:
         """A copy of the demo's build, for one mutant."""
@@ -208,10 +202,10 @@ class Trial:
             dict.fromkeys([*files, *INCREMENTAL * ("is_incremental" in mutant.text)])
         )
 
-    def _python(self, mutant: Mutant) -> tuple[str, list[str]]:
+    def _python(self, mutant: Mutant) -> str:
         """Try a mutant of a module of the loader, in a process that has not read it."""
         files = files_of_module(self.root, mutant.file)[: self.n_files]
-        self._asked.write_text("\n".join(files))
+        self._asked.touch()
         environment, python = dict(os.environ), [sys.executable, "-m"]
         if any(name.startswith(("tests/path", "tests/pages")) for name in files):
             # What these read was published by the mutant; landing has tests of its own.
@@ -221,16 +215,16 @@ class Trial:
             environment |= {"EVENTMART_DATA": str(data), projects.READY: str(data.parent)}
             publish = [*python, "loaders", "publish", "--run-results", str(run)]
             if subprocess.run(publish, env=environment).returncode:
-                return "publish", []
+                return "publish"
         call = [*python, "pytest", *PYTEST, *self._deselected(), *files]
         done = subprocess.run(call, env=environment, capture_output=True, text=True)
-        return _first_failure(done.stdout, done.returncode), files
+        return _first_failure(done.stdout, done.returncode)
 
     def _pytest(self, ready: Path, nodes: list[str]) -> str:
         """Run tests in this process, with all that it has read; what failed first."""
         if not nodes:
             return ""
-        self._asked.write_text("\n".join(nodes))
+        self._asked.touch()
         os.environ[projects.READY] = str(ready)
         log = self.root / "data" / "log"
         start = log.stat().st_size
@@ -238,26 +232,11 @@ class Trial:
         sys.stdout.flush()
         return _first_failure(log.read_bytes()[start:].decode(errors="replace"), code)
 
-    def _is_slow(self, files: list[str]) -> bool:
-        """Whether tests need half of the time or more without a mutant."""
-        if not self.slow & {*files}:
-            began = time.monotonic()
-            self._pytest_alone(files)
-            if time.monotonic() - began < self.seconds / 2:
-                return False
-            self.slow.update(files)
-        return True
-
-    def _pytest_alone(self, nodes: list[str]) -> str:
-        """What these tests say without a mutant."""
-        found, _ = self._in_child(lambda: (self._pytest(self.ready, nodes), nodes))
-        return found
-
     def _deselected(self) -> list[str]:
         return [part for test in sorted(self.broken) for part in ("--deselect", test)]
 
-    def _in_child(self, work: Callable[[], tuple[str, list[str]]]) -> tuple[str, list[str]]:
-        """Work in a process of its own, with all it starts; "time" if tests never end."""
+    def _in_child(self, work: Callable[[], str]) -> str:
+        """Work in a process of its own, with all it starts; "" if tests take too long."""
         data = self.root / "data"
         for name in ("trial", "tmp"):
             shutil.rmtree(data / name, ignore_errors=True)
@@ -272,27 +251,25 @@ class Trial:
                 with log.open("ab") as said:
                     os.dup2(said.fileno(), 1)
                     os.dup2(said.fileno(), 2)
-                answer.write_text(json.dumps(work()))
+                answer.write_text(work())
             except BaseException as error:
-                answer.write_text(json.dumps((f"error: {error!r}", [])))
+                answer.write_text(f"error: {error!r}")
             finally:
                 os._exit(0)
-        ends, files = time.monotonic() + BUILD_SECONDS, None
+        ends, is_asked = time.monotonic() + BUILD_SECONDS, False
         while not os.waitpid(child, os.WNOHANG)[0]:
-            if files is None and self._asked.exists():
-                files = self._asked.read_text().split()
-                ends = time.monotonic() + self.seconds
+            if not is_asked and self._asked.exists():
+                ends, is_asked = time.monotonic() + self.seconds, True
             if time.monotonic() > ends:
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-                return ("no end", []) if files is None else ("time", files)
+                return "" if is_asked else "no end"
             time.sleep(0.1)
-        found, files = json.loads(answer.read_text()) if answer.exists() else ("crash", [])
-        return found, files
+        return answer.read_text() if answer.exists() else "crash"
 
     @property
     def _asked(self) -> Path:
-        """Where a process notes which pytest files it begins to run."""
+        """What a process makes when it begins to run pytest."""
         return self.root / "data" / "tmp" / "asked"
 
 
