@@ -186,8 +186,9 @@ def test_counts_that_cannot_be_or_disagree_land_nothing(
         (head("no header", f"Content-Length: {N}") + BODY[:9], "http_malformed"),
         (head(f"Content-Length : {N}") + BODY[:9], "http_malformed"),
         (head(f"Content\x00-Length: {N}") + BODY[:9], "http_malformed"),
+        (head(f'"Content-Length": {N}') + BODY[:9], "http_malformed"),
     ],
-    ids=["cut", "cut in a name", "no header", "blank", "NUL"],
+    ids=["cut", "cut in a name", "no header", "blank", "NUL", "quotes"],
 )
 def test_a_count_that_is_passed_over_lands_nothing(
     server: Loopback,
