@@ -20,7 +20,7 @@ from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
 from loaders.landing.database import open_landing
 from loaders.landing.schema import create_tables
-from loaders.publishing import crossing, inputs, versions
+from loaders.publishing import crossing, inputs, joint_cells, versions
 from loaders.publishing.exports import export, hide_cells
 from loaders.publishing.privacy import (
     Cell,
@@ -403,6 +403,22 @@ def test_a_cell_is_told_if_a_sum_of_lines_has_it_alone(seed: int) -> None:
         if np.linalg.matrix_rank(np.vstack([matrix, one])) == rank
     }
     assert {*found} == expected
+
+
+def test_of_a_total_that_is_hidden_too_no_cell_more_is_hidden() -> None:
+    """Hidden are 1 + 2 of 12, and of another total 3 + 1, with the total of 24."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table figure_cells as select * from (values (0, 1, true), (1, 2, true),"
+            " (2, 9, false), (3, 12, false), (4, 3, true), (5, 1, true), (6, 20, false),"
+            " (7, 24, true)) as cells (cell, n, is_hidden);"
+            "create table figure_totals as select * from (values (1, 0, false),"
+            " (1, 1, false), (1, 2, false), (1, 3, true), (2, 4, false), (2, 5, false),"
+            " (2, 6, false), (2, 7, true)) as totals (total, cell, is_whole)"
+        )
+        joint_cells.hide_next(connection, {}, "is_hidden", 5)
+        query = "select cell from figure_cells where is_hidden order by cell"
+        assert connection.execute(query).fetchall() == [(n,) for n in (0, 1, 2, 4, 5, 7)]
 
 
 @pytest.mark.parametrize("is_share", [True, False])
