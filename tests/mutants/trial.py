@@ -1,8 +1,9 @@
 """Whether any test that is due notices a mutant, in a scratch copy of the checkout.
 
 dbt reads the project once. Each mutant is tried by a process that is forked after that,
-from cheap to dear: unit tests of the model, a build of it and what follows with all data
-tests, the pytest files that name one of these; or those that reach a module of the loader.
+from cheap to dear: unit tests of the model, a build of it and of what is built from it with
+their data tests, the pytest files that name the nearest of these; or, for a module of the
+loader, those that reach it by imports.
 """
 
 import os
@@ -198,9 +199,9 @@ class Trial:
         files.sort(key=lambda file: found[file][1])
         if not models or "/state/" in mutant.file or "/overrides/" in mutant.file:
             return list(dict.fromkeys([*files, *MACHINERY]))
-        return list(
-            dict.fromkeys([*files, *INCREMENTAL * ("is_incremental" in mutant.text)])
-        )
+        block = mutant.text[: mutant.change.start].rpartition("{% if is_incremental()")
+        is_incremental = block[1] and "{% endif" not in block[2]
+        return list(dict.fromkeys([*files, *(INCREMENTAL if is_incremental else ())]))
 
     def _python(self, mutant: Mutant) -> str:
         """Try a mutant of a module of the loader, in a process that has not read it."""
