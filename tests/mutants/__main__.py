@@ -25,12 +25,12 @@ HOW = """\
 copy of the checkout. It asks, from cheap to dear, and stops at the first that fails: the
 unit tests of the model; a build of it and of what is built from it directly, on the demo,
 with their data tests; the pytest files that name the nearest of these, or that import the
-module of the loader (few files; tests marked `full` or `real_data` are not asked). What
-no engine reads is no fault. Equivalent are those that change nothing that any test could
-see; they count neither way. In brackets the share and its 95 % interval (Wilson). Noticed
-at first: by the tests that stood before anybody had seen the fault, so an estimate for
-all such faults; noticed now: with the tests that were written for those which nothing
-noticed.
+module of the loader (few files, for a minute; tests marked `full` or `real_data` are not
+asked). What no engine reads is no fault. Equivalent are those that change nothing that
+any test could see; they count neither way. In brackets the share and its 95 % interval
+(Wilson). Noticed at first: by the tests that stood before anybody had seen the fault, so
+an estimate for all such faults; noticed now: asked again for longer, with the tests that
+were written for those which nothing noticed.
 """
 # What the demo's build depends on.
 SOURCES = ("models", "macros", "seeds", "loaders", "demo")
@@ -55,21 +55,26 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     if options.inside:
         _try_all(options)
         return []
-    options.results.parent.mkdir(parents=True, exist_ok=True)
-    copy_checkout(ROOT, options.scratch)
-    given = arguments if arguments is not None else sys.argv[1:]
-    call = [sys.executable, "-m", "tests.mutants", *given, "--inside"]
-    call += ["--results", str(options.results.absolute())]
-    # What pytest tells the processes that it starts is not meant for those started here.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    environment |= {"EVENTMART_INBOX": "", "PYTHONPATH": str(options.scratch.absolute())}
-    subprocess.run(call, cwd=options.scratch, env=environment, check=True)
+    if options.count:
+        _call_inside(options, arguments if arguments is not None else sys.argv[1:])
     results = read_results(options.results)
     body = "\n".join(report(results))
     print(body)
     if options.write_reliability:
         write_sections({HEADING: body})
     return results
+
+
+def _call_inside(options: argparse.Namespace, arguments: list[str]) -> None:
+    """Try mutants in a copy of the checkout, by the code of the copy."""
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    copy_checkout(ROOT, options.scratch)
+    call = [sys.executable, "-m", "tests.mutants", *arguments, "--inside"]
+    call += ["--results", str(options.results.absolute())]
+    # What pytest tells the processes that it starts is not meant for those started here.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    environment |= {"EVENTMART_INBOX": "", "PYTHONPATH": str(options.scratch.absolute())}
+    subprocess.run(call, cwd=options.scratch, env=environment, check=True)
 
 
 def copy_checkout(root: Path, scratch: Path) -> None:
