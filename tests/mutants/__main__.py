@@ -48,6 +48,7 @@ def main(arguments: list[str] | None = None) -> list[Result]:
     parser.add_argument("--steps", type=int, default=1, help="of models built after it")
     parser.add_argument("--files", type=int, default=3, help="pytest files for each")
     parser.add_argument("--seconds", type=float, default=60, help="at most, for these")
+    parser.add_argument("--ask", nargs="*", default=[], help="these tests in their place")
     parser.add_argument("--again", action="store_true", help="try survivors again")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--write-reliability", action="store_true")
@@ -109,7 +110,7 @@ def _try_all(options: argparse.Namespace) -> None:
     from tests.mutants.trial import Trial
 
     root = Path.cwd()
-    trial = Trial(root, options.steps, options.files, options.seconds)
+    trial = Trial(root, options.steps, options.files, options.seconds, options.ask)
     trial.prepare()
     last = {one["id"]: one for one in read_results(options.results) if not is_error(one)}
     equivalent = read_equivalent()

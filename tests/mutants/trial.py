@@ -61,14 +61,15 @@ TEST_FILES = "tests/*/test_*.py"
 class Trial:
     """A scratch copy in which the demo is built, and what dbt has read of it.
 
-    `sound` are tests that failed of a mutant and pass without; `broken` fail without too,
-    and so notice nothing.
+    `ask` are tests to run in place of the nearest, if any; `sound` are tests that failed
+    of a mutant and pass without; `broken` fail without too, and so notice nothing.
     """
 
     root: Path
     n_steps: int
     n_files: int
     seconds: float
+    ask: list[str]
     sound: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
 
@@ -145,7 +146,7 @@ class Trial:
             compiled = Compiled(now, compiled.seeds)
         ready = project.paths.data.parent
         (ready / "compiled.pickle").write_bytes(pickle.dumps(compiled))
-        return self._pytest(ready, self._files_of_models(mutant, models))
+        return self._pytest(ready, self.ask or self._files_of_models(mutant, models))
 
     def _copy(self) -> Project:
         """A copy of the demo's build, for one mutant."""
@@ -205,7 +206,7 @@ class Trial:
 
     def _python(self, mutant: Mutant) -> str:
         """Try a mutant of a module of the loader, in a process that has not read it."""
-        files = files_of_module(self.root, mutant.file)[: self.n_files]
+        files = self.ask or files_of_module(self.root, mutant.file)[: self.n_files]
         self._asked.touch()
         environment, python = dict(os.environ), [sys.executable, "-m"]
         if any(name.startswith(("tests/path", "tests/pages")) for name in files):
