@@ -28,9 +28,10 @@ with their data tests; the pytest files that name the nearest of these, or that 
 module of the loader (few files, for a minute; tests marked `full` or `real_data` are not
 asked). What no engine reads is no fault. Equivalent are those that change nothing that
 any test could see; they count neither way. In brackets the share and its 95 % interval
-(Wilson). Noticed at first: by the tests that stood before anybody had seen the fault, so
-an estimate for all such faults; noticed now: asked again for longer, with the tests that
-were written for those which nothing noticed.
+(Wilson). Noticed at first: by the tests asked before anybody had seen the fault, so an
+estimate for all such faults, too low where a test that was not asked would notice;
+noticed now: asked again for longer, with the tests that were written for those which
+nothing noticed.
 """
 # What the demo's build depends on.
 SOURCES = ("models", "macros", "seeds", "loaders", "demo")
@@ -218,7 +219,9 @@ def report(results: list[Result]) -> list[str]:
             n_first = sum(bool(first[one["id"]]["noticed_by"]) for one in judged)
             n_now = sum(bool(one["noticed_by"]) for one in judged)
             cells = (name, len(judged), len(ones) - len(judged))
-            cells += (_share(n_first, len(judged)), _share(n_now, len(judged)))
+            low, high = wilson(n_first, len(judged))
+            at_first = f"{n_first} ({n_first / len(judged):.0%}; {low:.0%} to {high:.0%})"
+            cells += (at_first, f"{n_now} ({n_now / len(judged):.0%})")
             lines.append(f"| {' | '.join(map(str, cells))} |")
     for said, title in (("", "Not noticed"), ("equivalent", "Equivalent")):
         ones = [one for one in last.values() if one["noticed_by"] == said]
@@ -230,11 +233,6 @@ def report(results: list[Result]) -> list[str]:
             if said:
                 lines[-1] += f". {one['reason']}"
     return lines
-
-
-def _share(n: int, of: int) -> str:
-    low, high = wilson(n, of)
-    return f"{n} ({n / of:.0%}; {low:.0%} to {high:.0%})"
 
 
 if __name__ == "__main__":
