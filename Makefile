@@ -21,7 +21,7 @@ TESTS ?= tests
 SCALE ?= 0.02
 
 .PHONY: help setup build test tests check test-full lint format dbt land watch demo answers docs docs-serve site-serve \
-	check-incremental bench lock clean
+	check-incremental mutants bench lock clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-20s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ watch: setup ## Land, build and publish new files until Ctrl-C.
 
 check-incremental: setup ## Prove on demo deliveries that incremental equals full rebuild.
 	@$(BIN)/python -m pytest -q -s -m "not full" tests/path/test_incremental.py
+
+mutants: setup ## Make faults on purpose, count what tests notice: make mutants ARGS="--count 10"
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 lock: setup ## Pin the dependencies of pyproject.toml again (needs uv).
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -103,7 +103,7 @@ def write_sections(sections: dict[str, str]) -> None:
     text = (
         "# Reliability\n\n"
         "Written by `make test-full` from tests that passed; each section by the tests "
-        "that it\nreports.\n"
+        "that it\nreports, and that of mutants by `make mutants`.\n"
     )
     for heading, body in sorted((read_sections() | sections).items()):
         text += f"\n## {heading}\n\n{body}\n"

@@ -111,6 +111,9 @@ def test_a_build_while_something_lands_is_told_in_one_line(
         assert f"{paths.landing} is in use by `python" in said
         assert f"(pid {process.pid})" in said
         assert said.count("\n") == 1
+        started = time.monotonic()
+        run(*command, "--wait", "1", code=5)
+        assert time.monotonic() - started >= 1
 
 
 @pytest.mark.fault("process.two_builds")

@@ -20,7 +20,7 @@ from loaders.config.paths import Paths
 from loaders.errors import EventmartError, UsageError
 from loaders.landing.database import open_landing
 from loaders.landing.schema import create_tables
-from loaders.publishing import crossing, inputs, versions
+from loaders.publishing import crossing, inputs, joint_cells, versions
 from loaders.publishing.exports import export, hide_cells
 from loaders.publishing.privacy import (
     Cell,
@@ -403,6 +403,42 @@ def test_a_cell_is_told_if_a_sum_of_lines_has_it_alone(seed: int) -> None:
         if np.linalg.matrix_rank(np.vstack([matrix, one])) == rank
     }
     assert {*found} == expected
+
+
+def test_of_a_total_that_is_hidden_too_no_cell_more_is_hidden() -> None:
+    """Hidden are 1 + 2 of 12, and of another total 3 + 1, with the total of 24."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table figure_cells as select * from (values (0, 1, true), (1, 2, true),"
+            " (2, 9, false), (3, 12, false), (4, 3, true), (5, 1, true), (6, 20, false),"
+            " (7, 24, true)) as cells (cell, n, is_hidden);"
+            "create table figure_totals as select * from (values (1, 0, false),"
+            " (1, 1, false), (1, 2, false), (1, 3, true), (2, 4, false), (2, 5, false),"
+            " (2, 6, false), (2, 7, true)) as totals (total, cell, is_whole)"
+        )
+        joint_cells.hide_next(connection, {}, "is_hidden", 5)
+        query = "select cell from figure_cells where is_hidden order by cell"
+        assert connection.execute(query).fetchall() == [(n,) for n in (0, 1, 2, 4, 5, 7)]
+
+
+@pytest.mark.parametrize("is_share", [True, False])
+def test_a_share_that_nobody_sees_tells_no_cell(is_share: bool) -> None:
+    """With 0 + 1, the sums 0 + 2 and 1 + 2 tell each of them; 3 and 4 are shown."""
+    lines = [(1, 0), (1, 1), (2, 0), (2, 2), (2, 3), (3, 1), (3, 2), (3, 4)]
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table counted as select false as is_hidden;"
+            "create table figure_cells as "
+            "select range as cell, range < 3 as is_hidden from range(5);"
+            "create table lines (line int, cell int, step int, n int, source varchar,"
+            " place int, is_share boolean)"
+        )
+        connection.executemany(
+            "insert into lines values ($1, $2, 1, 4, null, null, $3)",
+            [(line, cell, is_share and line == 1) for line, cell in lines],
+        )
+        n_hidden = crossing.hide_next(connection, ["counted"], "is_hidden")
+        assert (n_hidden > 0) is not is_share
 
 
 def test_below_a_hidden_row_no_running_sum_is_shown() -> None:

@@ -489,6 +489,7 @@ def test_a_file_can_be_checked_against_its_feed(project: Path, tmp_path: Path) -
     assert "Machine is machine" in result.output
     assert "kept in _extra, unknown: Amount" in result.output
     assert "not there: qty" in result.output
+    assert "missing, but required" not in result.output
     assert "dates of time: 28 of 29 can be read; not: 'yesterday'\n" in result.output
     assert "line 32 would be rejected" in result.output
     held = run(project, "check", "sales", file(tmp_path, "a,b\n1,2\n", "c.csv"))

@@ -398,6 +398,18 @@ def test_lines_are_as_long_as_the_linter_allows_or_excused() -> None:
     assert "as summary -- noqa: RF04" in staging or "as summary, -- noqa: RF04" in staging
 
 
+def test_rows_of_unit_tests_are_on_lines_that_are_short_enough() -> None:
+    guess = found("increment", *FACTS, *(text(f"a_column_{n}") for n in range(60)))
+    staging = written(guess)["stg_shop__jobs.yml"]
+    rows = [
+        line
+        for line in staging.split("\n")
+        if "a_column_5" in line and "- {name" not in line
+    ]
+    assert rows
+    assert {len(line) <= 160 for line in rows} == {True}
+
+
 # ---------------------------------------------------------------- settings
 
 

@@ -123,6 +123,15 @@ def test_a_header_of_another_script_again_is_rejected(lab: Labs) -> None:
     assert (entry.n_records, entry.n_rejected) == (2 + 1, 1)
 
 
+@pytest.mark.fault("text.two_headers")
+def test_a_header_of_long_and_short_names_again_is_rejected(lab: Labs) -> None:
+    names = ["the_name_of_the_first_column", "the_name_of_the_second_one", "a"]
+    things = lab(columns={name: {} for name in names})
+    header = ",".join(names)
+    entry = things.land(f"{header}\n1,x,1\n{header}\n2,y,2\n")
+    assert (entry.n_records, entry.n_rejected) == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [

@@ -19,6 +19,7 @@ from loaders.landing import ingest
 from loaders.landing.ledger import Entry
 from loaders.sources import http, postgres, s3
 from loaders.sources.base import scratch_file
+from loaders.sources.watchdog import Watchdog
 from tests.dirty.loopback import Loopback
 
 Labs = Callable[..., Lab]
@@ -186,8 +187,9 @@ def test_counts_that_cannot_be_or_disagree_land_nothing(
         (head("no header", f"Content-Length: {N}") + BODY[:9], "http_malformed"),
         (head(f"Content-Length : {N}") + BODY[:9], "http_malformed"),
         (head(f"Content\x00-Length: {N}") + BODY[:9], "http_malformed"),
+        (head(f'"Content-Length": {N}') + BODY[:9], "http_malformed"),
     ],
-    ids=["cut", "cut in a name", "no header", "blank", "NUL"],
+    ids=["cut", "cut in a name", "no header", "blank", "NUL", "quotes"],
 )
 def test_a_count_that_is_passed_over_lands_nothing(
     server: Loopback,
@@ -695,3 +697,13 @@ def test_listing_fails_for_one_source_alone(
     monkeypatch.setattr(s3, "offers", offers)
     (entry,) = reconcile(lab())
     assert (entry.status, entry.reason) == ("failed", "unexpected_error")
+
+
+@pytest.mark.parametrize(("patience", "seconds"), [(0.05, 60), (60, 0.05)])
+def test_a_watchdog_bites_at_the_deadline_or_when_nothing_comes(
+    patience: float, seconds: float
+) -> None:
+    dog = Watchdog(patience)
+    with dog.watching(time.monotonic() + seconds):
+        time.sleep(1)
+        assert dog.has_bitten

@@ -1332,3 +1332,12 @@ def test_rows_are_counted_by_delivery_of_whatever_feeds_there_are(lab: Labs) -> 
         ("others", 2, 1),
         ("things", 1, 2),
     ]
+
+
+def test_no_count_of_the_ledger_is_null_that_a_first_version_had(lab: Labs) -> None:
+    nullable = lab().all(
+        "select column_name from duckdb_columns() where table_name = 'deliveries' "
+        "and column_name like 'n\\_%' escape '\\' and is_nullable order by all"
+    )
+    later = ["n_aged_out", "n_damaged", "n_padded", "n_untyped", "n_withdrawn"]
+    assert [name for (name,) in nullable] == sorted([*later, "n_bytes"])

@@ -161,13 +161,22 @@ def test_a_word_is_pointed_at_where_others_were_before(
         ([], ["REAR"] * 30 + ["2B", "FRONT", *NUMBERS]),
         ([["x", "y", "Closed"] * 10], ["Closed"] * 40),
         ([["April"] * 30], ["May"] * 40),
+        ([["x", "y", *["April"] * 28]], ["May"] * 40),
         ([["x", "y", "z"] * 10, ["April"] * 40], ["May"] * 50),
         ([[""] * 30], ["Web"] * 40),
         ([["x", "y"] * 9], ["Web"] * 40),
         ([["1", "2", "3"] * 10], ["4"] * 40),
     ],
     ids=[
-        *("one city", "few numbers", "words too", "known", "one each", "one at last"),
+        *(
+            "one city",
+            "few numbers",
+            "words too",
+            "known",
+            "one each",
+            "mostly one",
+            "one at last",
+        ),
         *("blank before", "few before", "a number"),
     ],
 )

@@ -88,9 +88,10 @@ def test_a_delivery_is_found_where_its_feed_is_not(
 def test_feeds_are_judged_one_by_one(found: Build) -> None:
     good = [(1, "current_version", None, 900)]
     bad = [(2, "set_aside", "no_id", 3), (3, "set_aside", "no_time", 4)]
-    deliveries = [(1, "goods", 900, None), (2, "bads", 3, None), (3, "bads", 4, None)]
+    bad.append((3, "set_aside", "no_id", 2))
+    deliveries = [(1, "goods", 900, None), (2, "bads", 3, None), (3, "bads", 6, None)]
     assert found(deliveries, good=good, bad=bad) == [
-        SetAside("bads", None, None, 7, 7, "4 no_time, 3 no_id")
+        SetAside("bads", None, None, 9, 9, "5 no_id, 4 no_time")
     ]
 
 

@@ -22,6 +22,7 @@ from loaders.config.paths import Paths
 from loaders.landing import ingest, land
 from loaders.landing.database import open_landing
 from loaders.landing.ingest import Taken
+from loaders.sources import local
 from loaders.sources.base import scratch_file
 
 Labs = Callable[..., Lab]
@@ -211,6 +212,15 @@ def test_a_file_of_two_patterns_is_taken_once(settings: Path, paths: Paths) -> N
     (paths.inbox / "things" / "[2].csv").write_text(csv(3))
     assert len(run(settings, "land").output.splitlines()) == 2
     assert rows(paths) == ["2", "3"]
+
+
+@pytest.mark.parametrize("source", ["*.csv", "."])
+def test_files_come_in_the_order_of_their_names(tmp_path: Path, source: str) -> None:
+    names = [f"{number}.csv" for number in "5382907146"]
+    for name in names:
+        (tmp_path / name).write_text(csv(1))
+    offers = local.named(str(tmp_path / source), make_feed(sources=("things/*.csv",)))
+    assert [offer.uri.rpartition("/")[2] for offer in offers] == sorted(names)
 
 
 @pytest.mark.fault("hostile.glob")

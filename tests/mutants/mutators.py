@@ -18,16 +18,16 @@ CYCLE += ("macros", "macros", "loader", "loader", "loader")
 COMPARISONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "=": "<>", "<>": "="}
 SIGNS = {"+": "-", "-": "+", "*": "/", "/": "*"}
 AGGREGATES = {"sum": "max", "max": "min", "min": "max", "avg": "max", "bool_or": "bool_and"}
+AGGREGATES |= {"lag": "lead", "lead": "lag"}
 # Calls whose first argument would do for a careless reader.
-CALLS = "abs|least|greatest|round|floor|ceil|lower|upper|trim|sqrt|ln|exp|nullif|lag|lead"
+CALLS = "abs|least|greatest|round|floor|ceil|lower|upper|trim|sqrt|ln|exp|nullif"
 MASKED = re.compile(
     r"{#.*?#}|{%.*?%}|{{.*?}}|--[^\n]*|/\*.*?\*/|'(?:[^'\n]|'')*'", flags=re.DOTALL
 )
 # Where a condition or a list of terms ends, unless a closing parenthesis ends it before.
-END = (
-    r"\b(?:and|or|then|when|else|end|group|order|where|having|select|union|from|rows|range"
-)
-END += r"|inner|left|cross|full|limit|filter|as)\b|[;,]"
+WORDS = "and|or|then|when|else|end|group|order|where|having|select|union|rows|range"
+WORDS += "|inner|left|cross|full|limit|filter|as|(?<!distinct )from"
+END = rf"\b(?:{WORDS})\b|[;,]"
 # Of Python: operators, and what stands for them.
 OPERATORS: dict[type[ast.cmpop], str] = {
     ast.Lt: "<=",
@@ -99,15 +99,16 @@ def draw(root: Path, seed: int) -> Iterator[Mutant]:
 
 
 def _draw_layer(root: Path, layer: str, seed: int) -> Iterator[Mutant]:
-    folder, changes = f"models/{layer}", sql_changes
-    if layer in ("macros", "loader"):
-        folder = "loaders" if layer == "loader" else layer
-        changes = python_changes if layer == "loader" else sql_changes
+    if layer == "loader":
+        # How pages look is left out: most of their numbers are widths and shades.
+        paths = [p for p in root.glob("loaders/**/*.py") if p.parent.name != "pages"]
+    else:
+        paths = [*root.glob(f"models/{layer}/**/*.sql"), *root.glob(f"{layer}/**/*.sql")]
     kinds: dict[str, list[Mutant]] = defaultdict(list)
-    for path in sorted((root / folder).rglob("*.py" if layer == "loader" else "*.sql")):
-        text = path.read_text()
-        for change in dict.fromkeys(changes(text)):
-            name = str(path.relative_to(root))
+    for path in sorted(paths):
+        text, name = path.read_text(), str(path.relative_to(root))
+        changes = python_changes(text) if layer == "loader" else sql_changes(text)
+        for change in dict.fromkeys(changes):
             kinds[change.kind].append(Mutant(layer, name, change, text))
     chance = random.Random(f"{seed} {layer}")
     for kind in sorted(kinds):
@@ -159,7 +160,9 @@ def sql_changes(text: str) -> Iterator[Change]:
         elif "select" not in _opened(masked[:start]):
             stop = _rstrip(masked, start, stop)
             term, nulls, rest = text[start:stop].partition(" nulls ")
-            new = term.removesuffix(" desc") if term.endswith(" desc") else term + " desc"
+            new = term.removesuffix(" asc") + " desc"
+            if term.endswith(" desc"):
+                new = term.removesuffix(" desc")
             yield Change("order", start, stop, new + nulls + rest)
     for found in re.finditer(r"\bin \((?=[^()]*,)", masked):
         terms = _terms(masked, found.end(), ",")[:-1]
@@ -271,6 +274,6 @@ def python_changes(text: str) -> Iterator[Change]:
             case ast.Constant(value=str()) | ast.JoinedStr():
                 start, end = span(node)
                 if re.search(r"\bselect\b.*\bfrom\b", text[start:end], flags=re.DOTALL):
-                    for inner in sql_changes(text[start:end]):
+                    for inner in sql_changes(text[start:end].rstrip('"')):
                         ends = (start + inner.start, start + inner.end)
                         yield Change(inner.kind, *ends, inner.new)

@@ -1,11 +1,11 @@
 """Whether any test that is due notices a mutant, in a scratch copy of the checkout.
 
 dbt reads the project once. Each mutant is tried by a process that is forked after that,
-from cheap to dear: unit tests of the model, a build of it and what follows with all data
-tests, the pytest files that name one of these; or those that reach a module of the loader.
+from cheap to dear: unit tests of the model, a build of it and of what is built from it with
+their data tests, the pytest files that name the nearest of these; or, for a module of the
+loader, those that reach it by imports.
 """
 
-import json
 import os
 import pickle
 import re
@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,24 @@ from tests.projects import Project, new_project
 UNREADABLE = re.compile(
     r"(Parser|Binder|Catalog|Compilation) Error(?!.*contract)", re.DOTALL
 )
+INCREMENTAL = ("tests/path/test_incremental.py",)
 # What the hooks and materializations of dbt do, and no model names.
-INCREMENTAL = ("tests/path/test_incremental.py", "tests/path/test_orders.py")
-MACHINERY = ("tests/path/test_unchanged.py", "tests/path/test_scoped_tests.py")
-MACHINERY += (
+MACHINERY = (
     "tests/path/test_dbt_internals.py",
     "tests/path/test_settings.py",
+    "tests/path/test_unchanged.py",
+    "tests/path/test_scoped_tests.py",
     *INCREMENTAL,
 )
-PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-m", "not full", "--tb", "no")
-ONLY_TABLES = ("--full-refresh", "--fail-fast", "--exclude-resource-type", "unit_test")
+# More than any build takes, also of a machine with other work.
+BUILD_SECONDS = 1200
+# What takes minutes is left out; so are the real files, which only some people have.
+CHEAP = "not full and not real_data"
+ALL_DEAR = re.compile(
+    r"^pytestmark = (?:\[[^\]]*|.*)mark\.(?:full|real_data)", re.MULTILINE
+)
+PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-m", CHEAP, "--tb", "no")
+ONLY_TABLES = ("--full-refresh", "--exclude-resource-type", "unit_test")
 TEST_FILES = "tests/*/test_*.py"
 
 
@@ -52,16 +61,25 @@ TEST_FILES = "tests/*/test_*.py"
 class Trial:
     """A scratch copy in which the demo is built, and what dbt has read of it.
 
-    `sound` are tests that failed of a mutant and pass without; `broken` fail without too,
-    and so notice nothing.
+    `ask` are tests to run in place of the nearest, if any; `sound` are tests that failed
+    of a mutant and pass without; `broken` fail without too, and so notice nothing.
     """
 
     root: Path
+    n_steps: int
     n_files: int
     seconds: float
-    manifest: Manifest
+    ask: list[str]
     sound: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What dbt has read of the project, by the process that all others begin as."""
+        # Its threads are no more after a fork, and who waits for them waits forever.
+        os.environ["DBT_STATIC_PARSER"] = "false"
+        Project(Paths(self.root / "data" / "parsed", self.ready / "inbox")).invoke("parse")
+        return projects._parsed[0]
 
     @property
     def ready(self) -> Path:
@@ -74,27 +92,23 @@ class Trial:
         path.write_text(mutant.change.of(mutant.text))
         try:
             work = self._python if path.suffix == ".py" else self._sql
-            found, files = self._in_child(lambda: work(mutant))
+            found = self._in_child(lambda: work(mutant))
         finally:
             path.write_text(mutant.text)
-        if found == "time":
-            # Its tests may take as long without it.
-            again, _ = self._in_child(lambda: (self._pytest(self.ready, files), []))
-            return "" if again == "time" else "no end"
         if "::" in found and found not in self.sound:
-            again, _ = self._in_child(lambda: (self._pytest(self.ready, [found]), []))
+            again = self._in_child(lambda: self._pytest(self.ready, [found]))
             (self.broken if again else self.sound).add(found)
             return self.judge(mutant) if again else found
         return found
 
     def prepare(self) -> None:
-        """Build the demo, if that is not done yet."""
-        if not (self.ready / "compiled.pickle").exists():
-            found, _ = self._in_child(lambda: (self._prepare() or "", []), seconds=1800)
-            if found:
-                sys.exit(f"without any mutant: {found}; see {self.root / 'data' / 'log'}")
+        """Read the project; build the demo, if that is not done yet."""
+        assert self.manifest
+        is_ready = (self.ready / "compiled.pickle").exists()
+        if found := "" if is_ready else self._in_child(self._prepare):
+            sys.exit(f"without any mutant: {found}; see {self.root / 'data' / 'log'}")
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> str:
         from demo import generate
 
         shutil.rmtree(self.ready, ignore_errors=True)
@@ -106,8 +120,9 @@ class Trial:
         _publish(project)
         compiled = compile_project(self.ready / "compiled")
         (self.ready / "compiled.pickle").write_bytes(pickle.dumps(compiled))
+        return ""
 
-    def _sql(self, mutant: Mutant) -> tuple[str, list[str]]:
+    def _sql(self, mutant: Mutant) -> str:
         """Try a mutant of a model or macro."""
         changed = self._put(mutant)
         models = _named(self.manifest, changed, "model")
@@ -115,13 +130,13 @@ class Trial:
         project = self._copy()
         units = [f"{name},test_type:unit" for name in models]
         if models or tests:
-            alone = ("--indirect-selection", "cautious", "--fail-fast")
-            if found := _failed(project, "test", *alone, "--select", *units, *tests):
-                return found, []
+            alone = ("--indirect-selection", "cautious", "--select")
+            if found := _failed(project, "test", *alone, *units, *tests):
+                return found
         if models:
-            follow = [f"{name}+" for name in models]
+            follow = [f"{name}+{self.n_steps}" for name in models]
             if found := _failed(project, "build", *ONLY_TABLES, "--select", *follow):
-                return found, []
+                return found
             _publish(project)
         compiled: Compiled = pickle.loads((self.ready / "compiled.pickle").read_bytes())
         if models:
@@ -131,9 +146,7 @@ class Trial:
             compiled = Compiled(now, compiled.seeds)
         ready = project.paths.data.parent
         (ready / "compiled.pickle").write_bytes(pickle.dumps(compiled))
-        files = self._files_of_models(mutant, models)
-        print("asked:", *files, flush=True)
-        return self._pytest(ready, files), files
+        return self._pytest(ready, self.ask or self._files_of_models(mutant, models))
 
     def _copy(self) -> Project:
         """A copy of the demo's build, for one mutant."""
@@ -176,24 +189,25 @@ class Trial:
                     distance.setdefault(node.name, step)
         found = {}
         for file in (self.root / "tests" / "path").glob("test_*.py"):
-            words = {*re.findall(r"\w+", file.read_text())} & distance.keys()
-            if words:
-                nearest = min(distance[word] for word in words)
-                found[str(file.relative_to(self.root))] = (nearest, file.stat().st_size)
+            text = file.read_text()
+            words = {*re.findall(r"\w+", text)} & distance.keys()
+            if words and not ALL_DEAR.search(text):
+                # What builds for itself is dear, and comes last.
+                n_builds = len(re.findall(r"new_project\(|\.dbt\(|\.run\(", text))
+                order = (min(distance[word] for word in words), n_builds, len(text))
+                found[str(file.relative_to(self.root))] = order
         files = sorted(found, key=found.__getitem__)[: self.n_files]
-        is_machinery = (
-            not models or "/state/" in mutant.file or "/overrides/" in mutant.file
-        )
-        is_incremental = any(
-            n.name in models and "is_incremental" in n.raw_code for n in nodes
-        )
-        more = MACHINERY if is_machinery else INCREMENTAL if is_incremental else ()
-        return list(dict.fromkeys([*files, *more]))
+        files.sort(key=lambda file: found[file][1])
+        if not models or "/state/" in mutant.file or "/overrides/" in mutant.file:
+            return list(dict.fromkeys([*files, *MACHINERY]))
+        block = mutant.text[: mutant.change.start].rpartition("{% if is_incremental()")
+        is_incremental = block[1] and "{% endif" not in block[2]
+        return list(dict.fromkeys([*files, *(INCREMENTAL if is_incremental else ())]))
 
-    def _python(self, mutant: Mutant) -> tuple[str, list[str]]:
+    def _python(self, mutant: Mutant) -> str:
         """Try a mutant of a module of the loader, in a process that has not read it."""
-        files = files_of_module(self.root, mutant.file)[: self.n_files]
-        print("asked:", *files, flush=True)
+        files = self.ask or files_of_module(self.root, mutant.file)[: self.n_files]
+        self._asked.touch()
         environment, python = dict(os.environ), [sys.executable, "-m"]
         if any(name.startswith(("tests/path", "tests/pages")) for name in files):
             # What these read was published by the mutant; landing has tests of its own.
@@ -203,17 +217,17 @@ class Trial:
             environment |= {"EVENTMART_DATA": str(data), projects.READY: str(data.parent)}
             publish = [*python, "loaders", "publish", "--run-results", str(run)]
             if subprocess.run(publish, env=environment).returncode:
-                return "publish", []
+                return "publish"
         call = [*python, "pytest", *PYTEST, *self._deselected(), *files]
         done = subprocess.run(call, env=environment, capture_output=True, text=True)
-        return _first_failure(done.stdout, done.returncode), files
+        return _first_failure(done.stdout, done.returncode)
 
     def _pytest(self, ready: Path, nodes: list[str]) -> str:
         """Run tests in this process, with all that it has read; what failed first."""
         if not nodes:
             return ""
+        self._asked.touch()
         os.environ[projects.READY] = str(ready)
-        projects._parsed[:] = [self.manifest]
         log = self.root / "data" / "log"
         start = log.stat().st_size
         code = pytest.main([*PYTEST, *self._deselected(), *nodes])
@@ -223,10 +237,8 @@ class Trial:
     def _deselected(self) -> list[str]:
         return [part for test in sorted(self.broken) for part in ("--deselect", test)]
 
-    def _in_child(
-        self, work: Callable[[], tuple[str, list[str]]], seconds: float = 0
-    ) -> tuple[str, list[str]]:
-        """Work in a process of its own, with all that it starts; "time" if it never ends."""
+    def _in_child(self, work: Callable[[], str]) -> str:
+        """Work in a process of its own, with all it starts; "" if tests take too long."""
         data = self.root / "data"
         for name in ("trial", "tmp"):
             shutil.rmtree(data / name, ignore_errors=True)
@@ -241,27 +253,32 @@ class Trial:
                 with log.open("ab") as said:
                     os.dup2(said.fileno(), 1)
                     os.dup2(said.fileno(), 2)
-                answer.write_text(json.dumps(work()))
+                answer.write_text(work())
             except BaseException as error:
-                answer.write_text(json.dumps((f"error: {error!r}", [])))
+                answer.write_text(f"error: {error!r}")
             finally:
                 os._exit(0)
-        ends = time.monotonic() + (seconds or self.seconds)
+        ends, is_asked = time.monotonic() + BUILD_SECONDS, False
         while not os.waitpid(child, os.WNOHANG)[0]:
+            if not is_asked and self._asked.exists():
+                ends, is_asked = time.monotonic() + self.seconds, True
             if time.monotonic() > ends:
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
-                asked = re.search(r"^asked: (.*)$", log.read_text(errors="replace"), re.M)
-                return ("time", asked[1].split()) if asked else ("no end", [])
+                return "" if is_asked else "no end"
             time.sleep(0.1)
-        found, files = json.loads(answer.read_text()) if answer.exists() else ("crash", [])
-        return found, files
+        return answer.read_text() if answer.exists() else "crash"
+
+    @property
+    def _asked(self) -> Path:
+        """What a process makes when it begins to run pytest."""
+        return self.root / "data" / "tmp" / "asked"
 
 
 def files_of_module(root: Path, module: str) -> list[str]:
     """The pytest files that reach a module by imports, the nearest first.
 
-    Of equally near ones, those first that name it or what it defines most.
+    Of equally near ones, those first that name it or what it defines most often.
     """
     texts = {f: f.read_text() for f in root.glob("loaders/**/*.py")}
     distance, step = {module: 0}, 0
@@ -278,10 +295,12 @@ def files_of_module(root: Path, module: str) -> list[str]:
     found = {}
     for file in root.glob(TEST_FILES):
         text = file.read_text()
+        if ALL_DEAR.search(text):
+            continue
         near = [d for one, d in distance.items() if _imports(text, one)]
         n_named = sum(len(re.findall(rf"\b{name}\b", text)) for name in [*names, stem])
         if near:
-            order = (min(near), stem not in file.stem, -n_named)
+            order = (min(near), stem not in file.stem, -n_named / len(text))
             found[str(file.relative_to(root))] = order
     return sorted(found, key=found.__getitem__)
 
@@ -300,7 +319,10 @@ def _named(manifest: Manifest, ids: Iterable[str], kind: str) -> list[str]:
 
 def _failed(project: Project, *arguments: str) -> str:
     """What failed first of a call of dbt; "" if nothing did."""
-    done = project.invoke(*arguments)
+    done = project.invoke(*arguments, "--fail-fast")
+    if "Connection already closed" in str(done.exception):
+        # What failed closed it for another thread, and dbt names only that.
+        done = project.invoke(*arguments)
     results: list[Any] = getattr(done.result, "results", [])
     said = [f"{r.message}" for r in results if r.status in ("error", "runtime error")]
     if any(map(UNREADABLE.search, [*said, str(done.exception or "")])):
