@@ -199,11 +199,16 @@ def bars(
 # What is said of months, and drawn in month_layers.
 BREAKS = (
     Column("n_breaks", "Codes that changed", "count"),
-    Column("n_changed_later", "Rows changed after the month was over", "count"),
+    Column("n_moved_later", "Added or withdrawn after the month was over", "count"),
+    Column("moved_share", "Share of the month's count", "share"),
 )
+# Most months that deliveries give again have some row more or less: a mark of all of them
+# would say nothing.
+MOVED = 0.05
 BREAKS_NOTE = (
-    "Dashed: from that day on a code is used otherwise. Dots: months that changed after "
-    "they were over. The page on trust has both."
+    "Dashed: from that day on a code is used otherwise. Dots: months of which one event in "
+    "twenty or more was added or withdrawn after they were over. The page on trust has "
+    "both."
 )
 
 
@@ -221,7 +226,7 @@ def month_layers(bar: alt.Chart, y: alt.Y) -> list[alt.Chart]:
     )
     dots = (
         alt.Chart()
-        .transform_filter("datum.n_changed_later > 0")
+        .transform_filter(f"datum.moved_share >= {MOVED}")
         .mark_circle(color=SECOND, size=26, opacity=1, aria=False, yOffset=-6)
         .encode(
             x=alt.X("month:T", timeUnit="utcyearmonth", bandPosition=0.5, title=None), y=y

@@ -501,7 +501,7 @@ def test_each_picture_stands_by_itself(written: Written) -> None:
 
 
 def test_breaks_and_restatements_are_drawn_where_they_are() -> None:
-    """A month whose code changed, one that changed later, one in part, and a plain one."""
+    """Months: a code changed, moved later, in part, and moved too little to be marked."""
     rows = [
         {
             "month": date(2016, at + 1, 1),
@@ -509,9 +509,10 @@ def test_breaks_and_restatements_are_drawn_where_they_are() -> None:
             "is_partial": at == 2,
             "break_date": date(2016, 1, 16) if at == 0 else None,
             "n_breaks": int(at == 0),
-            "n_changed_later": 7 if at == 1 else None,
+            "n_moved_later": at if at % 2 else None,
+            "moved_share": at / n if at % 2 else None,
         }
-        for at, n in enumerate((40, 20, 10, 30))
+        for at, n in enumerate((80, 20, 10, 61))
     ]
     columns = (Column("month", "Month", "month"), *charts.BREAKS)
     svg = charts.bars(
