@@ -129,6 +129,13 @@ def svg_of(chart: alt.LayerChart | alt.FacetChart | alt.HConcatChart, title: str
     svg = svg.replace(' role="graphics-symbol"', ' role="img"')
     svg = _GEOMETRY.sub(lambda found: _LONG_DECIMALS.sub(r"\1", found[0]), svg)
     label = Markup.escape(f"{title}. The table below it has the same figures.")
+    # Larger texts than those around it are of no use: it need not fill its card.
+    svg = re.sub(
+        r' width="(\d+)"',
+        lambda found: f'{found[0]} style="max-width:{int(found[1]) * 1.3:.0f}px"',
+        svg,
+        count=1,
+    )
     # Escaped by Vega already, as all texts in it are.
     return Markup(svg.replace('class="marks"', f'role="img" aria-label="{label}"', 1))  # noqa: S704
 
@@ -157,7 +164,7 @@ def months(name: str, title: str = "") -> alt.X:
 
 def days(name: str, form: str = "%b %Y") -> alt.X:
     """Days along the bottom."""
-    axis = alt.Axis(format=form, labelOverlap="greedy", title=None, grid=False)
+    axis = alt.Axis(format=form, labelOverlap="parity", tickCount=7, title=None, grid=False)
     return alt.X(f"{name}:T", scale=alt.Scale(type="utc"), axis=axis)
 
 
@@ -177,6 +184,9 @@ def names(name: str, rows: Rows) -> alt.Y:
 def along(name: str, title: str, form: str = ",.0f", **scale: Any) -> alt.X:
     """Figures along the bottom, with their unit."""
     axis = alt.Axis(format=form, title=title, tickCount=6, domain=False, ticks=False)
+    if form.startswith("+"):
+        # Nothing has no sign.
+        axis.labelExpr = "datum.value ? datum.label : '0'"
     return alt.X(f"{name}:Q", axis=axis, scale=alt.Scale(**({"zero": True} | scale)))
 
 
@@ -291,7 +301,9 @@ def multiples(rows: Rows, columns: Sequence[Column], title: str) -> Markup | Non
             data=alt.InlineData(
                 values=[row for row in values(rows, columns) if row["feed"] == feed]
             ),
-        ).properties(width=270, height=150, title=feed.capitalize())
+        ).properties(
+            width=(WIDE - 40) // len(feeds) - 80, height=150, title=feed.capitalize()
+        )
         for feed in feeds
     ]
     return svg_of(alt.hconcat(*parts, spacing=40), title)

@@ -84,7 +84,7 @@ def _volumes(site: Site) -> Figure:
     columns = (
         Column("month", "Month", "month"),
         Column("n_requests", "Requests", "count"),
-        Column("n_closes", "Closed since", "count"),
+        Column("n_closes", "Closed in the month", "count"),
         Column("is_partial", "Partial month", "yes"),
         *charts.BREAKS,
     )
@@ -276,7 +276,8 @@ def _reporting(site: Site) -> Figure:
             Column("n_few_repeats", "Too few repeats", "count"),
         ),
         is_wide=True,
-        empty="Kinds of requests would be here, with how often one incident is reported.",
+        empty="Kinds of requests would be here, with how often one incident is reported, "
+        "if in some neighborhood enough requests had a point and were repeated.",
         note="From requests that repeat another about the same place while it is open, up "
         "to 30 days; the first is not counted. Assumes that reports of one incident come "
         "at an even rate, and that one subject within ten meters is one incident. Where "
@@ -312,8 +313,9 @@ def _agencies(site: Site) -> Figure:
         rows,
         (
             Column("agency", "Agency"),
+            Column("last_month", "Month", "month"),
             Column("n_requests_by_month", "By month", "spark"),
-            Column("n_last_month", "Last month", "count", bar=True),
+            Column("n_last_month", "Requests", "count", bar=True),
             Column("first_call_share", "Done in the first call", "share"),
         ),
         empty="Agencies would be here.",
