@@ -63,7 +63,10 @@ _NEEDLESS = re.compile(
 _STYLED = re.compile(
     r'(<text[^>]*) fill="var\(--soft\)"|(<line[^>]*) stroke="var\(--line\)"'
 )
-_GEOMETRY = re.compile(r' (?:d|transform|[xy][12]?|width|height)="[^"]*"')
+# A bar of nothing, and a circle in four arcs.
+_FLAT = re.compile(r'<path[^>]* d="M[\d.]+,[\d.]+h[\d.]+v0h-[\d.]+Z"[^>]*/>')
+_CIRCLE = re.compile(r'<path([^>]*) d="M([\d.]+),0A\2,\2,0,1,1,-\2,0A\2,\2,0,1,1,\2,0Z?"')
+_GEOMETRY = re.compile(r' (?:d|transform|[xy][12]?|r|width|height)="[^"]*"')
 _LONG_DECIMALS = re.compile(r"(\d+\.\d)\d+")
 
 
@@ -75,7 +78,7 @@ def tip(row: Row, columns: Iterable[Column]) -> str:
         if column.kind == "yes":
             # The name if it is true, else nothing.
             text = column.title.lower() if row[column.name] else ""
-        if column.kind == "spark" or not text:
+        if column.kind == "spark" or not text or row[column.name] is None:
             continue
         if column.is_text:
             names.append(text)
@@ -126,6 +129,7 @@ def svg_of(chart: alt.LayerChart | alt.FacetChart | alt.HConcatChart, title: str
     spec = chart.configure(**_CONFIG).to_json(indent=None, validate=False)
     svg = vl_convert.vegalite_to_svg(spec)
     svg = _STYLED.sub(r"\1\2", _NEEDLESS.sub("", svg))
+    svg = _CIRCLE.sub(r'<circle\1 r="\2"', _FLAT.sub("", svg))
     svg = svg.replace(' role="graphics-symbol"', ' role="img"')
     svg = _GEOMETRY.sub(lambda found: _LONG_DECIMALS.sub(r"\1", found[0]), svg)
     label = Markup.escape(f"{title}. The table below it has the same figures.")

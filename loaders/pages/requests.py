@@ -125,7 +125,11 @@ def _backlog(site: Site) -> Figure:
     title = "Open requests at the end of each month, by how long they have been open"
     base = alt.Chart().transform_fold([name for name, _ in ages], ["age", "n"])
     words = dict(ages)
-    base = base.transform_calculate(series=f"{words}[datum.age]")
+    base = base.transform_calculate(
+        series=f"{words}[datum.age]",
+        youngest_last=f"-indexof({[name for name, _ in ages]}, datum.age)",
+        part=f"datum.tip + '; open ' + {words}[datum.age] + ' ' + format(datum.n, ',')",
+    )
     area = base.mark_bar(binSpacing=2).encode(
         x=charts.months("calendar_date"),
         y=alt.Y(
@@ -133,8 +137,8 @@ def _backlog(site: Site) -> Figure:
             stack="zero",
             axis=alt.Axis(title="open requests", tickCount=5, domain=False, ticks=False),
         ),
-        order=alt.Order("age:N"),
-        description="tip:N",
+        order=alt.Order("youngest_last:Q"),
+        description="part:N",
     )
     return Figure(
         title,
@@ -252,7 +256,8 @@ def _gaps(site: Site) -> Figure:
             reference=0,
             zero=False,
         ),
-        note="Types weighted as in the city; lines are 95 % intervals. Those that "
+        note="The six furthest below and above the city. "
+        "Types weighted as in the city; lines are 95 % intervals. Those that "
         "cross the dashed line may be chance, and among many neighborhoods some "
         "are extreme by chance.",
         uses=("place",),

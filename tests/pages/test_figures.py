@@ -591,6 +591,60 @@ def test_agencies_are_compared_in_one_month() -> None:
     ]
 
 
+def test_a_change_of_layout_is_one_mark() -> None:
+    """Codes of a column that change in the same month; hidden ones have no label."""
+    query = (PAGES / "queries" / "accidents.breaks.sql").read_text()
+    with duckdb.connect() as connection:
+        connection.execute(
+            """
+            create table rpt_coding_breaks as
+            from (values
+                ('accidents', 'main', 'light', 'dark: much', date '2010-12-07', .0, .4),
+                ('accidents', 'main', 'light', 'dusk: little', date '2010-12-09', .2, .1),
+                ('accidents', 'main', 'light', null, date '2010-12-05', null, null),
+                ('accidents', 'main', 'light', 'dawn: later', date '2011-01-01', .2, .1),
+                ('accidents', 'main', 'road', 'ice: much', date '2010-12-07', .0, .4),
+                ('service_requests', 'main', 'source', 'x', date '2010-12-07', .0, .4)
+            ) as breaks (
+                feed, vintage, code_column, label, break_date, share_before, share_after
+            )
+            """
+        )
+        found = connection.execute(query).fetchall()
+    seventh = date(2010, 12, 7)
+    assert found == [
+        ("main", seventh, "dark: much, and 1 more codes"),
+        ("main", seventh, "ice: much"),
+        ("main", date(2011, 1, 1), "dawn: later"),
+    ]
+
+
+def test_a_page_has_only_the_neighborhoods_furthest_from_the_city() -> None:
+    query = (PAGES / "queries" / "requests.gaps.sql").read_text()
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table rpt_neighborhood_request_gaps as select * from (select 'n' || "
+            "range as neighborhood_name, nullif(range, 3) as gap_to_city from range(78))"
+        )
+        found = [gap for _, gap in connection.execute(query).fetchall()]
+    assert found == [0, 1, 2, 4, 5, 6, 72, 73, 74, 75, 76, 77]
+
+
+def test_the_oldest_open_requests_are_at_the_bottom(written: Written) -> None:
+    (file,) = written.folder.glob("pictures/requests-backlog.svg")
+    parts: dict[str, dict[str, float]] = {}
+    for day, age, top in re.findall(
+        r'aria-label="([\d-]+): [^"]*; open ([^"]*? days) [\d,]+"[^>]* d="M[\d.]+,([\d.]+)',
+        file.read_text(),
+    ):
+        parts.setdefault(day, {})[age] = float(top)
+    assert max(map(len, parts.values())) == 4
+    for tops in parts.values():
+        ages = ["up to 7 days", "8 to 30 days", "31 to 90 days", "over 90 days"]
+        drawn = [tops[age] for age in ages if age in tops]
+        assert drawn == sorted(drawn)
+
+
 def test_a_line_of_counts_has_a_gap_where_a_count_is_hidden() -> None:
     site = Site(duckdb.connect(), Path(), ABOUT, {}, [])
     spark = site.environment.get_template("parts.html").module.spark  # type: ignore[attr-defined]
