@@ -155,7 +155,7 @@ def _delays(site: Site) -> Figure:
         "How long until an accident is reported? The last year",
         rows,
         columns,
-        empty="Hours from accidents to their reports would be here.",
+        empty="Hours from accidents to their reports would be here, if the files had both.",
         note="With 95 % limits. Accidents of the last days that nobody has reported yet "
         "are missing, so that they look quiet.",
         uses=("time",),

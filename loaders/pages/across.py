@@ -57,7 +57,7 @@ def _months(site: Site, feed: str) -> Figure:
         rows,
         columns,
         empty="No month was observed in full: an index for each would be here.",
-        svg=_index(rows, columns, title),
+        svg=index(rows, columns, title),
         note="Times the average day, without the effect of year, weekday and holiday. "
         "Hollow: months seen in one year only, which may have been unlike others.",
         feeds=(feed,),
@@ -73,26 +73,27 @@ def _weekdays(site: Site, feed: str) -> Figure:
         rows,
         columns,
         empty="No weekday was observed in full: an index for each would be here.",
-        svg=_index(rows, columns, title),
+        svg=index(rows, columns, title),
         note="Times the average day, with 95 % intervals.",
         feeds=(feed,),
     )
 
 
-def _index(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup | None:
+def index(rows: Rows, columns: tuple[Column, ...], title: str) -> Markup | None:
+    """Multiples of the average day, with their intervals."""
     if not rows:
         return None
     base = alt.Chart().encode(
         x=alt.X("period:N", sort=[row["period"] for row in rows], axis=_upright())
     )
-    y = charts.amount("seasonal_index", "times the average day", ".1f", zero=False)
+    y = charts.amount("seasonal_index", "times the average day", ",~f", zero=False)
     layers = [
         alt.Chart()
         .mark_rule(stroke="var(--soft)", strokeDash=[4, 3], aria=False)
         .encode(y=alt.datum(1)),
         base.mark_rule(stroke=charts.MARK, strokeWidth=3, opacity=0.45, aria=False).encode(
             y=charts.amount(
-                "seasonal_index_low", "times the average day", ".1f", zero=False
+                "seasonal_index_low", "times the average day", ",~f", zero=False
             ),
             y2="seasonal_index_high:Q",
         ),

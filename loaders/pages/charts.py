@@ -63,7 +63,10 @@ _NEEDLESS = re.compile(
 _STYLED = re.compile(
     r'(<text[^>]*) fill="var\(--soft\)"|(<line[^>]*) stroke="var\(--line\)"'
 )
-_GEOMETRY = re.compile(r' (?:d|transform|[xy][12]?|width|height)="[^"]*"')
+# A bar of nothing, and a circle in four arcs.
+_FLAT = re.compile(r'<path[^>]* d="M[\d.]+,[\d.]+h[\d.]+v0h-[\d.]+Z"[^>]*/>')
+_CIRCLE = re.compile(r'<path([^>]*) d="M([\d.]+),0A\2,\2,0,1,1,-\2,0A\2,\2,0,1,1,\2,0Z?"')
+_GEOMETRY = re.compile(r' (?:d|transform|[xy][12]?|r|width|height)="[^"]*"')
 _LONG_DECIMALS = re.compile(r"(\d+\.\d)\d+")
 
 
@@ -75,7 +78,7 @@ def tip(row: Row, columns: Iterable[Column]) -> str:
         if column.kind == "yes":
             # The name if it is true, else nothing.
             text = column.title.lower() if row[column.name] else ""
-        if column.kind == "spark" or not text:
+        if column.kind == "spark" or not text or row[column.name] is None:
             continue
         if column.is_text:
             names.append(text)
@@ -126,9 +129,17 @@ def svg_of(chart: alt.LayerChart | alt.FacetChart | alt.HConcatChart, title: str
     spec = chart.configure(**_CONFIG).to_json(indent=None, validate=False)
     svg = vl_convert.vegalite_to_svg(spec)
     svg = _STYLED.sub(r"\1\2", _NEEDLESS.sub("", svg))
+    svg = _CIRCLE.sub(r'<circle\1 r="\2"', _FLAT.sub("", svg))
     svg = svg.replace(' role="graphics-symbol"', ' role="img"')
     svg = _GEOMETRY.sub(lambda found: _LONG_DECIMALS.sub(r"\1", found[0]), svg)
     label = Markup.escape(f"{title}. The table below it has the same figures.")
+    # Larger texts than those around it are of no use: it need not fill its card.
+    svg = re.sub(
+        r' width="(\d+)"',
+        lambda found: f'{found[0]} style="max-width:{int(found[1]) * 1.3:.0f}px"',
+        svg,
+        count=1,
+    )
     # Escaped by Vega already, as all texts in it are.
     return Markup(svg.replace('class="marks"', f'role="img" aria-label="{label}"', 1))  # noqa: S704
 
@@ -157,7 +168,7 @@ def months(name: str, title: str = "") -> alt.X:
 
 def days(name: str, form: str = "%b %Y") -> alt.X:
     """Days along the bottom."""
-    axis = alt.Axis(format=form, labelOverlap="greedy", title=None, grid=False)
+    axis = alt.Axis(format=form, labelOverlap="parity", tickCount=7, title=None, grid=False)
     return alt.X(f"{name}:T", scale=alt.Scale(type="utc"), axis=axis)
 
 
@@ -177,6 +188,9 @@ def names(name: str, rows: Rows) -> alt.Y:
 def along(name: str, title: str, form: str = ",.0f", **scale: Any) -> alt.X:
     """Figures along the bottom, with their unit."""
     axis = alt.Axis(format=form, title=title, tickCount=6, domain=False, ticks=False)
+    if form.startswith("+"):
+        # Nothing has no sign.
+        axis.labelExpr = "datum.value ? datum.label : '0'"
     return alt.X(f"{name}:Q", axis=axis, scale=alt.Scale(**({"zero": True} | scale)))
 
 
@@ -199,11 +213,16 @@ def bars(
 # What is said of months, and drawn in month_layers.
 BREAKS = (
     Column("n_breaks", "Codes that changed", "count"),
-    Column("n_changed_later", "Rows changed after the month was over", "count"),
+    Column("n_moved_later", "Added or withdrawn after the month was over", "count"),
+    Column("moved_share", "Share of the month's count", "share"),
 )
+# Most months that deliveries give again have some row more or less: a mark of all of them
+# would say nothing.
+MOVED = 0.05
 BREAKS_NOTE = (
-    "Dashed: from that day on a code is used otherwise. Dots: months that changed after "
-    "they were over. The page on trust has both."
+    "Dashed: from that day on a code is used otherwise. Dots: months of which one event in "
+    "twenty or more was added or withdrawn after they were over. The page on trust has "
+    "both."
 )
 
 
@@ -221,7 +240,7 @@ def month_layers(bar: alt.Chart, y: alt.Y) -> list[alt.Chart]:
     )
     dots = (
         alt.Chart()
-        .transform_filter("datum.n_changed_later > 0")
+        .transform_filter(f"datum.moved_share >= {MOVED}")
         .mark_circle(color=SECOND, size=26, opacity=1, aria=False, yOffset=-6)
         .encode(
             x=alt.X("month:T", timeUnit="utcyearmonth", bandPosition=0.5, title=None), y=y
@@ -286,7 +305,9 @@ def multiples(rows: Rows, columns: Sequence[Column], title: str) -> Markup | Non
             data=alt.InlineData(
                 values=[row for row in values(rows, columns) if row["feed"] == feed]
             ),
-        ).properties(width=270, height=150, title=feed.capitalize())
+        ).properties(
+            width=(WIDE - 40) // len(feeds) - 80, height=150, title=feed.capitalize()
+        )
         for feed in feeds
     ]
     return svg_of(alt.hconcat(*parts, spacing=40), title)

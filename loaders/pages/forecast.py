@@ -30,18 +30,18 @@ def _city(site: Site) -> Figure:
     unit = "accidents a day"
     layers = [
         base.mark_area(fill=charts.BAND, line=False, aria=False).encode(
-            y=charts.amount("low_80", unit, ".1f"), y2="high_80:Q"
+            y=charts.amount("low_80", unit, ",~f"), y2="high_80:Q"
         ),
         base.mark_line(stroke=charts.SECOND, strokeDash=[5, 3], aria=False).encode(
-            y=charts.amount("baseline_mean", unit, ".1f")
+            y=charts.amount("baseline_mean", unit, ",~f")
         ),
         base.mark_line(
             stroke=charts.MARK,
             strokeWidth=2,
             aria=False,
-        ).encode(y=charts.amount("expected_accidents", unit, ".1f")),
+        ).encode(y=charts.amount("expected_accidents", unit, ",~f")),
         base.mark_circle(color=charts.MARK, size=60, opacity=1).encode(
-            y=charts.amount("expected_accidents", unit, ".1f"), description="tip:N"
+            y=charts.amount("expected_accidents", unit, ",~f"), description="tip:N"
         ),
     ]
     return Figure(

@@ -15,6 +15,12 @@ with observed as (
     group by feed, month
 ),
 
+shown_vintage as (
+    select arg_max(vintage, dimension_value) as vintage
+    from rpt_accident_counts
+    where dimension = 'month'
+),
+
 counts as (
     select feed, strptime(slice, '%Y-%m') as month, figure_value as n_events
     from marts.fct_figures
@@ -28,10 +34,7 @@ counts as (
     from rpt_accident_counts
     where
         dimension = 'month'
-        and vintage = (
-            select arg_max(vintage, dimension_value)
-            from rpt_accident_counts where dimension = 'month'
-        )
+        and vintage = (select vintage from shown_vintage)
 ),
 
 months as (
@@ -177,20 +180,23 @@ def _figures(site: Site) -> Iterator[Figure]:
             group by feed, month
         ),
 
-        changed as (
+        -- What is closed or corrected later moves no count.
+        moved as (
             select feed, month_start_date as month,
-                sum(n_added + n_changed + n_withdrawn) as n_changed_later
+                sum(n_added + n_withdrawn + n_reinstated) as n_moved
             from rpt_restatements
+            where feed <> 'accidents' or series = (select vintage from shown_vintage)
             group by feed, month
         )
 
         select
             replace(months.feed, '_', ' ') as feed, months.month, months.n_events,
             months.is_partial, breaks.break_date, coalesce(breaks.n_breaks, 0) as n_breaks,
-            nullif(changed.n_changed_later, 0) as n_changed_later
+            nullif(moved.n_moved, 0) as n_moved_later,
+            nullif(moved.n_moved, 0) / nullif(months.n_events, 0) as moved_share
         from months
         left join breaks using (feed, month)
-        left join changed using (feed, month)
+        left join moved using (feed, month)
         qualify row_number() over (partition by months.feed order by month desc) <= 24
         order by months.feed desc, month
         """,  # noqa: S608

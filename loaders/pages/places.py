@@ -108,7 +108,7 @@ _RATED = """
 _COLUMNS = (
     Column("name", "Place", link="file"),
     Column("population_2010", "Residents in 2010", "count"),
-    Column("area_km2", "Area, km²", "number"),
+    Column("area_km2", "Area, km²", "index"),
     Column("accidents_year", "Year of accidents"),
     Column("n_accidents", "Accidents", "count"),
     Column("n_serious", "Serious or fatal", "count"),

@@ -84,7 +84,7 @@ def _volumes(site: Site) -> Figure:
     columns = (
         Column("month", "Month", "month"),
         Column("n_requests", "Requests", "count"),
-        Column("n_closes", "Closed since", "count"),
+        Column("n_closes", "Closed in the month", "count"),
         Column("is_partial", "Partial month", "yes"),
         *charts.BREAKS,
     )
@@ -125,7 +125,11 @@ def _backlog(site: Site) -> Figure:
     title = "Open requests at the end of each month, by how long they have been open"
     base = alt.Chart().transform_fold([name for name, _ in ages], ["age", "n"])
     words = dict(ages)
-    base = base.transform_calculate(series=f"{words}[datum.age]")
+    base = base.transform_calculate(
+        series=f"{words}[datum.age]",
+        youngest_last=f"-indexof({[name for name, _ in ages]}, datum.age)",
+        part=f"datum.tip + '; open ' + {words}[datum.age] + ' ' + format(datum.n, ',')",
+    )
     area = base.mark_bar(binSpacing=2).encode(
         x=charts.months("calendar_date"),
         y=alt.Y(
@@ -133,8 +137,8 @@ def _backlog(site: Site) -> Figure:
             stack="zero",
             axis=alt.Axis(title="open requests", tickCount=5, domain=False, ticks=False),
         ),
-        order=alt.Order("age:N"),
-        description="tip:N",
+        order=alt.Order("youngest_last:Q"),
+        description="part:N",
     )
     return Figure(
         title,
@@ -252,7 +256,8 @@ def _gaps(site: Site) -> Figure:
             reference=0,
             zero=False,
         ),
-        note="Types weighted as in the city; lines are 95 % intervals. Those that "
+        note="The six furthest below and above the city. "
+        "Types weighted as in the city; lines are 95 % intervals. Those that "
         "cross the dashed line may be chance, and among many neighborhoods some "
         "are extreme by chance.",
         uses=("place",),
@@ -276,7 +281,8 @@ def _reporting(site: Site) -> Figure:
             Column("n_few_repeats", "Too few repeats", "count"),
         ),
         is_wide=True,
-        empty="Kinds of requests would be here, with how often one incident is reported.",
+        empty="Kinds of requests would be here, with how often one incident is reported, "
+        "if in some neighborhood enough requests had a point and were repeated.",
         note="From requests that repeat another about the same place while it is open, up "
         "to 30 days; the first is not counted. Assumes that reports of one incident come "
         "at an even rate, and that one subject within ten meters is one incident. Where "
@@ -312,8 +318,9 @@ def _agencies(site: Site) -> Figure:
         rows,
         (
             Column("agency", "Agency"),
+            Column("last_month", "Month", "month"),
             Column("n_requests_by_month", "By month", "spark"),
-            Column("n_last_month", "Last month", "count", bar=True),
+            Column("n_last_month", "Requests", "count", bar=True),
             Column("first_call_share", "Done in the first call", "share"),
         ),
         empty="Agencies would be here.",

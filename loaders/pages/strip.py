@@ -8,7 +8,7 @@ from loaders.pages.rows import Row, Rows
 
 QUERY = "select * from rpt_trust order by feed"
 # Column, how it is printed, words for it, and where the trust page shows the rows.
-_PARTS = (
+PARTS = (
     ("rejected_share", "share", "refused", "refused"),
     ("set_aside_share", "share", "set aside", "rows"),
     ("uncertain_time_share", "share", "uncertain time", "freshness"),
@@ -72,7 +72,7 @@ class Strip:
 
     def marks(self, feeds: Iterable[str], uses: Collection[str]) -> Iterator[Mark]:
         """Why a figure of these feeds that uses this of their events is less sure."""
-        words = {part[0]: part[2:] for part in _PARTS}
+        words = {part[0]: part[2:] for part in PARTS}
         for at, row in self._found(feeds):
             name = _name(row["feed"])
             if "now" in uses and row["freshness"] in ("late", "silent"):
@@ -97,7 +97,7 @@ class Strip:
         # What is nothing is left out, but for what tells how many lines could not be read.
         parts = tuple(
             Part(*part)
-            for part in _PARTS
+            for part in PARTS
             if row[part[0]] is not None and (row[part[0]] or part[0] == "rejected_share")
         )
         return State(at, row["feed"], row["freshness"], words, parts)

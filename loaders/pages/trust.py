@@ -47,8 +47,8 @@ def _freshness(site: Site) -> Figure:
         ),
         empty="Feeds would be here.",
         note="Seen from the newest delivery of any feed. Late: longer ago than twice "
-        "the usual gap, and than any recent one. Silent: deliveries come, events "
-        "do not.",
+        "the usual gap, and than any recent one. Silent: no event for "
+        "longer than chance or habit explains.",
         is_wide=True,
     )
 

@@ -28,6 +28,7 @@ from loaders.publishing.versions import (
     served_number,
     servings,
     servings_file,
+    writings,
 )
 
 _log = logging.getLogger(__name__)
@@ -157,11 +158,14 @@ def _serve_first_sound(paths: Paths, candidates: list[int]) -> Version | None:
 
 def clean_up(paths: Paths) -> None:
     """Clear away what a killed publish left, and note what it did not come to note."""
-    for pattern in (".*.partial", ".*.expired"):
+    for pattern in (".*.partial", ".*.expired", "*/.*.partial"):
         for left in (paths.published / "versions").glob(pattern):
             shutil.rmtree(left)
     _fresh(paths).unlink(missing_ok=True)
     serve_parts(paths)
+    for number in numbers(paths):
+        for outdated in writings(paths, number, SITE)[:-1]:
+            shutil.rmtree(outdated)
     _note_serving(paths)
 
 

@@ -1,7 +1,6 @@
 """The pages of a version: written before anybody sees it, or again afterwards."""
 
 import hashlib
-import os
 import shutil
 from dataclasses import astuple
 from importlib.metadata import version as version_of
@@ -16,7 +15,7 @@ from loaders.errors import UsageError
 from loaders.landing.demo_data import is_demo
 from loaders.pages.site import FILES, About, Text, read_texts, write_site
 from loaders.publishing.privacy import read_settings
-from loaders.publishing.serving import alone, clean_up, serve_parts
+from loaders.publishing.serving import alone, clean_up
 from loaders.publishing.versions import (
     EXPORTS,
     SITE,
@@ -24,6 +23,7 @@ from loaders.publishing.versions import (
     current_version,
     folder_of,
     part_link,
+    writings,
 )
 
 # In the folder of pages: what they were made of, data apart.
@@ -84,8 +84,8 @@ def _made_of(texts: dict[str, Text]) -> str:
 def rewrite_pages(paths: Paths) -> Path:
     """Write the pages of the version that readers see again; the first page is returned.
 
-    Each file is replaced as a whole, and all are of the same version: readers see a page
-    as it was, or as it is now.
+    They are written into a folder of their own, and then the link of readers is replaced:
+    readers see all pages as they were, or all as they are now.
 
     Raises:
         UsageError: if nothing is published, or the project has no pages.
@@ -103,12 +103,14 @@ def rewrite_pages(paths: Paths) -> Path:
             raise UsageError(f"{manifest}: dbt has not read the project; run: make build")
         folder = folder_of(paths, version.number)
         partial = folder / f".{SITE}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
         try:
             write_pages(paths, folder, version, manifest, partial.name)
             if partial.is_dir():
                 show(partial, read_settings().mask)
-                _replace(partial, folder / SITE)
+                before = writings(paths, version.number, SITE)
+                n_written = int(before[-1].suffix[1:] or 1) if before else 0
+                partial.rename(folder / f"{SITE}.{n_written + 1}")
+                sync(folder)
         except duckdb.CatalogException as error:
             raise UsageError(
                 f"{folder}: is from a build without some tables of the pages; nothing was "
@@ -116,24 +118,12 @@ def rewrite_pages(paths: Paths) -> Path:
             ) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        serve_parts(paths)
+        # Serves them, and removes those before.
+        clean_up(paths)
     index = index_of(paths)
     if index is None:
         raise UsageError("the project has no pages: no exposure of the type dashboard")
     return index
-
-
-def _replace(fresh: Path, folder: Path) -> None:
-    """Put files in the place of others, one by one, and remove those that are no more."""
-    folder.mkdir(exist_ok=True)
-    files = {file.relative_to(fresh) for file in fresh.rglob("*") if file.is_file()}
-    for file in files:
-        (folder / file).parent.mkdir(exist_ok=True)
-        os.replace(fresh / file, folder / file)  # noqa: PTH105
-    for file in folder.rglob("*"):
-        if file.is_file() and file.relative_to(folder) not in files:
-            file.unlink()
-    sync(folder)
 
 
 def _is_demo(paths: Paths, file: Path) -> bool:

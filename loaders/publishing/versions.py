@@ -210,8 +210,18 @@ def served_at(paths: Paths, moment: datetime) -> Serving:
 
 def part_of(paths: Paths, number: int, part: str) -> Path | None:
     """A version's exports or pages, from the published folder; None if it has none."""
-    folder = folder_of(paths, number) / part
-    return folder.relative_to(paths.published) if folder.is_dir() else None
+    written = writings(paths, number, part)
+    return written[-1].relative_to(paths.published) if written else None
+
+
+def writings(paths: Paths, number: int, part: str) -> list[Path]:
+    """The folders of a version's exports or pages, the last written last.
+
+    What is written again stands beside what was there, as `site.2`, until readers see it.
+    """
+    found = folder_of(paths, number).glob(f"{part}*")
+    by_number = {int(path.suffix[1:] or 1): path for path in found if path.is_dir()}
+    return [path for _, path in sorted(by_number.items())]
 
 
 def part_link(paths: Paths, part: str) -> Path | None:

@@ -498,7 +498,7 @@ def test_a_disk_that_is_full_has_room_again_and_serves_what_it_served(
     assert content(served(paths)) == "two"
 
 
-def test_pages_are_written_again_one_by_one(
+def test_pages_are_written_again(
     paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="nothing is published yet"):
@@ -531,6 +531,66 @@ def test_pages_are_written_again_one_by_one(
     with pytest.raises(KeyboardInterrupt):
         site.rewrite_pages(paths)
     assert shown(paths) == "again"
+
+
+class Killed(BaseException):
+    """What a process does no more."""
+
+
+CHANGES = ("mkdir", "rename", "replace", "rmdir", "symlink", "unlink")
+
+
+def test_a_kill_while_pages_are_written_again_leaves_all_before_or_all_after(
+    paths: Paths, results: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(paths, "one")
+    publish(paths, results())
+    paths.target.mkdir(parents=True)
+    shutil.copy(results().with_name("manifest.json"), paths.target)
+    n_left = n_writes = 0
+
+    def write(_: Path, folder: Path, *__: object) -> None:
+        folder.mkdir()
+        for name in ("index.html", "a.html", "b.html"):
+            (folder / name).write_text(str(n_writes))
+
+    def seen() -> set[str]:
+        pages = [*(paths.published / "site").glob("*.html")]
+        assert len(pages) == 3
+        return {page.read_text() for page in pages}
+
+    def counted(change: Callable[..., None]) -> Callable[..., None]:
+        def do(*arguments: Any, **options: Any) -> None:
+            nonlocal n_left
+            n_left -= 1
+            if n_left == 0:
+                raise Killed
+            change(*arguments, **options)
+            states.append(seen())
+
+        return do
+
+    monkeypatch.setattr(site, "write_site", write)
+    site.rewrite_pages(paths)
+    states: list[set[str]] = []
+    for kill_at in range(1, 100):
+        n_writes = n_left = kill_at
+        states.clear()
+        with monkeypatch.context() as patch:
+            for name in CHANGES:
+                patch.setattr(os, name, counted(getattr(os, name)))
+            try:
+                site.rewrite_pages(paths)
+                break
+            except Killed:
+                states.append(seen())
+        # All of one writing: that of the kill before, if it was complete.
+        assert all(len(state) == 1 for state in states), states
+    assert kill_at > 5
+    assert seen() == {str(kill_at)}
+    assert [path.name for path in paths.published.glob("versions/*/*site*")] == [
+        (paths.published / "site").resolve().name
+    ]
 
 
 def test_pages_are_outdated_once_what_they_are_made_of_changed(

@@ -36,7 +36,22 @@ FEW_ROWS = """() => {
 }"""
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 320)])
+@pytest.mark.parametrize(
+    ("theme", "width"),
+    [
+        ("light", 1280),
+        ("dark", 320),
+        *(
+            pytest.param(theme, width, marks=pytest.mark.full)
+            for theme, width in (
+                ("dark", 1280),
+                ("light", 768),
+                ("dark", 768),
+                ("light", 320),
+            )
+        ),
+    ],
+)
 def test_pages_are_accessible(site: Path, visit: Visit, theme: str, width: int) -> None:
     """A style sheet changes sizes by width alone, and colours by theme alone."""
     visit.page.set_viewport_size({"width": width, "height": 900})

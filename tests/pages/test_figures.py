@@ -15,10 +15,11 @@ import duckdb
 import pytest
 import yaml
 
-from loaders.pages import charts
+from loaders.pages import across, charts
 from loaders.pages.figures import Column, Figure, laid_out
 from loaders.pages.rows import Rows
-from loaders.pages.site import About, read_texts, show_exports, write_site
+from loaders.pages.site import About, Site, Text, read_texts, show_exports, write_site
+from loaders.pages.strip import PARTS, Strip
 from loaders.publishing.exports import export, hide_cells, write_exports
 from loaders.publishing.privacy import Disclosure, Settings, read_disclosure
 from loaders.sql import quoted
@@ -501,7 +502,7 @@ def test_each_picture_stands_by_itself(written: Written) -> None:
 
 
 def test_breaks_and_restatements_are_drawn_where_they_are() -> None:
-    """A month whose code changed, one that changed later, one in part, and a plain one."""
+    """Months: a code changed, moved later, in part, and moved too little to be marked."""
     rows = [
         {
             "month": date(2016, at + 1, 1),
@@ -509,9 +510,10 @@ def test_breaks_and_restatements_are_drawn_where_they_are() -> None:
             "is_partial": at == 2,
             "break_date": date(2016, 1, 16) if at == 0 else None,
             "n_breaks": int(at == 0),
-            "n_changed_later": 7 if at == 1 else None,
+            "n_moved_later": at if at % 2 else None,
+            "moved_share": at / n if at % 2 else None,
         }
-        for at, n in enumerate((40, 20, 10, 30))
+        for at, n in enumerate((80, 20, 10, 61))
     ]
     columns = (Column("month", "Month", "month"), *charts.BREAKS)
     svg = charts.bars(
@@ -549,3 +551,162 @@ def test_no_figure_stands_beside_a_hole() -> None:
         wide,
         replace(full, is_wide=True),
     ]
+
+
+def test_agencies_are_compared_in_one_month() -> None:
+    """What is hidden in it says so, and no older month stands in its place."""
+    query = (PAGES / "queries" / "requests.agencies.sql").read_text()
+    months = [
+        ("overall", "All", 5, 90, False),
+        ("overall", "All", 6, 80, False),
+        # After the file's last request there are only closes.
+        ("overall", "All", 7, 0, False),
+        ("agency", "Parks", 5, 60, False),
+        ("agency", "Parks", 6, 80, False),
+        ("agency", "Parks", 7, 0, False),
+        ("agency", "Finance", 5, 30, False),
+        ("agency", "Finance", 6, None, True),
+        ("agency", "Libraries", 5, 9, False),
+    ]
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table rpt_request_volumes (dimension text, dimension_value text, "
+            "month_start_date date, n_requests bigint, is_suppressed boolean, "
+            "first_call_share double, is_partial_month boolean)"
+        )
+        connection.executemany(
+            "insert into rpt_request_volumes values "
+            "(?, ?, make_date(2015, ?, 1), ?, ?, 0.5, false)",
+            months,
+        )
+        found = connection.execute(
+            f"select agency, last_month, n_last_month, is_suppressed, "
+            f"n_requests_by_month from ({query})"
+        ).fetchall()
+    june = date(2015, 6, 1)
+    assert found == [
+        ("Parks", june, 80, False, [60, 80]),
+        ("Libraries", june, 0, False, [9]),
+        ("Finance", june, None, True, [30, None]),
+    ]
+
+
+def test_a_change_of_layout_is_one_mark() -> None:
+    """Codes of a column that change in the same month; hidden ones have no label."""
+    query = (PAGES / "queries" / "accidents.breaks.sql").read_text()
+    with duckdb.connect() as connection:
+        connection.execute(
+            """
+            create table rpt_coding_breaks as
+            from (values
+                ('accidents', 'main', 'light', 'dark: much', date '2010-12-07', .0, .4),
+                ('accidents', 'main', 'light', 'dusk: little', date '2010-12-09', .2, .1),
+                ('accidents', 'main', 'light', null, date '2010-12-05', null, null),
+                ('accidents', 'main', 'light', 'dawn: later', date '2011-01-01', .2, .1),
+                ('accidents', 'main', 'road', 'ice: much', date '2010-12-07', .0, .4),
+                ('service_requests', 'main', 'source', 'x', date '2010-12-07', .0, .4)
+            ) as breaks (
+                feed, vintage, code_column, label, break_date, share_before, share_after
+            )
+            """
+        )
+        found = connection.execute(query).fetchall()
+    seventh = date(2010, 12, 7)
+    assert found == [
+        ("main", seventh, "dark: much, and 1 more codes"),
+        ("main", seventh, "ice: much"),
+        ("main", date(2011, 1, 1), "dawn: later"),
+    ]
+
+
+def test_a_page_has_only_the_neighborhoods_furthest_from_the_city() -> None:
+    query = (PAGES / "queries" / "requests.gaps.sql").read_text()
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table rpt_neighborhood_request_gaps as select * from (select 'n' || "
+            "range as neighborhood_name, nullif(range, 3) as gap_to_city from range(78))"
+        )
+        found = [gap for _, gap in connection.execute(query).fetchall()]
+    assert found == [0, 1, 2, 4, 5, 6, 72, 73, 74, 75, 76, 77]
+
+
+def test_the_oldest_open_requests_are_at_the_bottom(written: Written) -> None:
+    (file,) = written.folder.glob("pictures/requests-backlog.svg")
+    parts: dict[str, dict[str, float]] = {}
+    for day, age, top in re.findall(
+        r'aria-label="([\d-]+): [^"]*; open ([^"]*? days) [\d,]+"[^>]* d="M[\d.]+,([\d.]+)',
+        file.read_text(),
+    ):
+        parts.setdefault(day, {})[age] = float(top)
+    assert max(map(len, parts.values())) == 4
+    for tops in parts.values():
+        ages = ["up to 7 days", "8 to 30 days", "31 to 90 days", "over 90 days"]
+        drawn = [tops[age] for age in ages if age in tops]
+        assert drawn == sorted(drawn)
+
+
+def test_a_line_of_counts_has_a_gap_where_a_count_is_hidden() -> None:
+    site = Site(duckdb.connect(), Path(), ABOUT, {}, [])
+    spark = site.environment.get_template("parts.html").module.spark  # type: ignore[attr-defined]
+    drawn = re.search(r' d="([^"]+)"', spark([4, 8, None, 6, 4], 84, 24))
+    assert drawn
+    assert drawn[1] == "M2.0,21.0h0L22.0,3.0M62.0,12.0h0L82.0,21.0"
+
+
+def test_a_habit_of_deliveries_needs_more_than_three() -> None:
+    state = dict.fromkeys(part[0] for part in PARTS) | {
+        "freshness": "fresh",
+        "last_event_date": date(2016, 1, 1),
+        "median_days_between": 1337.0,
+        "days_since_last_as_of": 267.0,
+    }
+    feeds = {"accidents": 2, "purchases": 3}
+    rows = [state | {"feed": feed, "n_delivery_gaps": n} for feed, n in feeds.items()]
+    site = Site(duckdb.connect(), Path(), ABOUT, {}, [])
+    shown = site.environment.get_template("parts.html").make_module(
+        {
+            "about": ABOUT,
+            "strip": Strip(Rows("trust", rows)),
+            "text": Text("", "", "", "", "", tuple(feeds)),
+        }
+    )
+    strip = Reader(shown.trust_strip("")).root  # type: ignore[attr-defined]
+    said = [
+        node.text for node in strip.walk() if node.attributes.get("class") == "feed fresh"
+    ]
+    assert ["delivered every" in text for text in said] == [False, True]
+
+
+def test_pictures_have_texts_as_large_as_the_page(written: Written) -> None:
+    for name, page in written.pages():
+        for node in page.walk():
+            if node.tag == "svg" and node.parent and node.inside("picture"):
+                assert node.attributes["style"], name
+    rows = Rows("x", [{"feed": "a", "month": date(2016, 1, 1), "n_events": 3}])
+    wide = charts.multiples(rows, (), "Alone")
+    assert wide
+    width = re.search(r' width="(\d+)" style="max-width:(\d+)px"', wide)
+    assert width
+    # One feed alone fills the card by itself, not by being enlarged.
+    assert 900 < int(width[1]) < 1200
+    assert int(width[2]) == pytest.approx(int(width[1]) * 1.3, abs=1)
+
+
+def test_no_two_figures_of_an_axis_look_alike(written: Written) -> None:
+    pictures = [file.read_text() for file in written.folder.glob("pictures/*.svg")]
+    seasons = [
+        {"period": name, "dimension": "month", "is_one_year_only": False, "n_events": 9}
+        | {"seasonal_index": index, "seasonal_index_low": index - 0.03}
+        | {"seasonal_index_high": index + 0.03}
+        for name, index in (("Jan", 0.97), ("Feb", 0.93), ("Mar", 1.06))
+    ]
+    columns = (Column("period", "Month"), Column("seasonal_index", "Index", "index"))
+    pictures.append(across.index(Rows("x", seasons), columns, "Seasons") or "")
+    n_axes = 0
+    for picture in pictures:
+        for axis in re.findall(r"<g>((?:<text[^>]*>[^<]*</text>)+)</g>", picture):
+            labels = re.findall(r">([^<]+)</text>", axis)
+            figures = [one for one in labels if re.fullmatch(r"[−+\d.,%]+", one)]
+            n_axes += len(figures) > 2
+            assert len(figures) == len(set(figures)), labels
+    assert n_axes > 10

@@ -16,4 +16,5 @@ where
         select max(occurred_year) from rpt_accident_reporting_delays
         where vintage = (select vintage from vintages)
     )
+qualify count(median_hours_to_report) over () > 0
 order by family

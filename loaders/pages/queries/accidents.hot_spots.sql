@@ -1,5 +1,6 @@
 select
-    round(latitude, 3)::varchar || ', ' || round(longitude, 3)::varchar as place,
+    -- On one line.
+    printf('%.3f,%s%.3f', latitude, chr(160), longitude) as place,
     n_accidents, n_serious_accidents, n_fatal_accidents, total_weight, spot_rank, rank_low,
     rank_high, top_20_share, similar_accidents, expected_accidents,
     expected_accidents_low, expected_accidents_high, excess_rank, is_suppressed

@@ -1,1 +1,4 @@
-select * from rpt_time_of_day order by hour_of_day
+select * from rpt_time_of_day
+-- What is hidden is not nothing.
+qualify max(coalesce(n_purchases, 1)) over () > 0
+order by hour_of_day

@@ -14,5 +14,6 @@ select
 from rpt_reporting_rates
 where neighborhood_name <> 'Unknown'
 group by agency, request_type
+qualify max(n_told) over () > 0
 order by n_told desc, n_neighborhoods desc, agency, request_type
 limit 10

@@ -6,8 +6,9 @@ with breaks as (
     group by month
 ),
 
-changed as (
-    select month_start_date, sum(n_added + n_changed + n_withdrawn) as n_changed_later
+-- A request that is closed later moves no count.
+moved as (
+    select month_start_date, sum(n_added + n_withdrawn + n_reinstated) as n_moved
     from rpt_restatements
     where feed = 'service_requests'
     group by month_start_date
@@ -17,9 +18,10 @@ select
     volumes.month_start_date as month, volumes.n_requests, volumes.n_closes,
     volumes.is_partial_month as is_partial, volumes.is_suppressed, breaks.break_date,
     coalesce(breaks.n_breaks, 0) as n_breaks,
-    nullif(changed.n_changed_later, 0) as n_changed_later
+    nullif(moved.n_moved, 0) as n_moved_later,
+    nullif(moved.n_moved, 0) / nullif(volumes.n_requests, 0) as moved_share
 from rpt_request_volumes as volumes
 left join breaks on volumes.month_start_date = breaks.month
-left join changed on volumes.month_start_date = changed.month_start_date
+left join moved on volumes.month_start_date = moved.month_start_date
 where volumes.dimension = 'overall'
 order by volumes.month_start_date

@@ -171,10 +171,12 @@
     const cells = brushed(svg, nMonths, 1, (x) => [Math.max(0, Math.min(nMonths - 1, Math.floor((x - left) / step))), 0],
       () => state.months && [...state.months, 0, 0], (range) => set({ months: range && range.slice(0, 2) }), "Accidents by month: arrow keys move, space chooses, shift extends, escape clears");
     daysIn.forEach((_, at) => cells.push(element("rect", { class: "hit", x: left + at * step, y: top, width: step, height, role: "button", tabindex: at ? -1 : 0, "data-cell": `${at},0` }, svg)));
+    let lastMark = -9;
     data.breaks.forEach(([date, label], at) => {
       const [year, number_] = date.split("-").map(Number), on = year * 12 + number_ - 1 - firstMonth, x = left + (on + (Number(date.slice(8)) - 1) / 31) * step;
       element("line", { class: "break", x1: x, x2: x, y1: top - 4, y2: bottom }, svg);
-      element("text", { class: "break-mark", x: x - 4, y: top - 7 }, svg, String.fromCharCode(97 + (at % 26)));
+      lastMark = Math.max(x - 4, lastMark + 9);
+      element("text", { class: "break-mark", x: lastMark, y: top - 7 }, svg, String.fromCharCode(97 + (at % 26)));
       const item = element("li", {}, $("breaks"));
       element("b", {}, item, `${String.fromCharCode(97 + (at % 26))} `);
       item.append(`Change of coding, not of the streets: ${label}.`);

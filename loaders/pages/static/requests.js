@@ -66,7 +66,7 @@
       put(cells[at], "aria-pressed", String(Boolean(state.months) && inside(at)));
     });
     put(line, "d", other ? other.requests.map((n, at) => (n === null ? "" : `${at && other.requests[at - 1] !== null ? "L" : "M"}${left + (at + 0.5) * step} ${y(n)}`)).join("") : "");
-    write($("shown"), `${shown.name}: ${atLeast(shown.requests)} requests, ${atLeast(shown.closes)} closed since${nHidden(shown.requests) ? `; ${count(nHidden(shown.requests))} of the months are hidden` : ""}.${other ? ` Line: ${other.name}, ${atLeast(other.requests)} requests.` : ""}`);
+    write($("shown"), `${shown.name}: ${atLeast(shown.requests)} requests, ${atLeast(shown.closes)} closed in these months${nHidden(shown.requests) ? `; ${count(nHidden(shown.requests))} of the months are hidden` : ""}.${other ? ` Line: ${other.name}, ${atLeast(other.requests)} requests.` : ""}`);
     const body = $("values").tBodies[0];
     body.replaceChildren();
     for (const [name, n, nClosed, hidden] of rows()) {
