@@ -14,7 +14,7 @@ from loaders.landing.land import land_file
 from loaders.landing.ledger import Entry
 from tests.dirty.corpus import Case
 from tests.dirty.strict import File, read_strictly
-from tests.loaders.conftest import Lab, make_feed
+from tests.lab import Lab, make_feed
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "id": {"required": True},

@@ -15,8 +15,6 @@ from typing import Any
 
 import duckdb
 import pytest
-import test_publish
-import test_watch
 from click.testing import CliRunner, Result
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 
@@ -29,6 +27,7 @@ from loaders.publishing.build import build, build_redefined
 from loaders.publishing.dbt_plugin import Plugin
 from loaders.publishing.progress import Progress
 from tests.conftest import ROOT
+from tests.loaders import test_publish, test_watch
 
 project = test_publish.project
 dbt = test_watch.dbt

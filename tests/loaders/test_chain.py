@@ -13,7 +13,6 @@ import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from conftest import Lab, make_feed
 
 from loaders.cli.main import main
 from loaders.config.paths import Paths
@@ -27,6 +26,7 @@ from loaders.landing.schema import create_tables, migrate
 from loaders.landing.withdraw import withdraw
 from loaders.publishing.recovery import Fork, find_fork, recover
 from loaders.publishing.versions import Version, folder_of, sha256_of
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 Run = Callable[..., Result]

@@ -18,7 +18,6 @@ import click
 import duckdb
 import pytest
 import yaml
-from conftest import REPOSITORY, Run
 
 from loaders.cli.main import main
 from loaders.config.feeds import FEEDS_FILE
@@ -27,6 +26,8 @@ from loaders.errors import told
 from loaders.insights.set_aside import SetAside
 from loaders.landing.database import open_landing
 from loaders.terminal import printable
+from tests.conftest import ROOT
+from tests.lab import Run
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
 GOOD = HEADER + "1,2,c,2017-12-06 22:06:36-08,20\n3,4,d,2017-12-07 00:00:00-08,21\n"
@@ -755,12 +756,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the package was installed into, from its wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(
-        REPOSITORY / "loaders",
+        ROOT / "loaders",
         folder / "source" / "loaders",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
     for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, folder / "source")
+        shutil.copy(ROOT / name, folder / "source")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-deps", "--no-build-isolation", "--no-index"]
     target = ["--target", str(folder / "site")]
@@ -864,7 +865,7 @@ def test_a_warehouse_that_is_none_is_said(run: Run, paths: Paths) -> None:
 def test_the_package_runs_as_a_module() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "loaders", "--help"],
-        cwd=REPOSITORY,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,

@@ -17,7 +17,7 @@ from loaders.landing.checks.coverage import dates_of
 from loaders.landing.checks.neighbors import Loss
 from loaders.landing.land import accept, land_file
 from loaders.landing.ledger import Entry
-from tests.loaders.conftest import Lab, make_feed
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 # As real settings have it: what is allowed by mode, an id, a year.

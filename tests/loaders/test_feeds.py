@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import make_feed
 
 from loaders.config.feeds import FEEDS_FILE, RESERVED, Window, canonical, load_feeds
 from loaders.errors import UsageError
+from tests.lab import make_feed
 
 VALID = {
     "description": "d",

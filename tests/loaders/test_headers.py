@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from conftest import Lab, make_feed
 
 from loaders.config.feeds import canonical
 from loaders.landing.schema import create_tables
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 HEADERS = [

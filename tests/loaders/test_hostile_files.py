@@ -14,7 +14,6 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from conftest import Lab, make_feed
 
 from loaders import disk
 from loaders.cli.main import main
@@ -28,6 +27,7 @@ from loaders.landing.database import open_landing
 from loaders.landing.land import land_file
 from loaders.landing.s3_events import objects_of
 from loaders.sources import local
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 GOOD = b"a,b,c\n1,2,3\n"

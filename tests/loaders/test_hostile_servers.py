@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Lab, make_feed
 
 from loaders import disk
 from loaders.errors import DeliveryError, EventmartError
@@ -21,6 +20,7 @@ from loaders.sources import http, postgres, s3
 from loaders.sources.base import scratch_file
 from loaders.sources.watchdog import Watchdog
 from tests.dirty.loopback import Loopback
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 BODY = b"a,b,c\n" + b"".join(b"%d,two,three\n" % n for n in range(20))

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from loaders.landing.identity import identity, is_told_by_ids, macros
-from tests.loaders.conftest import make_feed
+from tests.lab import make_feed
 
 COLUMNS: dict[str, Any] = {
     "a": {"required": True, "ids": True},

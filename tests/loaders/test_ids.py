@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Lab
 
 from loaders.errors import UsageError
 from loaders.landing.land import accept
+from tests.lab import Lab
 
 Labs = Callable[..., Lab]
 IDS = {"columns": {"a": {"required": True, "ids": True}, "b": {}, "c": {}}}

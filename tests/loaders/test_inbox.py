@@ -9,7 +9,6 @@ import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from conftest import make_feed
 
 from loaders.cli import polling
 from loaders.cli.main import main
@@ -17,6 +16,7 @@ from loaders.config.paths import Paths
 from loaders.errors import EventmartError
 from loaders.landing import ingest
 from loaders.landing.database import open_landing
+from tests.lab import make_feed
 
 FEEDS = {
     "things": ("things/*.csv", "things/*.csv.gz"),

@@ -18,7 +18,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import REPOSITORY, Lab, make_feed, short
 
 from loaders.config.feeds import Limits, load_feeds
 from loaders.errors import DeliveryError, UsageError
@@ -29,6 +28,8 @@ from loaders.landing.database import open_landing
 from loaders.landing.land import accept, land_file
 from loaders.landing.ledger import Entry
 from loaders.landing.schema import create_tables
+from tests.conftest import ROOT
+from tests.lab import Lab, make_feed, short
 
 Labs = Callable[..., Lab]
 WINDOW = {"mode": "window"}
@@ -1144,12 +1145,12 @@ def test_a_killed_landing_is_made_up_for_by_the_next(tmp_path: Path, moment: str
     )
     environment = os.environ | {"EVENTMART_DATA": str(data), "EVENTMART_INBOX": str(inbox)}
     killed = subprocess.run(
-        [sys.executable, "-c", script], env=environment, cwd=REPOSITORY, check=False
+        [sys.executable, "-c", script], env=environment, cwd=ROOT, check=False
     )
     assert killed.returncode == -9
     land = [sys.executable, "-m", "loaders", "land", "products"]
     again = subprocess.run(
-        land, env=environment, cwd=REPOSITORY, check=True, capture_output=True, text=True
+        land, env=environment, cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert ("unchanged" if moment == "ledger.put_stamp" else "landed") in again.stdout
     with open_landing(data / "landing.duckdb") as landing:

@@ -8,7 +8,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import Lab, make_feed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from loaders.landing.checks import ids
 from loaders.landing.checks.ids import DEFINITION, is_doubtful
 from loaders.landing.database import Warehouse
 from loaders.landing.ledger import now
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 # As many as a block of a table has, in the order of their times.

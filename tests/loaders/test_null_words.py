@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Lab
 
 from loaders.config.feeds import load_feeds
+from tests.lab import Lab
 
 Labs = Callable[..., Lab]
 FEEDS = load_feeds()

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import Run
 
 import demo
 from demo.truth import Delivery, Truth
@@ -20,6 +19,7 @@ from loaders.cli.main import main
 from loaders.cli.outputs import check_place, new_file
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
+from tests.lab import Run
 
 HEADER = "kiosk_id,product_id,card_hash,date_time,fc_number\n"
 BAD = "1,2\n3,4\n"

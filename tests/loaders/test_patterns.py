@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from conftest import Lab, make_feed, short
 from pydantic import ValidationError
 
 from loaders.config import patterns
+from tests.lab import Lab, make_feed, short
 
 # With Python's own matching each takes longer than anybody waits.
 SLOW = ["(a+)+$", "(a|aa)+$", "(a|a?)+$", r"(.*a){20}$", r"(\w+\s?)+$", "(a*)*$"]

@@ -9,7 +9,7 @@ from loaders.errors import DeliveryError
 from loaders.landing.dry_run import rehearse
 from loaders.landing.ingest import take
 from loaders.sources.base import Fetched, Offer
-from tests.loaders.conftest import Lab
+from tests.lab import Lab
 
 Labs = Callable[..., Lab]
 SECRET = "Zq9Xw"

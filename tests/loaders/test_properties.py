@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Lab, make_feed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from loaders.errors import DeliveryHeldError
 from loaders.files.csv_reader import read_csv
 from loaders.landing.database import Warehouse, open_landing
 from tests.dirty.strict import Reading, read_strictly
+from tests.lab import Lab, make_feed
 
 # The same examples in every run; tests/dirty/fuzz.py looks for new ones.
 FEW = settings(

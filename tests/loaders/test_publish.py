@@ -17,7 +17,6 @@ from unittest.mock import ANY
 import duckdb
 import pytest
 from click.testing import CliRunner, Result
-from conftest import make_feed
 
 from loaders.cli.main import main
 from loaders.config.paths import Paths
@@ -34,6 +33,7 @@ from loaders.publishing.inputs import is_up_to_date
 from loaders.publishing.publish import publish
 from loaders.publishing.serving import repair, rollback
 from loaders.publishing.versions import current_version, served_damage, served_number
+from tests.lab import make_feed
 from tests.manifest import RUN, add_page, node, note_run, write_manifest, write_record
 
 PASSED = [

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Lab
 
 from loaders.files.csv_reader import read_csv, record_at
 from loaders.files.encodings import Text, decide_encoding
+from tests.lab import Lab
 from tests.loaders.test_read_records import check
 
 ALL = ["utf-8", "cp1252-via-cp850", "cp1252", "latin-1"]

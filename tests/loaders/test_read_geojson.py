@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 
 import pytest
-from conftest import Lab, short
+
+from tests.lab import Lab, short
 
 GEO = {
     "format": "geojson",

@@ -5,7 +5,8 @@ import io
 from collections.abc import Callable
 
 import pytest
-from conftest import Lab
+
+from tests.lab import Lab
 
 
 @pytest.mark.fault("text.two_headers")

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Lab, short
 
 from loaders.files.csv_grammar import grammar_of
 from loaders.files.csv_header import read_head
 from loaders.files.csv_reader import read_csv, record_at
 from loaders.files.csv_records import Body, count_plain_lines, split_strictly
+from tests.lab import Lab, short
 
 Good = tuple[int, tuple[str | None, ...]]
 Bad = tuple[int, int, bytes, str]

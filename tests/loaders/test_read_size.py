@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Lab, short
 
 from loaders.files.csv_limits import MAX_COLUMNS
 from loaders.files.csv_reader import read_csv
+from tests.lab import Lab, short
 
 
 @pytest.mark.fault("text.huge")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Lab
 
 from loaders.config.feeds import Feed, canonical, load_feeds
+from tests.lab import Lab
 
 pytestmark = pytest.mark.real_data
 

@@ -5,12 +5,12 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from conftest import Lab
 
 from loaders.cli.render import rehearsal_text
 from loaders.landing.dry_run import Rehearsal, rehearse
 from loaders.landing.land import land_file
 from loaders.sources import local
+from tests.lab import Lab
 
 Labs = Callable[..., Lab]
 

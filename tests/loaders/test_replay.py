@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Lab, make_feed
 
 from loaders.errors import EventmartError, UsageError
 from loaders.landing.replay import replay
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 # A record in cp1252 and one too short: the first passes once the encoding is allowed.

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Lab, make_feed
 
 from loaders.landing.replay import replay
 from loaders.landing.schema import create_tables
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 MODES = ["increment", "snapshot", "window"]

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Lab
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +27,7 @@ from loaders.landing import ingest, ledger
 from loaders.landing.ingest import Taken
 from loaders.landing.ledger import Entry
 from loaders.sources import http
+from tests.lab import Lab
 
 Labs = Callable[..., Lab]
 BODY = b"a,b,c\n" + b"".join(b"%d,two,three\n" % n for n in range(200))

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from conftest import REPOSITORY, Lab, make_feed
 
 from loaders.cli.main import main
 from loaders.config.paths import Paths
@@ -24,6 +23,8 @@ from loaders.landing.database import open_landing
 from loaders.landing.ingest import Taken
 from loaders.sources import local
 from loaders.sources.base import scratch_file
+from tests.conftest import ROOT
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 
@@ -276,7 +277,7 @@ def test_standard_input_may_hold_its_date(settings: Path, paths: Paths) -> None:
 def start(settings: Path, *arguments: str) -> subprocess.Popen[str]:
     call = [sys.executable, "-m", "loaders", "--feeds", str(settings), *arguments]
     return subprocess.Popen(
-        call, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        call, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 

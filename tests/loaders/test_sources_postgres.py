@@ -15,7 +15,6 @@ import psycopg
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import Lab, make_feed
 
 from loaders.cli.main import main
 from loaders.config.feeds import Feed, Query
@@ -24,6 +23,7 @@ from loaders.landing import ingest
 from loaders.landing.ingest import Taken
 from loaders.landing.ledger import Entry
 from loaders.sources import postgres
+from tests.lab import Lab, make_feed
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("postgres")

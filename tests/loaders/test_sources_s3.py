@@ -13,7 +13,6 @@ import pytest
 import yaml
 from botocore.response import StreamingBody
 from click.testing import CliRunner, Result
-from conftest import Lab, make_feed
 from moto.server import ThreadedMotoServer
 
 from loaders.cli.main import main
@@ -24,6 +23,7 @@ from loaders.landing import ingest, ledger
 from loaders.landing.database import open_landing
 from loaders.landing.ingest import Taken
 from loaders.sources import s3
+from tests.lab import Lab, make_feed
 
 # They share what takes long to set up.
 pytestmark = pytest.mark.xdist_group("s3")

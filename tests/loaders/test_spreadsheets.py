@@ -2,9 +2,9 @@
 
 import duckdb
 import pytest
-from conftest import short
 
 from loaders.publishing.spreadsheets import formulas_sql, neutral, neutral_sql
+from tests.lab import short
 
 RUN = {
     **{text: f"'{text}" for text in ("=1+1", "+2", "-3", "@SUM(1)", "-", "=")},

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from itertools import product
 
 import pytest
-from conftest import Lab, make_feed
 
 from loaders.files.encodings import Text, decide_encoding, decode
 from loaders.landing.replay import replay
+from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
 ALL = ["utf-8", "cp1252-via-cp850", "cp1252", "latin-1"]

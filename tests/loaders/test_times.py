@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from conftest import Lab, make_feed, short
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from loaders.config.feeds import NAMED_FORMATS, Feed
 from loaders.landing import times
 from loaders.landing.checks.ids import DEFINITION
 from loaders.landing.schema import create_tables
+from tests.lab import Lab, make_feed, short
 
 Labs = Callable[..., Lab]
 DENVER = "America/Denver"

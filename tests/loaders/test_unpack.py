@@ -11,12 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Lab
 
 from loaders.config.feeds import Limits
 from loaders.errors import DeliveryError
 from loaders.files.archives import Member, members
 from loaders.landing.land import accept, land_file
+from tests.lab import Lab
 
 Labs = Callable[..., Lab]
 ROWS = b"a,b,c\n" + b"1,2,3\n" * 50_000

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import Lab
 
 from loaders.landing.land import accept
+from tests.lab import Lab
 
 Labs = Callable[..., Lab]
 EVENTS = {

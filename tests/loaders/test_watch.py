@@ -9,10 +9,8 @@ from typing import Any
 
 import click
 import pytest
-import test_publish
 import yaml
 from click.testing import CliRunner, Result
-from conftest import make_feed
 
 from loaders.cli import polling
 from loaders.cli.landing import _seconds
@@ -22,6 +20,8 @@ from loaders.errors import BusyError, EventmartError
 from loaders.publishing import run_dbt
 from loaders.publishing.build import build
 from loaders.publishing.lock import locked
+from tests.lab import make_feed
+from tests.loaders import test_publish
 from tests.manifest import write_record
 
 project = test_publish.project

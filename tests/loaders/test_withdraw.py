@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from conftest import Lab
 
 from loaders.errors import UsageError
 from loaders.landing.land import accept
 from loaders.landing.rejects import open_rejects
 from loaders.landing.withdraw import undo, withdraw
+from tests.lab import Lab
 
 Labs = Callable[..., Lab]
 MODES = ["increment", "window", "snapshot"]
