@@ -2,7 +2,10 @@
 "use strict";
 (() => {
   const data = eventmart.data.accidents;
-  const { $, brushed, classes, count, element, explain, focusOn, number, put, save, shade, ticks, write, MONTHS } = eventmart.tools;
+  const {
+    $, axisOf, brushed, chosen, classes, count, element, explain, focusOn, monthRange, number,
+    oneOf, put, save, shade, write, MONTHS,
+  } = eventmart.tools;
   const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
   const [SLUG, NAME, RESIDENTS, AREA, OUTLINE, LABEL_X, LABEL_Y, IS_INSET] = [0, 1, 2, 3, 4, 5, 6, 7];
   const NO_HOUR = 24, NO_PLACE = 255, NO_POINT = 65535, FEW_RESIDENTS = 200, Z = 1.959964;
@@ -33,44 +36,44 @@
   const isWhole = (at) => daysIn[at] === new Date(Date.UTC(yearOf(at), monthOf(at) + 1, 0)).getUTCDate();
   const hourName = (at) => `${String(at).padStart(2, "0")}:00 to ${String(at).padStart(2, "0")}:59`;
 
+  let result;
+  const draws = [];
   /* What is chosen. months: [first, last]; week: [first hour, last, first weekday, last]. */
-  const NOTHING = () => ({ kind: "", months: null, week: null, places: new Set(), by: "count", points: false, compare: "", sort: "-n" });
-  const state = NOTHING();
+  const NOTHING = () => ({
+    kind: "", months: null, week: null, places: new Set(), by: "count", points: false,
+    compare: "", sort: "-n",
+  });
   const kindOf = (name) => data.kinds.find((kind) => kind[0] === name);
   const MEASURES = [["count", "Count"], ["residents", "Per 1,000 residents a year"], ["area", "Per km² a year"]];
   const SORTS = ["name", "n", "residents", "area", "before", "ratio"];
 
-  const toAddress = () => {
-    const words = new URLSearchParams();
-    if (state.kind) words.set("kind", state.kind);
-    if (state.months) words.set("months", state.months.map(keyOf).join("_"));
-    if (state.week) words.set("week", state.week.join("-"));
-    if (state.places.size) words.set("places", [...state.places].sort((a, b) => a - b).map((at) => places[at][SLUG]).join(","));
-    if (state.by !== "count") words.set("by", state.by);
-    if (state.points) words.set("points", "1");
-    if (state.compare) words.set("compare", state.compare);
-    if (state.sort !== "-n") words.set("sort", state.sort);
-    return words.toString();
-  };
   const slugs = new Map(places.map((one, at) => [one[SLUG], at]));
-  const isRange = (low, high, end) => Number.isInteger(low) && low >= 0 && low <= high && high < end;
-  const fromAddress = (text) => {
-    const words = new URLSearchParams(text);
-    Object.assign(state, NOTHING());
-    if (kindOf(words.get("kind"))) state.kind = words.get("kind");
-    const months = (words.get("months") || "").split("_").map((key) => {
-      const [year, at] = key.split("-").map(Number);
-      return year * 12 + at - 1 - firstMonth;
-    });
-    if (months.length === 2 && isRange(months[0], months[1], nMonths) && Number.isInteger(months[1])) state.months = months;
-    const week = (words.get("week") || "").split("-").map(Number);
-    if (week.length === 4 && week.every(Number.isInteger) && isRange(week[0], week[1], 24) && isRange(week[2], week[3], 7)) state.week = week;
-    state.places = new Set((words.get("places") || "").split(",").map((slug) => slugs.get(slug)).filter((at) => at !== undefined));
-    if (MEASURES.some(([name]) => name === words.get("by"))) state.by = words.get("by");
-    state.points = words.has("points");
-    if (words.get("compare") === "year" || slugs.has(words.get("compare"))) state.compare = words.get("compare");
-    if (SORTS.includes((words.get("sort") || "").replace("-", ""))) state.sort = words.get("sort");
-  };
+  const isRange = (low, high, end) => low >= 0 && low <= high && high < end;
+  const isSort = (text) => SORTS.includes(text.replace("-", ""));
+  const isMeasure = (text) => MEASURES.some(([name]) => name === text);
+  /* What is as it is without being chosen is not in the address. */
+  const unless = (usual, [written, read]) => [(one) => one !== usual && written(one), read];
+  const { state, set, go, toAddress } = chosen(NOTHING, {
+    kind: oneOf(kindOf),
+    months: monthRange(daysIn.map((_, at) => keyOf(at))),
+    week: [(week) => week && week.join("-"), (text) => {
+      const week = text.split("-").map(Number), isWhole_ = week.every(Number.isInteger);
+      const isWeek = isRange(week[0], week[1], 24) && isRange(week[2], week[3], 7);
+      return week.length === 4 && isWhole_ && isWeek && week;
+    }],
+    places: [
+      (all) => [...all].sort((a, b) => a - b).map((at) => places[at][SLUG]).join(","),
+      (text) => new Set(text.split(",").map((s) => slugs.get(s)).filter((at) => at >= 0)),
+    ],
+    by: unless("count", oneOf(isMeasure)),
+    points: [(isOn) => isOn && "1", () => true],
+    compare: oneOf((text) => text === "year" || slugs.has(text)),
+    sort: unless("-n", oneOf(isSort)),
+  }, () => {
+    result = counted();
+    for (const one of draws) one(result);
+    eventmart.explorer.result = result;
+  });
 
   /* Each dimension is counted under the filters of the others. */
   const inWeek = (at) => !state.week || (at % 25 >= state.week[0] && at % 25 <= state.week[1] && Math.floor(at / 25) >= state.week[2] && Math.floor(at / 25) <= state.week[3]);
@@ -143,17 +146,6 @@
     });
   };
 
-  let result;
-  const draws = [];
-  const set = (change) => { Object.assign(state, change); draw(); };
-  const draw = () => {
-    const hash = toAddress();
-    history.replaceState(history.state, "", `${location.pathname}${location.search}${hash ? `#${hash}` : ""}`);
-    result = counted();
-    for (const one of draws) one(result);
-    eventmart.explorer.result = result;
-  };
-
   const drawMonths = () => {
     const svg = $("months"), left = 46, width = 1100, height = 170, top = 22, bottom = top + height, step = (width - left) / nMonths;
     svg.setAttribute("viewBox", `0 0 ${width} ${bottom + 22}`);
@@ -187,12 +179,8 @@
       const scaled = line_ || (state.compare ? Array.from(r.otherMonths, (n) => (sums[0] ? (n * sums[1]) / sums[0] : 0)) : null);
       /* If a place or hours are chosen, all of the city would flatten the bars. */
       const isPart = state.places.size || state.week, behind = isPart ? r.months : r.kindMonths;
-      const marks = ticks(Math.max(...behind, ...(scaled || [0]))), high = marks[marks.length - 1] || 1, y = (n) => bottom - (n / high) * height;
-      axis.replaceChildren();
-      for (const mark of marks) {
-        element("line", { class: "grid", x1: left, x2: width, y1: y(mark), y2: y(mark) }, axis);
-        element("text", { x: left - 6, y: y(mark) + 4, "text-anchor": "end" }, axis, count(mark));
-      }
+      const top_ = Math.max(...behind, ...(scaled || [0]));
+      const y = axisOf(axis, top_, left, width, bottom, height);
       rows.forEach(([all, bar], at) => {
         const isIn = !state.months || (at >= state.months[0] && at <= state.months[1]);
         put(all, "y", y(behind[at])); put(all, "height", bottom - y(behind[at]));
@@ -311,7 +299,7 @@
   const drawPoints = (r) => {
     if (state.points && !points) {
       if (eventmart.data.accident_points) points = [decoded(eventmart.data.accident_points.x, Uint16Array), decoded(eventmart.data.accident_points.y, Uint16Array)];
-      else if (!document.querySelector("script[src$='accident_points.js']")) element("script", { src: "data/accident_points.js" }, document.head).onload = draw;
+      else if (!document.querySelector("script[src$='accident_points.js']")) element("script", { src: "data/accident_points.js" }, document.head).onload = () => set({});
     }
     for (const [, canvas, [west, north, width, height]] of maps) {
       const wide = state.points ? Math.round(canvas.clientWidth * Math.min(devicePixelRatio || 1, 2)) : 0;
@@ -420,10 +408,9 @@
       }
     });
   };
-  eventmart.explorer = { state, set, result: null, toAddress, go: (hash) => { fromAddress(hash); draw(); } };
+  eventmart.explorer = { state, set, result: null, toAddress, go };
   drawWords(); drawMap(); drawTable(); drawMonths(); drawHours();
-  addEventListener("hashchange", () => eventmart.explorer.go(location.hash.slice(1)));
   addEventListener("themechange", () => drawPoints(result));
   addEventListener("resize", () => state.points && drawPoints(result));
-  eventmart.explorer.go(location.hash.slice(1));
+  go(location.hash.slice(1));
 })();

@@ -1,10 +1,20 @@
 /* The explorer of requests: one dimension at a time, since crossed ones would tell what is hidden. */
 "use strict";
 (() => {
-  const data = eventmart.data.requests, { $, brushed, count, element, put, save, ticks, write, MONTHS } = eventmart.tools;
+  const data = eventmart.data.requests;
+  const {
+    $, axisOf, brushed, chosen, count, element, monthRange, oneOf, put, save, write, MONTHS,
+  } = eventmart.tools;
   const nMonths = data.months.length, ALL = { name: "All", requests: data.requests, closes: data.closes };
   const nameOf = (at) => `${MONTHS[Number(data.months[at].slice(5, 7)) - 1]} ${data.months[at].slice(0, 4)}`;
-  const state = { by: "", value: "", with: "", months: null };
+  const { state, set, go, toAddress } = chosen(
+    () => ({ by: "", value: "", with: "", months: null }), {
+      by: oneOf((text) => data.dimensions.some((one) => one.name === text)),
+      value: oneOf((text) => valueOf(text)),
+      with: oneOf((text) => valueOf(text)),
+      months: monthRange(data.months.map((month) => month.slice(0, 7))),
+    }, () => draw(),
+  );
   const dimension = () => data.dimensions.find((one) => one.name === state.by) || data.dimensions[0];
   const valueOf = (name) => dimension().values.find((one) => one.name === name);
 
@@ -13,22 +23,6 @@
   const sum = (list) => list.reduce((total, n, at) => total + (inside(at) && n ? n : 0), 0);
   const nHidden = (list) => list.filter((n, at) => inside(at) && n === null).length;
   const atLeast = (list) => (nHidden(list) ? `at least ${count(sum(list))}` : count(sum(list)));
-
-  const toAddress = () => {
-    const words = new URLSearchParams();
-    for (const key of ["by", "value", "with"]) if (state[key]) words.set(key, state[key]);
-    if (state.months) words.set("months", state.months.map((at) => data.months[at].slice(0, 7)).join("_"));
-    return words.toString();
-  };
-  const go = (hash) => {
-    const words = new URLSearchParams(hash);
-    state.by = data.dimensions.some((one) => one.name === words.get("by")) ? words.get("by") : "";
-    for (const key of ["value", "with"]) state[key] = valueOf(words.get(key)) ? words.get(key) : "";
-    const months = (words.get("months") || "").split("_").map((key) => data.months.findIndex((month) => month.startsWith(key) && key.length === 7));
-    state.months = months.length === 2 && months[0] >= 0 && months[0] <= months[1] ? months : null;
-    draw();
-  };
-  const set = (change) => { Object.assign(state, change); draw(); };
 
   const svg = $("months"), left = 52, width = 1100, top = 10, height = 160, bottom = top + height, step = (width - left) / nMonths;
   put(svg, "viewBox", `0 0 ${width} ${bottom + 22}`);
@@ -43,8 +37,7 @@
 
   const rows = () => dimension().values.map((one) => [one.name, sum(one.requests), sum(one.closes), nHidden(one.requests)]);
   const draw = () => {
-    const hash = toAddress(), shown = valueOf(state.value) || ALL, other = valueOf(state.with);
-    history.replaceState(history.state, "", `${location.pathname}${location.search}${hash ? `#${hash}` : ""}`);
+    const shown = valueOf(state.value) || ALL, other = valueOf(state.with);
     for (const [id, first] of [["value", "All"], ["with", "nothing"]]) {
       $(id).replaceChildren();
       element("option", { value: "" }, $(id), first);
@@ -52,12 +45,8 @@
       $(id).value = state[id];
     }
     $("by").value = dimension().name;
-    const marks = ticks(Math.max(...shown.requests, ...(other ? other.requests : []))), y = (n) => bottom - (n / (marks[marks.length - 1] || 1)) * height;
-    axis.replaceChildren();
-    for (const mark of marks) {
-      element("line", { class: "grid", x1: left, x2: width, y1: y(mark), y2: y(mark) }, axis);
-      element("text", { x: left - 6, y: y(mark) + 4, "text-anchor": "end" }, axis, count(mark));
-    }
+    const top_ = Math.max(...shown.requests, ...(other ? other.requests : []));
+    const y = axisOf(axis, top_, left, width, bottom, height);
     shown.requests.forEach((n, at) => {
       const isHidden = n === null, high = isHidden ? height : bottom - y(n);
       put(bars[at], "y", bottom - high); put(bars[at], "height", high);
@@ -82,6 +71,5 @@
   $("reset").addEventListener("click", () => go(""));
   $("csv-values").addEventListener("click", () => save("requests.csv", [[dimension().name, "requests", "closes", "hidden_months"], ...rows()]));
   eventmart.explorer = { state, go, toAddress, sum, nHidden };
-  addEventListener("hashchange", () => go(location.hash.slice(1)));
   go(location.hash.slice(1));
 })();

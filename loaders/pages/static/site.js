@@ -110,6 +110,60 @@
   const put = (node, name, value) => { if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value); };
   const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
+  /* What is chosen, in the address behind #: how each word is written, and read. What is
+     not there, or makes no sense, is as `nothing` has it. */
+  const chosen = (nothing, words, draw) => {
+    const state = nothing();
+    const toAddress = () => {
+      const said = new URLSearchParams();
+      for (const [name, [written]] of Object.entries(words)) {
+        const text = written(state[name]);
+        if (text) said.set(name, text);
+      }
+      return said.toString();
+    };
+    const show = () => {
+      const hash = toAddress();
+      const at = `${location.pathname}${location.search}${hash ? `#${hash}` : ""}`;
+      history.replaceState(history.state, "", at);
+      draw();
+    };
+    const set = (change) => { Object.assign(state, change); show(); };
+    const go = (hash) => {
+      const said = new URLSearchParams(hash);
+      Object.assign(state, nothing());
+      for (const [name, [, read]] of Object.entries(words)) {
+        const value = said.has(name) ? read(said.get(name)) : undefined;
+        if (value !== undefined && value !== false) state[name] = value;
+      }
+      show();
+    };
+    addEventListener("hashchange", () => go(location.hash.slice(1)));
+    return { state, set, go, toAddress };
+  };
+  /* Of the words of an address: itself, if it is one of those. */
+  const oneOf = (isOne) => [(text) => text, (text) => isOne(text) && text];
+  /* Months from and to, by what they are called in the address. */
+  const monthRange = (keys) => [
+    (months) => months && months.map((at) => keys[at]).join("_"),
+    (text) => {
+      const months = text.split("_").map((key) => keys.indexOf(key));
+      return months.length === 2 && months[0] >= 0 && months[0] <= months[1] && months;
+    },
+  ];
+  /* The lines of an axis, drawn anew; how high a figure stands is returned. */
+  const axisOf = (axis, top, left, width, bottom, height) => {
+    const marks = ticks(top), high = marks[marks.length - 1] || 1;
+    const y = (n) => bottom - (n / high) * height;
+    axis.replaceChildren();
+    for (const mark of marks) {
+      element("line", { class: "grid", x1: left, x2: width, y1: y(mark), y2: y(mark) }, axis);
+      const place = { x: left - 6, y: y(mark) + 4, "text-anchor": "end" };
+      element("text", place, axis, count(mark));
+    }
+    return y;
+  };
+
   /* A grid of cells, chosen by dragging, or by arrow keys and shift. */
   const brushed = (svg, columns, rows, at, read, changed, words) => {
     const cells = [];
@@ -191,5 +245,8 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
-  window.eventmart = { data: {}, tools: { $, brushed, classes, count, element, explain, focusOn, number, put, save, shade, ticks, write, MONTHS } };
+  window.eventmart = { data: {}, tools: {
+    $, axisOf, brushed, chosen, classes, count, element, explain, focusOn, monthRange, number,
+    oneOf, put, save, shade, write, MONTHS,
+  } };
 })();
