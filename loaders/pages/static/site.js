@@ -168,7 +168,8 @@
   const brushed = (svg, columns, rows, at, read, changed, words) => {
     const cells = [];
     svg.setAttribute("role", "group");
-    svg.setAttribute("aria-label", words);
+    const keys = "arrow keys move, space chooses, shift extends, escape clears";
+    svg.setAttribute("aria-label", `${words}: ${keys}`);
     let from = null;
     const choose = (a, b) => changed([Math.min(a[0], b[0]), Math.max(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[1], b[1])]);
     const inside = (event) => {
@@ -205,6 +206,20 @@
     });
     return cells;
   };
+  /* Months in a row, to be chosen from and to. */
+  const monthCells = (svg, n, { left, top, step, height }, state, set, words) => {
+    const at = (x) => [Math.max(0, Math.min(n - 1, Math.floor((x - left) / step))), 0];
+    const read = () => state.months && [...state.months, 0, 0];
+    const changed = (range) => set({ months: range && range.slice(0, 2) });
+    const cells = brushed(svg, n, 1, at, read, changed, words);
+    for (let month = 0; month < n; month++) {
+      cells.push(element("rect", {
+        class: "hit", x: left + month * step, y: top, width: step, height,
+        role: "button", tabindex: month ? -1 : 0, "data-cell": `${month},0`,
+      }, svg));
+    }
+    return cells;
+  };
   const focusOn = (all, one) => {
     for (const other of all) if (other) other.setAttribute("tabindex", other === one ? "0" : "-1");
     one.focus();
@@ -212,7 +227,9 @@
   /* Round limits of an axis. */
   const ticks = (top) => {
     const rough = Math.max(top, 1) / 4, power = 10 ** Math.floor(Math.log10(rough));
-    const step = Math.max(1, [1, 2, 2.5, 5, 10].map((one) => one * power).find((one) => one >= rough && Number.isInteger(Math.max(one, 1))));
+    const isWhole = (one) => Number.isInteger(Math.max(one, 1));
+    const steps = [1, 2, 2.5, 5, 10].map((one) => one * power);
+    const step = Math.max(1, steps.find((one) => one >= rough && isWhole(one)));
     return Array.from({ length: Math.ceil(top / step) + 1 || 1 }, (_, at) => at * step);
   };
 
@@ -221,14 +238,22 @@
     const sorted = values.filter((one) => one > 0).sort((a, b) => a - b);
     return [...new Set([0, 1, 2, 3, 4].map((at) => sorted[Math.floor((sorted.length * at) / 5)]))].filter((one) => one !== undefined);
   };
-  const shade = (value, from) => `var(--heat-${value > 0 ? Math.max(1, from.filter((one) => value >= one).length + (5 - from.length)) : 0})`;
+  const shade = (value, from) => {
+    const above = from.filter((one) => value >= one).length;
+    return `var(--heat-${value > 0 ? Math.max(1, above + (5 - from.length)) : 0})`;
+  };
   const explain = (list, from, values, unit) => {
     const isWholeNumber = values.every((one) => one === null || Number.isInteger(one)), form = isWholeNumber ? count : number;
     list.replaceChildren();
-    const add = (kind, fill, words) => { const item = element("li", {}, list); element("i", { class: kind, style: fill ? `background:${fill}` : "" }, item); item.append(words); };
+    const add = (kind, fill, words) => {
+      const item = element("li", {}, list);
+      element("i", { class: kind, style: fill ? `background:${fill}` : "" }, item);
+      item.append(words);
+    };
     if (values.some((one) => one === 0)) add("", "var(--heat-0)", "0");
     from.forEach((low, at) => {
-      const inside = values.filter((one) => one !== null && one >= low && (at === from.length - 1 || one < from[at + 1])), high = Math.max(...inside);
+      const end = at === from.length - 1 ? Infinity : from[at + 1];
+      const high = Math.max(...values.filter((one) => one !== null && one >= low && one < end));
       add("", shade(low, from), low === high ? form(low) : `${form(low)} to ${form(high)}`);
     });
     if (unit) element("li", {}, list, unit);
@@ -241,12 +266,14 @@
     return `"${(/^[=+\-@\t\r]/.test(value) ? "'" : "") + value.replace(/"/g, '""')}"`;
   };
   const save = (name, rows) => {
-    const link = element("a", { href: URL.createObjectURL(new Blob([rows.map((row) => row.map(field).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" })), download: name });
+    const text = rows.map((row) => `${row.map(field).join(",")}\r\n`).join("");
+    const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    const link = element("a", { href, download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
   window.eventmart = { data: {}, tools: {
-    $, axisOf, brushed, chosen, classes, count, element, explain, focusOn, monthRange, number,
-    oneOf, put, save, shade, write, MONTHS,
+    $, axisOf, brushed, chosen, classes, count, element, explain, focusOn, monthCells,
+    monthRange, number, oneOf, put, save, shade, write, MONTHS,
   } };
 })();
