@@ -1,10 +1,20 @@
 /* The explorer of requests: one dimension at a time, since crossed ones would tell what is hidden. */
 "use strict";
 (() => {
-  const data = eventmart.data.requests, { $, brushed, count, element, put, save, ticks, write, MONTHS } = eventmart.tools;
+  const data = eventmart.data.requests;
+  const {
+    $, axisOf, chosen, count, element, monthCells, monthRange, oneOf, put, save, write, MONTHS,
+  } = eventmart.tools;
   const nMonths = data.months.length, ALL = { name: "All", requests: data.requests, closes: data.closes };
   const nameOf = (at) => `${MONTHS[Number(data.months[at].slice(5, 7)) - 1]} ${data.months[at].slice(0, 4)}`;
-  const state = { by: "", value: "", with: "", months: null };
+  const { state, set, go, toAddress } = chosen(
+    () => ({ by: "", value: "", with: "", months: null }), {
+      by: oneOf((text) => data.dimensions.some((one) => one.name === text)),
+      value: oneOf((text) => valueOf(text)),
+      with: oneOf((text) => valueOf(text)),
+      months: monthRange(data.months.map((month) => month.slice(0, 7))),
+    }, () => draw(),
+  );
   const dimension = () => data.dimensions.find((one) => one.name === state.by) || data.dimensions[0];
   const valueOf = (name) => dimension().values.find((one) => one.name === name);
 
@@ -14,37 +24,19 @@
   const nHidden = (list) => list.filter((n, at) => inside(at) && n === null).length;
   const atLeast = (list) => (nHidden(list) ? `at least ${count(sum(list))}` : count(sum(list)));
 
-  const toAddress = () => {
-    const words = new URLSearchParams();
-    for (const key of ["by", "value", "with"]) if (state[key]) words.set(key, state[key]);
-    if (state.months) words.set("months", state.months.map((at) => data.months[at].slice(0, 7)).join("_"));
-    return words.toString();
-  };
-  const go = (hash) => {
-    const words = new URLSearchParams(hash);
-    state.by = data.dimensions.some((one) => one.name === words.get("by")) ? words.get("by") : "";
-    for (const key of ["value", "with"]) state[key] = valueOf(words.get(key)) ? words.get(key) : "";
-    const months = (words.get("months") || "").split("_").map((key) => data.months.findIndex((month) => month.startsWith(key) && key.length === 7));
-    state.months = months.length === 2 && months[0] >= 0 && months[0] <= months[1] ? months : null;
-    draw();
-  };
-  const set = (change) => { Object.assign(state, change); draw(); };
-
   const svg = $("months"), left = 52, width = 1100, top = 10, height = 160, bottom = top + height, step = (width - left) / nMonths;
   put(svg, "viewBox", `0 0 ${width} ${bottom + 22}`);
   const axis = element("g", { "aria-hidden": "true" }, svg), line = element("path", { class: "before" }, svg);
   const bars = data.months.map((_, at) => element("rect", { x: left + at * step + 1, width: Math.max(step - 2, 1) }, svg));
-  const cells = brushed(svg, nMonths, 1, (x) => [Math.max(0, Math.min(nMonths - 1, Math.floor((x - left) / step))), 0],
-    () => state.months && [...state.months, 0, 0], (range) => set({ months: range && range.slice(0, 2) }), "Requests by month: arrow keys move, space chooses, shift extends, escape clears");
+  const box = { left, top, step, height };
+  const cells = monthCells(svg, nMonths, box, state, set, "Requests by month");
   data.months.forEach((_, at) => {
-    cells.push(element("rect", { class: "hit", x: left + at * step, y: top, width: step, height, role: "button", tabindex: at ? -1 : 0, "data-cell": `${at},0` }, svg));
     if (at % Math.ceil(nMonths / 12) === 0) element("text", { x: left + at * step + 2, y: bottom + 15 }, svg, nameOf(at));
   });
 
   const rows = () => dimension().values.map((one) => [one.name, sum(one.requests), sum(one.closes), nHidden(one.requests)]);
   const draw = () => {
-    const hash = toAddress(), shown = valueOf(state.value) || ALL, other = valueOf(state.with);
-    history.replaceState(history.state, "", `${location.pathname}${location.search}${hash ? `#${hash}` : ""}`);
+    const shown = valueOf(state.value) || ALL, other = valueOf(state.with);
     for (const [id, first] of [["value", "All"], ["with", "nothing"]]) {
       $(id).replaceChildren();
       element("option", { value: "" }, $(id), first);
@@ -52,25 +44,35 @@
       $(id).value = state[id];
     }
     $("by").value = dimension().name;
-    const marks = ticks(Math.max(...shown.requests, ...(other ? other.requests : []))), y = (n) => bottom - (n / (marks[marks.length - 1] || 1)) * height;
-    axis.replaceChildren();
-    for (const mark of marks) {
-      element("line", { class: "grid", x1: left, x2: width, y1: y(mark), y2: y(mark) }, axis);
-      element("text", { x: left - 6, y: y(mark) + 4, "text-anchor": "end" }, axis, count(mark));
-    }
+    const top_ = Math.max(...shown.requests, ...(other ? other.requests : []));
+    const y = axisOf(axis, top_, left, width, bottom, height);
     shown.requests.forEach((n, at) => {
       const isHidden = n === null, high = isHidden ? height : bottom - y(n);
       put(bars[at], "y", bottom - high); put(bars[at], "height", high);
       put(bars[at], "class", isHidden ? "hidden" : `now${inside(at) ? "" : " out"}${data.partial[at] ? " part" : ""}`);
-      put(cells[at], "aria-label", `${nameOf(at)}: ${isHidden ? "hidden, a small count or one that would tell of such a count" : `${count(n)} requests`}${data.partial[at] ? ", of a part of the month" : ""}`);
+      const few = "hidden, a small count or one that would tell of such a count";
+      const part = data.partial[at] ? ", of a part of the month" : "";
+      const words = isHidden ? few : `${count(n)} requests`;
+      put(cells[at], "aria-label", `${nameOf(at)}: ${words}${part}`);
       put(cells[at], "aria-pressed", String(Boolean(state.months) && inside(at)));
     });
-    put(line, "d", other ? other.requests.map((n, at) => (n === null ? "" : `${at && other.requests[at - 1] !== null ? "L" : "M"}${left + (at + 0.5) * step} ${y(n)}`)).join("") : "");
-    write($("shown"), `${shown.name}: ${atLeast(shown.requests)} requests, ${atLeast(shown.closes)} closed in these months${nHidden(shown.requests) ? `; ${count(nHidden(shown.requests))} of the months are hidden` : ""}.${other ? ` Line: ${other.name}, ${atLeast(other.requests)} requests.` : ""}`);
+    /* With a gap where a month is hidden. */
+    const drawn = (other ? other.requests : []).map((n, at, all) => {
+      const isFirst = at === 0 || all[at - 1] === null;
+      return n === null ? "" : `${isFirst ? "M" : "L"}${left + (at + 0.5) * step} ${y(n)}`;
+    });
+    put(line, "d", drawn.join(""));
+    const n_ = nHidden(shown.requests);
+    const hidden = n_ ? `; ${count(n_)} of the months are hidden` : "";
+    const beside = other ? ` Line: ${other.name}, ${atLeast(other.requests)} requests.` : "";
+    const sums = `${atLeast(shown.requests)} requests, ${atLeast(shown.closes)} closed`;
+    write($("shown"), `${shown.name}: ${sums} in these months${hidden}.${beside}`);
     const body = $("values").tBodies[0];
     body.replaceChildren();
     for (const [name, n, nClosed, hidden] of rows()) {
-      const row = element("tr", {}, body), button = element("button", { type: "button", "aria-pressed": String(name === state.value) }, element("th", { scope: "row" }, row), name);
+      const row = element("tr", {}, body), head = element("th", { scope: "row" }, row);
+      const pressed = String(name === state.value);
+      const button = element("button", { type: "button", "aria-pressed": pressed }, head, name);
       button.addEventListener("click", () => set({ value: name === state.value ? "" : name }));
       for (const value of [n, nClosed, hidden]) element("td", { class: "n" }, row, count(value));
     }
@@ -80,8 +82,10 @@
   $("by").addEventListener("change", () => set({ by: $("by").value, value: "", with: "" }));
   for (const id of ["value", "with"]) $(id).addEventListener("change", () => set({ [id]: $(id).value }));
   $("reset").addEventListener("click", () => go(""));
-  $("csv-values").addEventListener("click", () => save("requests.csv", [[dimension().name, "requests", "closes", "hidden_months"], ...rows()]));
+  $("csv-values").addEventListener("click", () => {
+    const head = [dimension().name, "requests", "closes", "hidden_months"];
+    save("requests.csv", [head, ...rows()]);
+  });
   eventmart.explorer = { state, go, toAddress, sum, nHidden };
-  addEventListener("hashchange", () => go(location.hash.slice(1)));
   go(location.hash.slice(1));
 })();

@@ -110,11 +110,66 @@
   const put = (node, name, value) => { if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value); };
   const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
+  /* What is chosen, in the address behind #: how each word is written, and read. What is
+     not there, or makes no sense, is as `nothing` has it. */
+  const chosen = (nothing, words, draw) => {
+    const state = nothing();
+    const toAddress = () => {
+      const said = new URLSearchParams();
+      for (const [name, [written]] of Object.entries(words)) {
+        const text = written(state[name]);
+        if (text) said.set(name, text);
+      }
+      return said.toString();
+    };
+    const show = () => {
+      const hash = toAddress();
+      const at = `${location.pathname}${location.search}${hash ? `#${hash}` : ""}`;
+      history.replaceState(history.state, "", at);
+      draw();
+    };
+    const set = (change) => { Object.assign(state, change); show(); };
+    const go = (hash) => {
+      const said = new URLSearchParams(hash);
+      Object.assign(state, nothing());
+      for (const [name, [, read]] of Object.entries(words)) {
+        const value = said.has(name) ? read(said.get(name)) : undefined;
+        if (value !== undefined && value !== false) state[name] = value;
+      }
+      show();
+    };
+    addEventListener("hashchange", () => go(location.hash.slice(1)));
+    return { state, set, go, toAddress };
+  };
+  /* Of the words of an address: itself, if it is one of those. */
+  const oneOf = (isOne) => [(text) => text, (text) => isOne(text) && text];
+  /* Months from and to, by what they are called in the address. */
+  const monthRange = (keys) => [
+    (months) => months && months.map((at) => keys[at]).join("_"),
+    (text) => {
+      const months = text.split("_").map((key) => keys.indexOf(key));
+      return months.length === 2 && months[0] >= 0 && months[0] <= months[1] && months;
+    },
+  ];
+  /* The lines of an axis, drawn anew; how high a figure stands is returned. */
+  const axisOf = (axis, top, left, width, bottom, height) => {
+    const marks = ticks(top), high = marks[marks.length - 1] || 1;
+    const y = (n) => bottom - (n / high) * height;
+    axis.replaceChildren();
+    for (const mark of marks) {
+      element("line", { class: "grid", x1: left, x2: width, y1: y(mark), y2: y(mark) }, axis);
+      const place = { x: left - 6, y: y(mark) + 4, "text-anchor": "end" };
+      element("text", place, axis, count(mark));
+    }
+    return y;
+  };
+
   /* A grid of cells, chosen by dragging, or by arrow keys and shift. */
   const brushed = (svg, columns, rows, at, read, changed, words) => {
     const cells = [];
     svg.setAttribute("role", "group");
-    svg.setAttribute("aria-label", words);
+    const keys = "arrow keys move, space chooses, shift extends, escape clears";
+    svg.setAttribute("aria-label", `${words}: ${keys}`);
     let from = null;
     const choose = (a, b) => changed([Math.min(a[0], b[0]), Math.max(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[1], b[1])]);
     const inside = (event) => {
@@ -151,6 +206,20 @@
     });
     return cells;
   };
+  /* Months in a row, to be chosen from and to. */
+  const monthCells = (svg, n, { left, top, step, height }, state, set, words) => {
+    const at = (x) => [Math.max(0, Math.min(n - 1, Math.floor((x - left) / step))), 0];
+    const read = () => state.months && [...state.months, 0, 0];
+    const changed = (range) => set({ months: range && range.slice(0, 2) });
+    const cells = brushed(svg, n, 1, at, read, changed, words);
+    for (let month = 0; month < n; month++) {
+      cells.push(element("rect", {
+        class: "hit", x: left + month * step, y: top, width: step, height,
+        role: "button", tabindex: month ? -1 : 0, "data-cell": `${month},0`,
+      }, svg));
+    }
+    return cells;
+  };
   const focusOn = (all, one) => {
     for (const other of all) if (other) other.setAttribute("tabindex", other === one ? "0" : "-1");
     one.focus();
@@ -158,7 +227,9 @@
   /* Round limits of an axis. */
   const ticks = (top) => {
     const rough = Math.max(top, 1) / 4, power = 10 ** Math.floor(Math.log10(rough));
-    const step = Math.max(1, [1, 2, 2.5, 5, 10].map((one) => one * power).find((one) => one >= rough && Number.isInteger(Math.max(one, 1))));
+    const isWhole = (one) => Number.isInteger(Math.max(one, 1));
+    const steps = [1, 2, 2.5, 5, 10].map((one) => one * power);
+    const step = Math.max(1, steps.find((one) => one >= rough && isWhole(one)));
     return Array.from({ length: Math.ceil(top / step) + 1 || 1 }, (_, at) => at * step);
   };
 
@@ -167,14 +238,22 @@
     const sorted = values.filter((one) => one > 0).sort((a, b) => a - b);
     return [...new Set([0, 1, 2, 3, 4].map((at) => sorted[Math.floor((sorted.length * at) / 5)]))].filter((one) => one !== undefined);
   };
-  const shade = (value, from) => `var(--heat-${value > 0 ? Math.max(1, from.filter((one) => value >= one).length + (5 - from.length)) : 0})`;
+  const shade = (value, from) => {
+    const above = from.filter((one) => value >= one).length;
+    return `var(--heat-${value > 0 ? Math.max(1, above + (5 - from.length)) : 0})`;
+  };
   const explain = (list, from, values, unit) => {
     const isWholeNumber = values.every((one) => one === null || Number.isInteger(one)), form = isWholeNumber ? count : number;
     list.replaceChildren();
-    const add = (kind, fill, words) => { const item = element("li", {}, list); element("i", { class: kind, style: fill ? `background:${fill}` : "" }, item); item.append(words); };
+    const add = (kind, fill, words) => {
+      const item = element("li", {}, list);
+      element("i", { class: kind, style: fill ? `background:${fill}` : "" }, item);
+      item.append(words);
+    };
     if (values.some((one) => one === 0)) add("", "var(--heat-0)", "0");
     from.forEach((low, at) => {
-      const inside = values.filter((one) => one !== null && one >= low && (at === from.length - 1 || one < from[at + 1])), high = Math.max(...inside);
+      const end = at === from.length - 1 ? Infinity : from[at + 1];
+      const high = Math.max(...values.filter((one) => one !== null && one >= low && one < end));
       add("", shade(low, from), low === high ? form(low) : `${form(low)} to ${form(high)}`);
     });
     if (unit) element("li", {}, list, unit);
@@ -187,9 +266,14 @@
     return `"${(/^[=+\-@\t\r]/.test(value) ? "'" : "") + value.replace(/"/g, '""')}"`;
   };
   const save = (name, rows) => {
-    const link = element("a", { href: URL.createObjectURL(new Blob([rows.map((row) => row.map(field).join(",")).join("\r\n") + "\r\n"], { type: "text/csv" })), download: name });
+    const text = rows.map((row) => `${row.map(field).join(",")}\r\n`).join("");
+    const href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    const link = element("a", { href, download: name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   };
-  window.eventmart = { data: {}, tools: { $, brushed, classes, count, element, explain, focusOn, number, put, save, shade, ticks, write, MONTHS } };
+  window.eventmart = { data: {}, tools: {
+    $, axisOf, brushed, chosen, classes, count, element, explain, focusOn, monthCells,
+    monthRange, number, oneOf, put, save, shade, write, MONTHS,
+  } };
 })();
