@@ -36,7 +36,7 @@ select * from placed_points
 @cache
 def compiled(project: Project, sql: str) -> str:
     """The SQL that dbt makes of an inline query."""
-    result = project.invoke("compile", "--inline", sql)
+    result = project.invoke("compile", "--no-write-json", "--inline", sql)
     assert result.success, result.exception
     return result.result.results[0].node.compiled_code
 

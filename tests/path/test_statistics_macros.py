@@ -18,7 +18,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def run(project: Project, sql: str, given: pd.DataFrame) -> pd.DataFrame:
     """What the SQL, with macros in it, makes of the rows that it calls `given`."""
-    result = project.invoke("compile", "--inline", sql)
+    result = project.invoke("compile", "--no-write-json", "--inline", sql)
     assert result.success, result.exception
     with duckdb.connect() as connection:
         connection.register("given", given)
