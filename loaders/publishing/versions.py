@@ -7,6 +7,7 @@ readers open is a hard link to the file of one of them; see
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -219,9 +220,13 @@ def writings(paths: Paths, number: int, part: str) -> list[Path]:
 
     What is written again stands beside what was there, as `site.2`, until readers see it.
     """
-    found = folder_of(paths, number).glob(f"{part}*")
-    by_number = {int(path.suffix[1:] or 1): path for path in found if path.is_dir()}
-    return [path for _, path in sorted(by_number.items())]
+    name = re.compile(rf"{part}(?:\.(\d+))?")
+    found = {
+        int(named[1] or 1): path
+        for path in folder_of(paths, number).glob(f"{part}*")
+        if path.is_dir() and (named := name.fullmatch(path.name))
+    }
+    return [path for _, path in sorted(found.items())]
 
 
 def part_link(paths: Paths, part: str) -> Path | None:

@@ -9,7 +9,8 @@
       joins on it too, which reads only the row groups of these dates: without it, every
       delete reads the whole history. Listed columns are joined on alone, so that rows of
       an identity may differ in their dates; one of them must be a date or an instant that
-      follows the table's order, for the same reason.
+      follows the table's order, for the same reason; without one, as where a customer may
+      have come on any day, the delete reads the listed columns of the whole table.
     - meta.dates_from (optional, with event_date and one column): a relation with both and
       every date an identity ever had, where a newer version may move an event. Name it
       if, and only if, the date is no part of the identity.

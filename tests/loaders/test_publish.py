@@ -593,6 +593,21 @@ def test_a_kill_while_pages_are_written_again_leaves_all_before_or_all_after(
     ]
 
 
+def test_what_others_keep_beside_the_pages_is_no_writing_of_them(
+    paths: Paths, results: Callable[..., Path]
+) -> None:
+    manifest = results().with_name("manifest.json")
+    build(paths, "one")
+    publish(paths, results())
+    paths.target.mkdir(parents=True)
+    shutil.copy(manifest, paths.target)
+    kept = (paths.published / "site").resolve().with_name("site.old")
+    kept.mkdir()
+    site.rewrite_pages(paths)
+    assert kept.is_dir()
+    assert (paths.published / "site").resolve().name == "site.2"
+
+
 def test_pages_are_outdated_once_what_they_are_made_of_changed(
     paths: Paths,
     results: Callable[..., Path],

@@ -10,11 +10,9 @@
 with purchases as {{ inlined() }} (
     select * from {{ ref('fct_purchases') }}
     {% if is_incremental() -%}
-        where purchase_date in (
-            select touched.purchase_date
-            from {{ ref('int_purchase_days_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(
+            ref('int_purchase_days_touched'), 'purchase_date', touched_key='purchase_date'
+        ) }}
     {%- endif %}
 ),
 

@@ -24,11 +24,10 @@ purchases as (
     from {{ ref('fct_purchases') }} as purchases
     inner join customers on purchases.customer_key = customers.customer_key
     {% if is_incremental() -%}
-        where purchases.customer_key in (
-            select touched.customer_key
-            from {{ ref('int_purchase_customers_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(
+            ref('int_purchase_customers_touched'), 'purchases.customer_key',
+            touched_key='customer_key'
+        ) }}
     {%- endif %}
 ),
 

@@ -9,11 +9,10 @@
 with visit_products as (
     select * from {{ ref('fct_visit_products') }}
     {% if is_incremental() -%}
-        where customer_key in (
-            select touched.customer_key
-            from {{ ref('int_purchase_customers_touched') }} as touched
-            where touched._change_seq > {{ built_change_seq() }}
-        )
+        where {{ is_touched(
+            ref('int_purchase_customers_touched'), 'customer_key',
+            touched_key='customer_key'
+        ) }}
     {%- endif %}
 ),
 
