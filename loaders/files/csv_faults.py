@@ -1,6 +1,5 @@
 """Judge one record by RFC 4180, its header and its encoding: good, blank, or rejected."""
 
-import codecs
 import csv
 from typing import NamedTuple
 
@@ -10,9 +9,6 @@ from loaders.files import csv_limits
 from loaders.files.csv_grammar import Grammar
 from loaders.files.csv_header import HEADER_PADDING, Head, header_word, header_words
 from loaders.files.encodings import CHARACTER, Text, decode, reads
-
-# Blanks, quotes and byte order marks.
-_AROUND_WORDS = b' "' + codecs.BOM_UTF8
 
 
 class Fault(NamedTuple):
@@ -40,11 +36,7 @@ class Judge:
         self.words = header_words(head.names)
         lengths = [len(word.encode()) for word in self.words]
         self.longest = max(lengths, default=0) + HEADER_PADDING
-        # The same as they may stand in a record: up to a delimiter, without quotes.
-        self.starts = {
-            word.encode().split(grammar.delimiter)[0].strip(_AROUND_WORDS).lower()
-            for word in self.words
-        }
+        self.header_like = grammar.beginning_with(self.words)
 
     def __call__(self, line: int, raw: bytes, well_formed: bool) -> bytes | Fault:
         """A record as DuckDB is to read it, empty if it is blank, or why it is not good.
@@ -68,7 +60,9 @@ class Judge:
             )
         if (fault := self._too_long(body)) or (fault := _misread(body, self.text)):
             return fault
-        if self._may_be_header(body) and (fault := self._second_header(body, line)):
+        if self.header_like.match(b"\n" + body) and (
+            fault := self._second_header(body, line)
+        ):
             return fault
         if b'"' in bare:
             body = self.grammar.unambiguous(body)
@@ -79,6 +73,29 @@ class Judge:
             self.n_padded += 1
             self.n_nulls += n_expected - n_fields
         return body if len(body) <= csv_limits.MAX_RECORD_BYTES else too_large(len(body))
+
+    def plain(self, lines: bytes) -> list[bytes]:
+        """Whole lines as DuckDB is to read them, if each is a good record of its own.
+
+        Else there are none: some may be good.
+        """
+        bare = self.grammar.plain(lines)
+        if bare is None:
+            return []
+        n_delimiters = len(self.names) - 1
+        counts = {line.count(self.grammar.delimiter) for line in bare.split(b"\n")[:-1]}
+        if counts != {n_delimiters} or self.header_like.search(b"\n" + lines):
+            return []
+        if not lines.isascii():
+            if self.text.is_doubtful:
+                return []
+            try:
+                lines = decode(lines, self.codec).encode()
+            except UnicodeDecodeError:
+                return []
+        found = lines.replace(b"\r\n", b"\n").split(b"\n")[:-1]
+        is_long = max(map(len, found)) > self.field_bytes
+        return [] if is_long else found
 
     def _too_long(self, body: bytes) -> Fault | None:
         if len(body) <= self.field_bytes:
@@ -91,21 +108,8 @@ class Judge:
             "limits in feeds.yml",
         )
 
-    def _may_be_header(self, body: bytes) -> bool:
-        """A quick look at the beginning of two fields, where nearly all records end."""
-        if not body.isascii():
-            return True
-        first, *rest = body.split(self.grammar.delimiter, 2)
-        if first.startswith(b'"') and not first.endswith(b'"'):
-            return True  # there is a delimiter in the first field
-        second = rest[0] if rest else b""
-        return (
-            first.strip(_AROUND_WORDS).lower() in self.starts
-            or second.strip(_AROUND_WORDS).lower() in self.starts
-        )
-
     def _second_header(self, body: bytes, line: int) -> Fault | None:
-        if not any(
+        if not self.header_like.match(b"\n" + body) or not any(
             header_word(decode(field, self.codec)) in self.words
             for field in self.grammar.first_two(body)
             if len(field) <= self.longest

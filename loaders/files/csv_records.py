@@ -55,10 +55,9 @@ def count_plain_lines(
 ) -> int | None:
     """Count the records of a body in which every record is one plain line.
 
-    Returns None if some record may not be: a line break or a doubtful quote within a
-    field, a blank line, a NUL, a 1A, mixed or bare line ends, a field too many (DuckDB lets
-    an empty one pass), one that is too long. This is the count that DuckDB's must agree
-    with; it shares nothing with DuckDB's parser.
+    Returns None if some record may not be, see `Grammar.plain`, or has a field too many
+    (DuckDB lets an empty one pass), or one that is too long. This is the count that
+    DuckDB's must agree with; it shares nothing with DuckDB's parser.
     """
     n_records, position, size = 0, head.offset, len(data)
     n_cr = n_delimiters = 0
@@ -70,22 +69,12 @@ def count_plain_lines(
                 return None
             end = cut + 1
         chunk = data[position:end]
-        bare = grammar.quoted.sub(b"", chunk) if b'"' in chunk else chunk
-        newlines = np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord("\n"))
-        returns = chunk.count(b"\r") if b"\r" in chunk else 0
-        if (
-            b'"' in bare
-            or (bare is not chunk and bare.count(b"\n") != len(newlines))
-            or (returns and chunk.count(b"\r\n") != returns)
-            or chunk[:1] in b"\r\n"
-            or np.any(np.diff(newlines) == 1)
-            or (returns and b"\n\r\n" in chunk)
-            or b"\0" in chunk
-            or b"\x1a" in chunk
-        ):
+        bare = grammar.plain(chunk)
+        if bare is None:
             return None
+        newlines = np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord("\n"))
         n_records += len(newlines)
-        n_cr += returns
+        n_cr += chunk.count(b"\r")
         marks = np.frombuffer(bare, np.uint8) == ord(grammar.delimiter)
         n_delimiters += int(np.count_nonzero(marks))
         if np.diff(newlines, prepend=-1, append=len(chunk)).max() > field_bytes:
@@ -133,6 +122,10 @@ def split_strictly(
         DeliveryError: if records would be padded with many times what they are.
         DeliveryHeldError: for a second header other than the first.
     """
+
+    def numbered(line: int, record: bytes) -> bytes:
+        return b"%d%b%b\n" % (line, grammar.delimiter, record)
+
     clean, rejects = spool / "clean.csv", spool / "rejects.csv"
     judge = Judge(head, grammar, text, field_bytes, pads)
     n_records = n_blank = n_rejected = longest = 0
@@ -141,25 +134,29 @@ def split_strictly(
     if data is not sent:
         offset = mark_length(sent[:2]) + length_in_utf16(data, 0, head.offset)
     with clean.open("wb") as good, rejects.open("w") as bad:
-        for line, start, end, raw, well_formed in _records(data, head, grammar):
-            n_records += 1
+        for line, start, end, raw, well_formed, plain in _records(data, head, judge):
+            n_records += len(plain) or 1
             n_sent = end - start if data is sent else length_in_utf16(data, start, end)
+            offset += n_sent
+            if plain:
+                good.writelines(map(numbered, range(line, line + len(plain)), plain))
+                continue
             judged = judge(line, raw, well_formed) if raw else too_large(end - start)
             if judged == b"":
                 n_blank += 1
             elif isinstance(judged, bytes):
                 _check_padding(judge.n_nulls, len(data))
-                good.write(b"%d%s%s\n" % (line, grammar.delimiter, judged))
+                good.write(numbered(line, judged))
             else:
                 n_rejected += 1
                 n_kept = min(n_sent, csv_limits.MAX_REJECT_BYTES)
                 longest = max(longest, n_kept)
-                bad.write(f"{line},{offset},")
-                for piece in pieces(sent, offset, offset + n_kept):
+                first = offset - n_sent
+                bad.write(f"{line},{first},")
+                for piece in pieces(sent, first, first + n_kept):
                     bad.write(piece.hex())
                 bad.write(f',{judged.reason},"{judged.detail}"\n')
                 is_cut = end == len(data) and _breaks_off(data, grammar, text, judged)
-            offset += n_sent
     return Body(
         clean,
         n_records,
@@ -202,24 +199,38 @@ def _breaks_off(data: mmap.mmap, grammar: Grammar, text: Text, last: Fault) -> b
     return False
 
 
+# Plain lines are looked for in so many bytes at once: near an odd one each is read alone.
+STRETCH = 1 << 16
+
+
 def _records(
-    data: mmap.mmap, head: Head, grammar: Grammar
-) -> Iterator[tuple[int, int, int, bytes, bool]]:
+    data: mmap.mmap, head: Head, judge: Judge
+) -> Iterator[tuple[int, int, int, bytes, bool, list[bytes]]]:
     """Each record's line, start, end, bytes with the line end, and if well-formed.
 
-    Of a record that is too large there are no bytes.
+    Or of many good ones, each a plain line, what DuckDB is to read; these come last. Of a
+    record that is too large there are no bytes.
 
     Where a record is not well-formed, one physical line of it is, so that the next can
     be. Lines that the failed try went through inside quotes are tried on their own only:
     from their end on a second try would go the same way and fail in the same place. So
     no byte is read more than a few times, whatever the quotes.
     """
+    grammar = judge.grammar
     position, line, size = head.offset, head.n_lines + 1, len(data)
-    doomed = held = position
+    doomed = held = looked_at = position
     while position < size:
         if position - held > CHUNK:
             forget(data, held, position)
             held = position
+        if position >= looked_at:
+            looked_at = position + STRETCH
+            end = data.rfind(b"\n", position, looked_at) + 1
+            if end and (plain := judge.plain(data[position:end])):
+                yield line, position, end, b"", True, plain
+                line += len(plain)
+                position = looked_at = end
+                continue
         if position < doomed:
             newline = data.find(grammar.newline, position)
             end = size if newline < 0 else newline + 1
@@ -238,10 +249,10 @@ def _records(
                 doomed = data.rfind(grammar.newline, position, failure) + 1
         if end - position <= csv_limits.MAX_RECORD_BYTES + 2:
             raw = data[position:end]
-            yield line, position, end, raw, well_formed
+            yield line, position, end, raw, well_formed, []
             line += raw.count(grammar.newline)
         else:
-            yield line, position, end, b"", well_formed
+            yield line, position, end, b"", well_formed, []
             for piece in pieces(data, position, end):
                 line += piece.count(grammar.newline)
         position = end

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from loaders.config.paths import Paths
 from loaders.errors import DeliveryHeldError
+from loaders.files import csv_records
 from loaders.files.csv_reader import read_csv
 from loaders.landing.database import Warehouse, open_landing
 from tests.dirty.strict import Reading, read_strictly
@@ -62,15 +64,19 @@ def warehouse() -> Iterator[Warehouse]:
 
 
 @MORE
-@given(st.lists(PIECES | st.binary(max_size=4), max_size=25).map(b"".join))
-def test_every_byte_of_any_body_is_one_records(body: bytes) -> None:
+@given(
+    st.lists(PIECES | st.binary(max_size=4), max_size=25).map(b"".join),
+    st.sampled_from([1, 8, 16, 1 << 16]),
+)
+def test_every_byte_of_any_body_is_one_records(body: bytes, stretch: int) -> None:
     sent = b"a,b,c\n" + body
     expected = read_strictly(sent, Reading())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.csv"
         path.write_bytes(sent)
         try:
-            head, _, found = read_csv(path, ("utf-8",), ",", Path(folder), strict=True)
+            with patch.object(csv_records, "STRETCH", stretch):
+                head, _, found = read_csv(path, ("utf-8",), ",", Path(folder), strict=True)
         except DeliveryHeldError:
             return  # a second header, with columns in another order
         assert head.names == ["a", "b", "c"]

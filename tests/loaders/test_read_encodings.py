@@ -56,6 +56,26 @@ def test_a_cp1252_file_is_not_taken_for_a_mangled_one(tmp_path: Path, text: str)
     assert decide_encoding(path, tuple(ALL)) == Text("cp1252")
 
 
+@pytest.mark.parametrize(
+    ("word", "encoding"),
+    [
+        (b"we\xc6ll", "cp1252-via-cp850"),
+        (b"they\xc6re", "cp1252-via-cp850"),
+        (b"I\xc6m", "cp1252-via-cp850"),
+        (b"we\xc6llo", "cp1252"),
+        (b"they\xc6red", "cp1252"),
+        (b"I\xc6mx", "cp1252"),
+        (b"1\xc6s", "cp1252"),
+    ],
+)
+def test_a_mangled_apostrophe_stands_within_a_whole_word(
+    tmp_path: Path, word: bytes, encoding: str
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"a\n" + word + b"\n" + word + b" \n")
+    assert decide_encoding(path, tuple(ALL)).encoding == encoding
+
+
 def test_a_mangled_apostrophe_is_found_across_chunks(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     for shift in range(-4, 4):

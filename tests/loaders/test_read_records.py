@@ -15,9 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from loaders.errors import DeliveryHeldError
+from loaders.files import csv_records
 from loaders.files.csv_grammar import grammar_of
 from loaders.files.csv_header import read_head
 from loaders.files.csv_reader import read_csv, record_at
@@ -165,7 +168,9 @@ def test_well_formed_files_read_as_python_reads_them(
 
 @pytest.mark.fault("text.quoting", "text.ragged", "text.nul")
 @pytest.mark.parametrize("seed", range(5))
-def test_any_file_is_judged_record_by_record(lab: Callable[..., Lab], seed: int) -> None:
+def test_any_file_is_judged_record_by_record(
+    lab: Callable[..., Lab], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = random.Random(seed)
     pieces = [
         *(b"plain", b"7", b"", b" pad ", b" ", b"\xc3\xa9", b"'", b"\\", b"#", b"NULL"),
@@ -186,7 +191,40 @@ def test_any_file_is_judged_record_by_record(lab: Callable[..., Lab], seed: int)
         if rng.random() < 0.3 and data.count(b"\n") > 1:
             del data[data.rindex(b"\n") :]
         things.reset()
+        # Plain lines among others are looked for in stretches of so many bytes.
+        monkeypatch.setattr(csv_records, "STRETCH", rng.choice([4, 16, 64, 1 << 16]))
         check(things, bytes(data))
+
+
+def judged_by(path: Path, encoding: str, stretch: int) -> tuple[object, ...]:
+    """What is made of a file, with plain lines looked for in so many bytes at once.
+
+    In one byte there is no plain line, so that each record is judged alone.
+    """
+    with patch.object(csv_records, "STRETCH", stretch):
+        try:
+            _, _, body = read_csv(path, (encoding,), ",", path.parent, strict=True)
+        except DeliveryHeldError as error:
+            return (str(error),)
+    assert body.rejects
+    counts = (body.n_records, body.n_blank, body.n_rejected)
+    return counts, body.path.read_bytes(), body.rejects.read_bytes()
+
+
+def test_plain_lines_taken_at_once_are_what_they_are_alone(tmp_path: Path) -> None:
+    odd = ['"a', "1,2", "1,2,3,4", "\x00,,", "b,c,a", "", "x\r", "A, b ,c", '"b ",c,a']
+    plain = ['1,"2,",3', "’s,é,", 'a"s,,' if False else "k,,", ",,"]
+    rng = random.Random(3)
+    for encoding in ("utf-8", "cp1252"):
+        for _ in range(60):
+            lines = [rng.choice(plain) for _ in range(rng.randrange(1, 40))]
+            for _ in range(rng.randrange(3)):
+                lines.insert(rng.randrange(len(lines) + 1), rng.choice(odd))
+            end = rng.choice(["\n", "\r\n"])
+            path = tmp_path / "x.csv"
+            path.write_bytes(end.join(["a,b,c", *lines, ""]).encode(encoding))
+            alone, few, many = (judged_by(path, encoding, n) for n in (1, 20, 200))
+            assert alone == few == many
 
 
 @pytest.mark.parametrize("size", [1 << 20, 3 << 20])
