@@ -265,7 +265,7 @@ def losses(entry: Entry, parsed: ParsedDelivery, neighbors: Neighbors) -> Losses
             _loss(parsed, "neighbor_other", parsed.hashes, *dates), n_aged_out=0
         )
         landing.execute("insert into neighbor_earlier from neighbor_other")
-    if taken.n_withdrawn:
+    if taken.n_withdrawn and neighbors.others_before:
         n_covered = _n_covered(parsed, "neighbor_earlier", *dates)
         taken = replace(taken, n_covered=n_covered)
     later = [neighbors.after] if neighbors.after else []
@@ -391,19 +391,19 @@ def _n_covered(
     parsed: ParsedDelivery, rows: str, first_date: date | None, last_date: date | None
 ) -> int:
     """How many rows of a relation are of these dates."""
-    _describe(parsed, "neighbor_described", rows)
     found = parsed.landing.execute(
-        f"select count(*) from neighbor_described where {_COVERED}",  # noqa: S608
+        f"""
+        select count(*)
+        from (select {event_date(parsed.feed)} as event_date {_described(parsed, rows)})
+        where {_COVERED}
+        """,  # noqa: S608
         {"first": first_date, "last": last_date},
     ).fetchone()
     return int(found[0]) if found else 0
 
 
 def _describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
-    """Make a temporary table of the event date and the identity of rows, by their keys.
-
-    Rows that have not landed yet stand in the parsed delivery, others in raw.
-    """
+    """Make a temporary table of the event date and the identity of rows, by their keys."""
     feed = parsed.feed
     parsed.landing.execute(
         f"""
@@ -414,14 +414,24 @@ def _describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
             {is_told_by_ids(feed)} as is_told_by_ids,
             _row_hash,
             _copy
+        {_described(parsed, keys)}
+        """
+    )
+
+
+def _described(parsed: ParsedDelivery, keys: str) -> str:
+    """From where rows are read, by their keys.
+
+    Rows that have not landed yet stand in the parsed delivery, others in raw.
+    """
+    return f"""
         from (
-            select * from raw.{feed.name}
+            select * from raw.{parsed.feed.name}
             union all by name
             select * exclude (_place) from {parsed.new_rows}
         )
         semi join {keys} using (_row_hash, _copy)
         """  # noqa: S608
-    )
 
 
 # ---------------------------------------------------------------- deltas

@@ -289,14 +289,16 @@ def unread_times(entry: Entry, parsed: ParsedDelivery) -> list[Unread]:
     # than a day off, and what lies nearer to a limit is looked at.
     first, last = feed.plausible.first, entry.started_at
     range_ = f"timestamp '{first}' + to_days(1) and timestamp '{last}'"
+    surely_good = {
+        name: f"{any_time(feed, _quoted(name))} between {range_}" for name in columns
+    }
     counts = ", ".join(
-        f'count("{name}") - count(case when {any_time(feed, _quoted(name))} '
-        f"between {range_} then 1 end)"
-        for name in columns
+        f"count({_quoted(name)}) - count(case when {test} then 1 end)"
+        for name, test in surely_good.items()
     )
     row = landing.execute(f"select {counts} from {parsed.rows}").fetchone() or ()  # noqa: S608
     found = [
-        _look(name, parsed, entry.started_at)
+        _look(name, parsed, entry.started_at, surely_good[name])
         for name, n in zip(columns, row, strict=True)
         if n
     ]
@@ -309,34 +311,55 @@ def known_formats(feed: Feed) -> str:
     return f"the feed reads the formats {known}: add the format of its files in feeds.yml"
 
 
-def _look(name: str, parsed: ParsedDelivery, received: datetime) -> Unread:
+def _look(
+    name: str, parsed: ParsedDelivery, received: datetime, surely_good: str
+) -> Unread:
     landing, feed = parsed.landing, parsed.feed
     is_unread = _is_unread(feed, name)
     is_implausible = _is_implausible(feed, name, received)
-    n_values, n, n_day_first, n_month_first, n_implausible = landing.execute(
+    # By the value: few are doubtful, or most are like each other.
+    landing.execute(
+        f"""
+        create or replace temporary table doubtful_times as
+        select {_quoted(name)}, count(*) as n_rows, min(_line) as first_line
+        from {parsed.rows}
+        where not coalesce({surely_good}, false) and {_quoted(name)} is not null
+        group by {_quoted(name)}
+        """  # noqa: S608
+    )
+    n_values, n_month_first = landing.execute(
         f"""
         select
             -- Known lines, of which there are no rows here, count as read.
             $n_good - count(*) filter (where {_is_blank(name)}),
-            count(*) filter (where {is_unread}),
-            count(*) filter (
-                where {is_unread} and regexp_full_match({_quoted(name)}, $day_first)
-            ),
-            count(*) filter (where regexp_full_match({_quoted(name)}, $month_first)),
-            count(*) filter (where {is_implausible})
+            count(*) filter (where regexp_full_match({_quoted(name)}, $month_first))
         from {parsed.rows}
         """,  # noqa: S608
-        {"n_good": parsed.n_rows, "day_first": _DAY_FIRST, "month_first": _MONTH_FIRST},
-    ).fetchone() or (0, 0, 0, 0, 0)
+        {"n_good": parsed.n_rows, "month_first": _MONTH_FIRST},
+    ).fetchone() or (0, 0)
+    n, n_day_first, n_implausible = landing.execute(
+        f"""
+        select coalesce(sum(n_rows) filter (where is_unread), 0),
+            coalesce(
+                sum(n_rows) filter (
+                    where is_unread and regexp_full_match({_quoted(name)}, $day_first)
+                ),
+                0
+            ),
+            coalesce(sum(n_rows) filter (where {is_implausible}), 0)
+        from (select *, {is_unread} as is_unread from doubtful_times)
+        """,  # noqa: S608
+        {"day_first": _DAY_FIRST},
+    ).fetchone() or (0, 0, 0)
     last = received.date() + timedelta(days=feed.plausible.days_ahead)
     return Unread(
         name,
-        n,
+        int(n),
         n_values,
-        n_day_first,
+        int(n_day_first),
         n_month_first,
         _examples(name, parsed, is_unread),
-        n_implausible,
+        int(n_implausible),
         _examples(name, parsed, is_implausible),
         f"between {feed.plausible.first} and {last}",
     )
@@ -346,11 +369,10 @@ def _examples(name: str, parsed: ParsedDelivery, condition: str) -> str:
     landing, feed = parsed.landing, parsed.feed
     examples = landing.execute(
         f"""
-        select {_quoted(name)}, min(_line)
-        from {parsed.rows}
+        select {_quoted(name)}, first_line
+        from doubtful_times
         where {condition}
-        group by {_quoted(name)}
-        order by min(_line)
+        order by first_line
         limit {N_EXAMPLES}
         """  # noqa: S608
     ).fetchall()
