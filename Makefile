@@ -20,7 +20,7 @@ TESTS ?= tests
 # The demo's size, 1 is the real volume, 1.1 million purchases; and that of benchmarks.
 SCALE ?= 0.02
 
-.PHONY: help setup build test tests check test-full lint format dbt land watch demo answers docs docs-serve site-serve \
+.PHONY: help setup build test tests test-long check test-full lint format dbt land watch demo answers docs docs-serve site-serve \
 	check-incremental mutants bench lock clean
 
 help: ## List the targets.
@@ -53,15 +53,18 @@ endif
 	$(EVENTMART) status
 	exit $$(( landed ? landed : built ))
 
-test: lint tests ## Run every check that CI runs.
+test: lint tests ## Lint, and run all tests but the long ones.
 
 tests: setup ## Run tests without lint, all or some: make tests TESTS=tests/loaders
-	@$(BIN)/python -m pytest -m "not full" $(PARALLEL) $(TESTS)
+	@$(BIN)/python -m pytest -m "not full and not long" $(PARALLEL) $(TESTS)
+
+test-long: setup ## Run the long tests, as CI does after make test: whole builds, many samples.
+	@$(BIN)/python -m pytest -m "long and not full" $(PARALLEL)
 
 check: setup ## Within a minute: lint and quick tests of what changed since main.
 	@.ci/check
 
-test-full: setup ## Also run tests that take minutes; writes docs/reliability.md.
+test-full: setup ## Run all tests, also those that take minutes each; writes docs/reliability.md.
 	@$(BIN)/python -m pytest $(PARALLEL) --write-reliability
 
 lint: setup ## Check SQL, Python, YAML and types.

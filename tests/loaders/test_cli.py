@@ -769,6 +769,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+@pytest.mark.long
 def test_outside_a_checkout_each_command_works_or_says_what_it_needs(
     installed: Path, paths: Paths, tmp_path: Path
 ) -> None:

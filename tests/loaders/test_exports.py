@@ -369,6 +369,7 @@ def is_told(table: np.ndarray, hidden: np.ndarray) -> bool:
     )
 
 
+@pytest.mark.long
 def test_totals_that_cross_tell_no_hidden_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hidden cells in each line are not enough: sums of lines tell some of them."""
 

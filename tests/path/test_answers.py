@@ -77,6 +77,7 @@ ABOUT = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.real_data
 @pytest.mark.xdist_group("real")
 def test_the_answers_of_the_real_files_are_what_those_say(real: Project) -> None:

@@ -9,7 +9,7 @@ from tests.path.compiled import Compiled, compile_project
 from tests.path.test_incremental import contents_of
 from tests.projects import new_project
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("compiled")]
 AS_OF = "2016-09-25"
 
 

@@ -217,6 +217,7 @@ def test_dbt_by_hand_builds_anew_from_a_landing_that_was_put_back(
     assert built() == ("99902", 1, False)
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("built")
 def test_what_a_delivery_changes_is_tested_and_nothing_else(
     project: Project, tmp_path: Path

@@ -22,7 +22,7 @@ from tests.path.simulated_city import FORM
 from tests.path.test_incremental import contents, contents_of
 from tests.projects import Project, new_project
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("compiled")]
 HEADER = (
     "Case Summary,Case Status,Case Source,Case Created dttm,Case Closed dttm,Agency,"
     "Major Area,Incident Address 1\n"

@@ -195,6 +195,7 @@ def trends_of(compiled: Compiled, weekly: np.ndarray) -> pd.DataFrame:
         ).df()
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("compiled")
 @pytest.mark.parametrize("per_year", [50, 100, 400])
 @pytest.mark.parametrize("dispersion", [1, 2, 4, 8])

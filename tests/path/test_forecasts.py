@@ -18,7 +18,7 @@ from scipy.stats import nbinom, poisson
 from tests.path.compiled import Compiled
 from tests.path.series import Part, reports_on, series_days
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("compiled")]
 
 DAYS = pd.date_range("2014-11-01", "2016-12-27")
 MODELS = ["int_accident_days_learnt", "int_accident_seasons_estimated"]

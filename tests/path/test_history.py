@@ -11,7 +11,7 @@ from tests.path.compiled import Compiled
 from tests.path.simulated_city import City
 from tests.projects import Project, new_project
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("compiled")]
 # The delivery that comes after the last but two, and the one that first comes cut short.
 LATE, TRUNCATED = 8, 12
 

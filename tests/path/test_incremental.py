@@ -61,6 +61,7 @@ def all_deliveries(demo: Path) -> list[tuple[str, Path, tuple[str, ...]]]:
     ]
 
 
+@pytest.mark.long
 def test_deliveries_by_and_by_equal_a_full_rebuild(
     demo: Path, compiled: Compiled, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -278,6 +279,7 @@ def assert_orders_agree(folder: Path, orders: list[tuple[tuple[Path, ...], bool]
         assert found == expected, [path.name for path in order]
 
 
+@pytest.mark.long
 def test_windows_end_in_the_same_facts_in_some_orders(demo: Path, tmp_path: Path) -> None:
     late_first, mixed = tuple(reversed(windows(demo)[-4:])), windows(demo)[-4:]
     random.Random(7).shuffle(mixed)

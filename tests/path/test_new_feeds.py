@@ -18,7 +18,7 @@ START = datetime(2024, 3, 1, 8)
 PARTS = ("models", "macros", "seeds", "loaders")
 FILES = ("dbt_project.yml", "profiles.yml", ".sqlfluff", ".yamllint.yml", ".gitignore")
 # What takes two minutes to set up is set up once.
-pytestmark = pytest.mark.xdist_group("new feeds")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("new feeds")]
 Row = list[str]
 # A feed that no model reads.
 BARE = """

@@ -12,6 +12,8 @@ from tests.path.compiled import Compiled
 from tests.path.test_incremental import contents, contents_of
 from tests.projects import Project, new_project
 
+pytestmark = pytest.mark.long
+
 SETS, ORDERS = 50, 10
 
 

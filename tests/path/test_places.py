@@ -217,6 +217,7 @@ def test_stated_and_computed_places_agree_as_often_as_shapely_finds(
     assert n_agreeing / n_compared > 0.95
 
 
+@pytest.mark.long
 @on_built
 def test_changed_boundaries_reach_facts_built_before(
     built: Project, demo: Path, tmp_path: Path

@@ -6,7 +6,7 @@ import pytest
 
 from tests.path.compiled import Compiled
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("compiled")]
 
 MODELS = (
     *("int_request_incidents_found", "int_reporting_rates_estimated"),

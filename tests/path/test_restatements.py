@@ -29,7 +29,7 @@ from tests.path.simulated_deliveries import (
 )
 from tests.projects import new_project
 
-pytestmark = pytest.mark.xdist_group("compiled")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("compiled")]
 N = 60
 SEEDS = [
     *range(4),

@@ -8,6 +8,8 @@ import pytest
 from tests.path.simulated_city import City
 from tests.projects import Project, new_project
 
+pytestmark = pytest.mark.long
+
 FACT = "fct_service_requests"
 MODELS = ("--select", f"+{FACT}", "+dim_request_types", "+dim_neighborhoods")
 # Days that are still to be tested.

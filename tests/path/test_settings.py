@@ -9,6 +9,8 @@ import yaml
 from loaders.config.feeds import FEEDS_FILE
 from tests.projects import new_project
 
+pytestmark = pytest.mark.long
+
 ACCIDENTS = (
     "INCIDENT_ID,OFFENSE_ID,REPORTED_DATE,FIRST_OCCURRENCE_DATE,longitude,latitude,"
     "NEIGHBORHOOD_ID\n"

@@ -48,6 +48,7 @@ def silent_kiosks(
     return all_visits[~silent[kiosk, at]], truth
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate", [3, 20])
 @pytest.mark.parametrize("dispersion", [1, 2])
 @pytest.mark.parametrize("extra_units", [0, 0.6])

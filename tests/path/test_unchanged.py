@@ -12,6 +12,8 @@ from loaders.config.paths import Paths
 from tests.path.compiled import Compiled
 from tests.projects import ROOT, Project, new_project
 
+pytestmark = pytest.mark.long
+
 
 def state(project: Project, name: str) -> tuple[str, str]:
     """Definition and fingerprint of a model, as it was built last."""

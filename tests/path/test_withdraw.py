@@ -12,6 +12,8 @@ from tests.path.compiled import Compiled
 from tests.path.test_incremental import contents, contents_of
 from tests.projects import Project, new_project
 
+pytestmark = pytest.mark.long
+
 BY = ("--by", "ann", "--why", "the wrong file")
 # Of each feed one: the first of a chain, one in the middle of it, the newest.
 PLACES = {"first": 0, "middle": 1, "newest": -1}

@@ -23,6 +23,8 @@ from tests.storm.driver import (
 )
 from tests.storm.test_kills import MORE
 
+pytestmark = pytest.mark.long
+
 Report = Callable[[str, str], None]
 
 

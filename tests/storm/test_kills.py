@@ -25,7 +25,7 @@ from tests.storm.driver import (
 )
 
 # They share what takes long to set up.
-pytestmark = pytest.mark.xdist_group("kills")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("kills")]
 
 Report = Callable[[str, str], None]
 BEFORE = {

@@ -31,6 +31,7 @@ from tests.storm.test_readers import Publisher
 
 # They share what takes long to set up.
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.xdist_group("power"),
     pytest.mark.skipif(not shutil.which("gcc"), reason="no gcc, which makes a bad disk"),
 ]

@@ -24,6 +24,8 @@ from tests.storm.driver import (
     write_home,
 )
 
+pytestmark = pytest.mark.long
+
 FILES = {
     "things/2024-01-01.csv": csv_of("1,x,y", "2,x,y"),
     "views/2024-01-10.csv": csv_of("1,2024-01-09,a", "2,2024-01-08,a"),

@@ -26,6 +26,8 @@ from loaders.cli.main import main
 from loaders.landing.database import open_landing
 from tests.storm.driver import write_home
 
+pytestmark = pytest.mark.long
+
 Report = Callable[[str, str], None]
 Row = tuple[str, ...]
 Rows = Counter[Row]
