@@ -51,7 +51,7 @@ def create(connection: duckdb.DuckDBPyConnection, cells: Mapping[str, Cell]) -> 
                     insert into lines
                     select
                         dense_rank() over (order by {group})
-                        + (select greatest(coalesce(max(line), 0), 0) from lines),
+                        + (select greatest(max(line), 0) from lines),
                         -- Of a count that no other report has, each row is one of its own.
                         coalesce(
                             figure_places.cell,

@@ -243,7 +243,18 @@ def bench() -> Bench:
         );
         """
     )
-    environment = macro("macros/window_changes.sql")
+    environment = macro(
+        *(
+            f"macros/windows/{name}.sql"
+            for name in (
+                "chain_stays",
+                "chain_statements",
+                "chain_changes",
+                "chain_last_holders",
+                "window_changes",
+            )
+        )
+    )
     changes = environment.from_string(
         """
         with row_changes as (

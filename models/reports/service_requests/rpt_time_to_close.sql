@@ -17,11 +17,8 @@ quantiles as (
 requests_of_mass_closes as (
     select
         requests.*,
-        coalesce(
-            requests.days_to_close is not null
-            and requests.request_date < close_days.late_before_date,
-            false
-        ) as was_mass_closed
+        requests.days_to_close is not null
+        and requests.request_date < close_days.late_before_date as was_mass_closed
     from requests
     left join close_days
         on
