@@ -68,8 +68,18 @@ def map_header(
         )
     raise DeliveryHeldError(
         "unknown_layout",
-        f"the header matches no known layout: {sent_names}; describe it in feeds.yml",
+        f"the header matches no known layout: {sent_names}; {_nearest(feed, columns)}; if "
+        "the file is right, describe its layout in feeds.yml",
     )
+
+
+def _nearest(feed: Feed, columns: dict[str, int]) -> str:
+    """Say what keeps it from being of a known layout: that of which it lacks the least."""
+    lacking = ((one, [c for c in one.has if c not in columns]) for one in feed.layouts)
+    layout, missing = min(lacking, key=lambda one: len(one[1]))
+    if missing:
+        return f"for the layout {layout.name} it lacks {', '.join(missing)}"
+    return f"files of the layout {layout.name} have no {', '.join(layout.lacks)}"
 
 
 def _are_words(names: list[str]) -> bool:
