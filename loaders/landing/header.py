@@ -74,12 +74,13 @@ def map_header(
 
 
 def _nearest(feed: Feed, columns: dict[str, int]) -> str:
-    """Say what keeps it from being of a known layout: that of which it lacks the least."""
+    """Say which columns keep it from being of the layout of which it lacks the fewest."""
     lacking = ((one, [c for c in one.has if c not in columns]) for one in feed.layouts)
-    layout, missing = min(lacking, key=lambda one: len(one[1]))
+    layout, missing = min(lacking, key=lambda one: (not one[1], len(one[1])))
     if missing:
         return f"for the layout {layout.name} it lacks {', '.join(missing)}"
-    return f"files of the layout {layout.name} have no {', '.join(layout.lacks)}"
+    found = [name for name in layout.lacks if name in columns]
+    return f"files of the layout {layout.name} have no {', '.join(found)}"
 
 
 def _are_words(names: list[str]) -> bool:
