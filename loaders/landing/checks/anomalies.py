@@ -307,8 +307,8 @@ def _hold_if_slice(
     entry: Entry, parsed: ParsedDelivery, lost: Losses, withdrawn: str
 ) -> None:
     """Hold a delivery that lacks few events, but all of one kind, or of its first days."""
-    # Of a list, all things of a kind may go at once.
-    if parsed.feed.mode != "window":
+    # Of a list, all things of a kind may go at once; of some feeds, all rows.
+    if parsed.feed.mode != "window" or parsed.feed.withdrawn_share_allowed >= 1:
         return
     said = (
         f"would withdraw {lost.taken.n_withdrawn:,} of the {lost.taken.n_covered:,} rows "
