@@ -52,6 +52,7 @@ FAULTS = {
         "earlier_window": "a newer delivery whose window starts earlier",
         "part_of_a_window": "a half, a month, an archive beside a rolling window",
         "taken_for_whole": "an archive, a filtered file, a short list taken for the whole",
+        "creeping": "fewer rows each time, each time less than is allowed",
         "future": "an as-of in the future",
         "accepted": "a delivery that was held, accepted all the same",
         "odd_name": "names that are not text, that move the cursor, or that fill 255 bytes",

@@ -46,7 +46,7 @@ RESERVED = (
 _NULL_WORDS = (
     *("\\N", "NULL", "Null", "null", "<NULL>", "<Null>", "<null>"),
     *("(NULL)", "(Null)", "(null)"),
-    *("NaN", "NAN", "nan", "N/A", "n/a"),
+    *("NaN", "NAN", "nan", "N/A", "n/a", "NaT", "<NA>", "[NULL]"),
 )
 
 

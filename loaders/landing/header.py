@@ -68,8 +68,19 @@ def map_header(
         )
     raise DeliveryHeldError(
         "unknown_layout",
-        f"the header matches no known layout: {sent_names}; describe it in feeds.yml",
+        f"the header matches no known layout: {sent_names}; {_nearest(feed, columns)}; if "
+        "the file is right, describe its layout in feeds.yml",
     )
+
+
+def _nearest(feed: Feed, columns: dict[str, int]) -> str:
+    """Say which columns keep it from being of the layout of which it lacks the fewest."""
+    lacking = ((one, [c for c in one.has if c not in columns]) for one in feed.layouts)
+    layout, missing = min(lacking, key=lambda one: (not one[1], len(one[1])))
+    if missing:
+        return f"for the layout {layout.name} it lacks {', '.join(missing)}"
+    found = [name for name in layout.lacks if name in columns]
+    return f"files of the layout {layout.name} have no {', '.join(found)}"
 
 
 def _are_words(names: list[str]) -> bool:

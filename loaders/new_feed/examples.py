@@ -9,6 +9,7 @@ from loaders.new_feed.plan import Plan, Sent
 from loaders.new_feed.survey import Facts
 
 _MOMENT = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
+_DAMAGED = "2.01310E+15"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ def staging_examples(plan: Plan) -> list[Example]:
         lacking: dict[str, object] = {one.out: None}
         lacking["set_aside_reason"] = f"no_{one.name}"
         rows.append((good | {one.name: " "}, typed | lacking))
+        if one.is_id:
+            damaged: dict[str, object] = {one.out: _DAMAGED}
+            damaged["set_aside_reason"] = "damaged_id"
+            rows.append((good | {one.name: _DAMAGED}, typed | damaged))
     if plan.time:
         name, at = plan.time.name, plan.time.at
         reason: dict[str, object] = {at: None}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import duckdb
@@ -45,6 +45,7 @@ class Sent:
         out: what models call it.
         typed: the expression that types it; empty for text as sent.
         examples: two values that differ, for tests, as YAML.
+        is_id: whether it alone identifies, by an id that a spreadsheet may damage.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Sent:
     group: Group
     typed: str = ""
     examples: tuple[str, str] = ("one", "two")
+    is_id: bool = False
 
     @property
     def is_key(self) -> bool:
@@ -127,9 +129,14 @@ def make_plan(feed: str, source: str, guess: Guess) -> Plan:
     columns = []
     for facts in guess.facts.values():
         if facts.name != guess.time:
-            columns.append(_sent(feed, facts, facts.name in guess.identity, taken))
+            sent = _sent(feed, facts, facts.name in guess.identity, taken)
+            columns.append(replace(sent, is_id=_is_id(facts, guess)))
             taken.add(columns[-1].out)
     return Plan(feed, source, guess, time, tuple(columns))
+
+
+def _is_id(facts: Facts, guess: Guess) -> bool:
+    return facts.is_called_id and guess.identity == (facts.name,)
 
 
 def _sent(feed: str, facts: Facts, is_key: bool, taken: set[str]) -> Sent:

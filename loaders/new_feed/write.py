@@ -47,6 +47,7 @@ def entry_of(plan: Plan, look: Look, description: str) -> str:
         if one.kind == "time" and one.name not in (guess.time, *_newest(guess))
     ]:
         lines["times"] = others
+    ids = {column.name for column in plan.columns if column.is_id}
     needed = [name for name in guess.facts if _is_needed(name, guess, sketch.always)]
     text = f"\n  {feed}:\n"
     text += "".join(f"    {key}: {_flow(value)}\n" for key, value in lines.items())
@@ -54,6 +55,8 @@ def entry_of(plan: Plan, look: Look, description: str) -> str:
     text += f"    identity: {_flow([*guess.identity])}\n    columns:\n"
     for name, header in sketch.headers.items():
         settings: dict[str, object] = {"required": True} if name in needed else {}
+        if name in ids:
+            settings["ids"] = True
         if aliases := aliases_of(name, header):
             settings["aliases"] = [*aliases]
         text += f"      {name}: {_flow(settings)}\n"

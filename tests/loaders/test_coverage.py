@@ -17,6 +17,7 @@ from loaders.landing.checks.coverage import dates_of
 from loaders.landing.checks.neighbors import Loss
 from loaders.landing.land import accept, land_file
 from loaders.landing.ledger import Entry
+from loaders.landing.withdraw import withdraw
 from tests.lab import Lab, make_feed
 
 Labs = Callable[..., Lab]
@@ -182,7 +183,7 @@ def test_an_allowed_share_may_go_and_is_said(lab: Labs) -> None:
     land(things, days("2024-01-01", "2024-12-30"))
     # Two days later: one row ages out, and 36 of 364 are withdrawn.
     lines = days("2024-01-01", "2025-01-01").splitlines(keepends=True)
-    entry = land(things, "".join([lines[0], *lines[38:]]))
+    entry = land(things, "".join([lines[0], *lines[2:100], *lines[136:]]))
     assert counted(entry) == ("landed", 36, 1)
     # One more would be too many for a feed that allows no more.
     strict = lab(**(WINDOW | {"name": "others", "max_withdrawn_share": 0.05}))
@@ -249,6 +250,148 @@ def test_what_is_accepted_whatever_held_it_is_held_by_its_delivery(
     n_lost = 20 if reason == "covers_other_dates" else 2
     assert entry.n_withdrawn + entry.n_aged_out == entry.n_absent == n_lost
     things.check_laws()
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+def test_parts_that_came_as_the_whole_land_as_the_advice_says(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    march, february = ("2024-03-01", "2024-03-31"), ("2024-02-01", "2024-02-29")
+    first = land(things, days(*march))
+    entry = land(things, days(*february))
+    assert entry.reason == "withdrawn_at_once"
+    for said in (
+        "its own rows are of 2024-02-01 to 2024-02-29, those of delivery 1 of 2024-03-01",
+        "take out delivery 1 (eventmart withdraw), land its file again with --covers "
+        "2024-03-01 2024-03-31, and this one with --covers 2024-02-01 2024-02-29",
+    ):
+        assert said in (entry.detail or "")
+    withdraw(things.warehouse, first.delivery_seq or 0, "ann", "a part")
+    for dates in (march, february):
+        assert counted(land(things, days(*dates), dates)) == ("landed", 0, 0)
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+def test_of_two_slices_it_is_said_what_tells_them_apart(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    year = ("2024-01-01", "2024-12-31")
+    land(things, days(*year, c="parks", ids="p"))
+    late = land(things, days(year[0], "2024-12-30", c="police", ids="q"))
+    later = land(things, days(*year, c="police", ids="q"))
+    for entry in (late, later):
+        assert "all its rows have c 'police', where all had 'parks'" in (entry.detail or "")
+    assert "Ask for one file of all rows" in (late.detail or "")
+    assert "Ask for it without the filter" in (later.detail or "")
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+@pytest.mark.parametrize("slip", ["", "slip,2024-01-01,\n"])
+def test_a_file_that_was_cut_at_an_end_is_held_however_little_it_lacks(
+    lab: Labs, slip: str
+) -> None:
+    things = lab(**WINDOW)
+    year = ("2024-01-01", "2024-12-31")
+    more = "".join(f"m{n},2024-06-01,\n" for n in range(800))
+    land(things, days(*year) + more)
+    cut = days("2024-01-08", year[1]) + more
+    entry = land(things, cut + slip)
+    assert counted(entry) == ("held", 7, 0)
+    assert entry.reason == "withdraws_an_end"
+    for said in ("of 2024-01-01 to 2024-01-07", "--covers 2024-01-08 2024-12-31"):
+        assert said in (entry.detail or "")
+    covered = land(things, cut, ("2024-01-08", year[1]))
+    assert counted(covered) == ("landed", 0, 0)
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+def test_a_file_that_ends_early_is_held(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    land(things, days("2024-01-01", "2024-12-31"), given=datetime(2024, 12, 31))
+    entry = land(things, days("2024-01-01", "2024-12-24"), given=datetime(2024, 12, 31, 1))
+    assert (entry.reason, entry.n_withdrawn) == ("withdraws_an_end", 7)
+
+
+def of_kinds(c: str) -> str:
+    """A file with one row a day of a year, each twentieth of them of another kind."""
+    header, *lines = days("2024-01-01", "2024-12-31").splitlines()
+    kinds = [f"{line}{c if n % 20 == 7 else 'b'}" for n, line in enumerate(lines)]
+    return "\n".join([header, *kinds])
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+def test_a_file_without_any_row_of_one_kind_is_held(lab: Labs) -> None:
+    things = lab(**WINDOW)
+    whole = of_kinds("open")
+    land(things, whole)
+    closed = "\n".join(line for line in whole.split("\n") if not line.endswith(",open"))
+    entry = land(things, closed)
+    assert (entry.reason, entry.n_withdrawn) == ("withdraws_a_kind", 18)
+    assert "no row of it has c 'open', as 18 had" in (entry.detail or "")
+    # What is told otherwise is not gone, even if a few of its rows are.
+    changed = of_kinds("closed").split("\n")
+    few = [line for n, line in enumerate(changed) if n not in range(8, 108, 20)]
+    assert counted(land(things, "\n".join(few))) == ("landed", 5, 0)
+
+
+def test_of_a_list_all_things_of_a_kind_may_go(lab: Labs) -> None:
+    things = lab(**LIST)
+    more = "".join(f"{n},,y\n" for n in range(100, 106))
+    things.land(items(range(40)) + more)
+    assert counted(things.land(items(range(40)))) == ("landed", 6, 0)
+
+
+@pytest.mark.fault("delivery.creeping")
+@pytest.mark.parametrize(("settings", "every"), [(WINDOW, 12), (LIST, 6)])
+def test_withdrawals_that_are_small_each_time_are_judged_together(
+    lab: Labs, settings: dict[str, Any], every: int
+) -> None:
+    things = lab(**settings)
+    lines = days("2024-01-01", "2024-12-31").splitlines(keepends=True)
+
+    def fewer() -> Entry:
+        inner = [line for n, line in enumerate(lines[3:-3]) if n % every]
+        lines[3:-3] = inner
+        return land(things, "".join(lines))
+
+    land(things, "".join(lines))
+    assert fewer().status == "landed"
+    held = fewer()
+    assert (held.status, held.reason) == ("held", "withdraws_too_much")
+    assert "with those that the deliveries before it withdrew" in (held.detail or "")
+    assert "of delivery 1 (" in (held.detail or "")
+    # What somebody accepts is not asked about again.
+    feeds = {"things": things.feed}
+    assert accept(things.warehouse, feeds, held.delivery_seq or 0, "a", "b").n_withdrawn
+    assert fewer().status == "landed"
+    assert fewer().status == "held"
+
+
+@pytest.mark.fault("delivery.taken_for_whole")
+@pytest.mark.parametrize("prefix", ["DEN-", "0x", "\u200b"])
+def test_rows_that_come_again_with_other_ids_are_said_to(lab: Labs, prefix: str) -> None:
+    def named(n_other: int) -> str:
+        rows = [f"{prefix if n < n_other else ''}{n},,name {n}\n" for n in range(40)]
+        return "a,b,c\n" + "".join(rows)
+
+    things = lab(**LIST)
+    land(things, named(0))
+    entry = land(things, named(20))
+    said = "withdrawn rows come again with all the same but a, such as '0' now "
+    assert entry.reason == "withdraws_too_much"
+    assert f"20 {said}{prefix + '0'!r}" in (entry.detail or "")
+    assert "has these values as they were before" in (entry.detail or "")
+    entry = land(things, named(6))
+    assert counted(entry) == ("landed", 6, 0)
+    assert f"6 {said}" in (entry.detail or "")
+
+
+def test_rows_that_are_alike_but_for_their_ids_are_not_taken_for_each_other(
+    lab: Labs,
+) -> None:
+    things = lab(**LIST)
+    land(things, items(range(40)))
+    entry = land(things, items(range(34)) + items(range(50, 56)).removeprefix("a,b,c\n"))
+    assert counted(entry) == ("landed", 6, 0)
+    assert "come again" not in (entry.detail or "")
 
 
 def test_few_rows_are_no_evidence(lab: Labs) -> None:
@@ -399,7 +542,8 @@ def test_what_a_chain_had_before_is_withdrawn_once(lab: Labs) -> None:
     year, half = ("2024-01-01", "2024-12-31"), ("2024-07-01", "2024-12-31")
     whole = days(*year)
     land(things, whole, covers=year, given=datetime(2024, 12, 31))
-    fewer = days("2024-01-11", year[1])
+    lines = whole.splitlines(keepends=True)
+    fewer = "".join([*lines[:100], *lines[110:]])
     for n_withdrawn, day in ((10, 1), (0, 2)):
         entry = land(things, fewer, given=datetime(2024, 12, 31, day))
         assert counted(entry) == ("landed", n_withdrawn, 0)

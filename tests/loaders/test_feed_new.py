@@ -446,6 +446,24 @@ def test_a_file_that_would_be_held_after_another_is_said(
     assert "1.csv: with" not in result.output
 
 
+@pytest.mark.fault("identity.damaged_ids")
+def test_what_alone_identifies_is_an_id_that_may_be_damaged(
+    project: Path, tmp_path: Path
+) -> None:
+    tickets = "ticket_id,place,opened_on\n{0}1,Lobby,2024-03-05\n{0}2,Gym,2024-01-05\n"
+    path = file(tmp_path, tickets.format("20131000005441"), "1.csv")
+    result = run(project, "new", "tickets", path, "--mode", "snapshot")
+    assert result.exit_code == 0, result.output
+    assert load_feeds(project / "feeds.yml")["tickets"].id_columns == ("ticket_id",)
+    (staging,) = project.rglob("stg_*tickets.sql")
+    assert "when {{ is_damaged_id('sent_ticket_id') }} then 'damaged_id'" in (
+        staging.read_text()
+    )
+    damaged = file(tmp_path, tickets.format("2.0131E+1"), "2.csv")
+    checked = run(project, "check", "tickets", damaged)
+    assert "ids_damaged: 2 of 2 rows have a damaged ticket_id" in checked.output
+
+
 def test_a_dry_run_writes_nothing(project: Path, tmp_path: Path) -> None:
     before = sorted(project.rglob("*"))
     result = run(project, "new", "sales", file(tmp_path, SALES + sales(30)), "--dry-run")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from loaders.config.feeds import canonical
+from loaders.config.feeds import canonical, load_feeds
 from loaders.landing.schema import create_tables
 from tests.lab import Lab, make_feed
 
@@ -153,3 +153,10 @@ def test_aliases_that_lead_nowhere_are_refused(
 def test_one_alias_may_stand_twice() -> None:
     feed = make_feed(columns={"a": {"aliases": ["A", "Ä", "ä"]}})
     assert feed.by_header == {"a": "a", "ä": "a"}
+
+
+def test_accidents_that_lost_their_ids_are_of_no_other_vintage() -> None:
+    accidents = load_feeds()["accidents"]
+    columns = ["first_occurrence_date", "neighborhood_id", "harmful_event_seq_1"]
+    vintages = [accidents.layout_of([*columns, *more]) for more in ([], ["incident_id"])]
+    assert [vintage and vintage.name for vintage in vintages] == ["crashes_22", None]

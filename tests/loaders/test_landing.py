@@ -715,8 +715,36 @@ def test_a_doubtful_file_is_held_and_nothing_of_it_lands(
 
 
 def test_an_unknown_layout_is_held(lab: Labs) -> None:
-    things = lab(layouts=[{"name": "x", "has": ["a", "b"]}])
-    assert things.land("a,c\n1,2\n").reason == "unknown_layout"
+    things = lab(
+        layouts=[
+            {"name": "y", "has": ["a", "b", "c"]},
+            {"name": "x", "has": ["a", "b"], "lacks": ["c"]},
+        ]
+    )
+    for header, said in (
+        ("a,d", "for the layout x it lacks b"),
+        ("a,c", "for the layout y it lacks b"),
+    ):
+        entry = things.land(f"{header}\n1,2\n")
+        assert (entry.reason, said in (entry.detail or "")) == ("unknown_layout", True)
+
+
+def test_a_column_that_no_layout_has_is_named(lab: Labs) -> None:
+    things = lab(layouts=[{"name": "x", "has": ["a"], "lacks": ["b", "c"]}])
+    entry = things.land("a,c\n1,2\n")
+    assert "files of the layout x have no c;" in (entry.detail or "")
+
+
+def test_a_lost_id_is_named_before_the_layout_that_has_none(lab: Labs) -> None:
+    things = lab(
+        layouts=[
+            {"name": "without", "has": ["b"], "lacks": ["a", "c"]},
+            {"name": "with", "has": ["a", "b", "c"]},
+        ],
+        columns={"a": {}, "b": {}, "c": {}},
+    )
+    detail = things.land("b,c\n1,2\n").detail or ""
+    assert "for the layout with it lacks a;" in detail
 
 
 def test_a_short_last_record_that_ends_its_line_is_only_rejected(lab: Labs) -> None:

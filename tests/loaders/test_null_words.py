@@ -22,6 +22,7 @@ def test_some_words_always_mean_nothing(lab: Labs, quote: str) -> None:
     words = [
         *("\\N", "NULL", "null", "Null", "<Null>", "<NULL>", "<null>"),
         *("(NULL)", "(Null)", "(null)", "NaN", "nan", "N/A", "n/a", ""),
+        *("NaT", "<NA>", "[NULL]"),
     ]
     things = lab()
     things.land(rows_of(*(quote + word + quote for word in words)))

@@ -70,7 +70,7 @@ def accident(event: Event, spell: Write) -> Row:
 
 def accident_without_id(event: Event, spell: Write) -> Row:
     row = accident(event, spell)
-    del row["OFFENSE_ID"]
+    del row["INCIDENT_ID"], row["OFFENSE_ID"]
     return row | {"HARMFUL_EVENT_SEQ_1": "VEHICLE"}
 
 

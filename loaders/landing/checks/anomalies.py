@@ -10,7 +10,7 @@ import duckdb
 from loaders.config.feeds import Feed
 from loaders.errors import DeliveryHeldError
 from loaders.landing import ledger
-from loaders.landing.checks.coverage import event_date, event_dates
+from loaders.landing.checks.coverage import event_date, event_dates, event_dates_of
 from loaders.landing.checks.neighbors import (
     Loss,
     Losses,
@@ -19,6 +19,13 @@ from loaders.landing.checks.neighbors import (
     look_around,
     loss_within,
     losses,
+    some_before,
+)
+from loaders.landing.checks.slices import (
+    find_withdrawn,
+    missing_end,
+    missing_kinds,
+    renamed,
 )
 from loaders.landing.draft import LossesFound
 from loaders.landing.ledger import Entry
@@ -34,6 +41,8 @@ MAX_EARLIER_SHARE = 0.01
 MAX_ELSEWHERE_SHARE = 0.05
 # Fewer withdrawn rows than these hold nothing, whatever their share.
 MIN_WITHDRAWN = 5
+# Shares that are small each time are judged together, over so many deliveries.
+N_TOGETHER = 3
 ACCEPT_IT = "if the delivery is right, accept it (eventmart accept)"
 
 
@@ -54,7 +63,7 @@ class Verdict:
 
 def judge(entry: Entry, parsed: ParsedDelivery) -> Verdict:
     """Look at a parsed delivery as a whole, beside its neighbors by as-of."""
-    landing, feed = parsed.landing, parsed.feed
+    landing = parsed.landing
     neighbors, found, notes, doubts = None, LossesFound(), list[str](), None
     if entry.mode != "increment":
         # Before all that may hold it: if it is accepted, it stands beside these.
@@ -69,10 +78,16 @@ def judge(entry: Entry, parsed: ParsedDelivery) -> Verdict:
             notes += _replaced(lost.taken)
             notes += map(_overruled, lost.overruled)
             _hold_if_other_size(landing, entry)
-            _hold_if_withdrawing(entry, parsed, lost)
+            if _is_enough(entry, lost.taken):
+                withdrawn = find_withdrawn(entry, parsed, lost)
+                new_identity = renamed(parsed, withdrawn)
+                _hold_if_withdrawing(entry, parsed, lost, new_identity)
+                notes += [new_identity] if new_identity else []
+                _hold_if_slice(entry, parsed, lost, withdrawn)
+                _hold_if_creeping(entry, parsed, lost)
             notes += _window_goes_back(entry, parsed, neighbors)
             for later, loss in lost.overruled:
-                _hold_if_withdrawn_by(feed, entry, later, loss)
+                _hold_if_withdrawn_by(parsed, entry, later, loss)
     except DeliveryHeldError as error:
         doubts = error
     return Verdict(replace(found, notes=tuple(notes)), neighbors, doubts)
@@ -203,10 +218,19 @@ def _window_goes_back(
 
 def _is_too_much(feed: Feed, entry: Entry, loss: Loss) -> bool:
     """Whether too much is withdrawn, beyond what may be among unread rows."""
-    n_gone = loss.n_withdrawn - entry.n_rejected - entry.n_damaged
-    return (
-        n_gone >= MIN_WITHDRAWN and n_gone > feed.withdrawn_share_allowed * loss.n_covered
+    return _is_enough(entry, loss) and (
+        _n_gone(entry, loss) > feed.withdrawn_share_allowed * loss.n_covered
     )
+
+
+def _is_enough(entry: Entry, loss: Loss) -> bool:
+    """Whether so many are withdrawn that it says something."""
+    return _n_gone(entry, loss) >= MIN_WITHDRAWN
+
+
+def _n_gone(entry: Entry, loss: Loss) -> int:
+    """How many are withdrawn that cannot be among the rows that were not read."""
+    return loss.n_withdrawn - entry.n_rejected - entry.n_damaged
 
 
 def _replaced(loss: Loss) -> list[str]:
@@ -231,7 +255,9 @@ def _overruled(by: tuple[Neighbor, Loss]) -> str:
     )
 
 
-def _hold_if_withdrawing(entry: Entry, parsed: ParsedDelivery, lost: Losses) -> None:
+def _hold_if_withdrawing(
+    entry: Entry, parsed: ParsedDelivery, lost: Losses, new_identity: str | None
+) -> None:
     """Hold a delivery that lacks too many covered events: it seems to be a part."""
     feed = parsed.feed
     loss = lost.taken
@@ -249,7 +275,10 @@ def _hold_if_withdrawing(entry: Entry, parsed: ParsedDelivery, lost: Losses) -> 
     if first and last:
         evidence.append(f"its own rows are of {_days(first, last)}")
     evidence += filters
-    if filters:
+    if new_identity:
+        evidence.append(new_identity)
+        step = "Ask for a file that has these values as they were before"
+    elif filters:
         step = "Ask for it without the filter"
     elif first and last:
         first_of_most, last_of_most = event_dates(entry, parsed, MAX_ELSEWHERE_SHARE / 4)
@@ -274,21 +303,97 @@ def _hold_if_withdrawing(entry: Entry, parsed: ParsedDelivery, lost: Losses) -> 
     )
 
 
-def _hold_if_withdrawn_by(feed: Feed, entry: Entry, later: Neighbor, loss: Loss) -> None:
+def _hold_if_slice(
+    entry: Entry, parsed: ParsedDelivery, lost: Losses, withdrawn: str
+) -> None:
+    """Hold a delivery that lacks few events, but all of one kind, or of its first days."""
+    # Of a list, all things of a kind may go at once; of some feeds, all rows.
+    if parsed.feed.mode != "window" or parsed.feed.withdrawn_share_allowed >= 1:
+        return
+    said = (
+        f"would withdraw {lost.taken.n_withdrawn:,} of the {lost.taken.n_covered:,} rows "
+        f"landed before for {_covered(entry)}"
+    )
+    if kinds := missing_kinds(parsed, withdrawn, lost.earlier, MIN_WITHDRAWN):
+        raise DeliveryHeldError(
+            "withdraws_a_kind",
+            f"{said}: {'; '.join(kinds)}: was a filter left on? Ask for it without; or if "
+            "these rows should really go, accept it (eventmart accept)",
+        )
+    if dates := missing_end(entry, parsed, withdrawn, MIN_WITHDRAWN):
+        covers = " ".join(map(str, dates))
+        raise DeliveryHeldError(
+            "withdraws_an_end",
+            f"{said}, and they are of {_days(*_dates_of(lost.taken))}, where its own rows "
+            f"are of {_days(*dates)}: was it cut at a limit of rows? Ask for all of them. "
+            f"If it is a part, land it with --covers {covers}; if the feed's files never "
+            "reach further, set its window in feeds.yml; or if these rows should really "
+            "go, accept it (eventmart accept)",
+        )
+
+
+def _hold_if_creeping(entry: Entry, parsed: ParsedDelivery, lost: Losses) -> None:
+    """Hold a delivery that lacks too much with those before it, though not alone."""
+    feed = parsed.feed
+    base = some_before(parsed.landing, entry, N_TOGETHER)
+    if not base:
+        return
+    dates = entry.window_start or date.min, entry.covers_to
+    loss = loss_within(parsed, base.rows, *dates)
+    if _is_too_much(feed, entry, loss):
+        share, allowed = _percents(loss.share, feed.withdrawn_share_allowed)
+        raise DeliveryHeldError(
+            "withdraws_too_much",
+            f"would withdraw {lost.taken.n_withdrawn:,} rows more: with those that the "
+            f"deliveries before it withdrew, {loss.n_withdrawn:,} of the "
+            f"{loss.n_covered:,} rows ({share}) of delivery {base.delivery_seq} "
+            f"({base.as_of:%Y-%m-%d}) for {_covered(entry)} would be gone; {allowed} are "
+            "allowed (max_withdrawn_share in feeds.yml). Ask why they become fewer each "
+            "time; if all these rows should really go, accept it (eventmart accept)",
+        )
+
+
+def _hold_if_withdrawn_by(
+    parsed: ParsedDelivery, entry: Entry, later: Neighbor, loss: Loss
+) -> None:
     """Hold what comes late, and would be withdrawn by what has landed already."""
+    feed = parsed.feed
     if not _is_too_much(feed, entry, loss):
         return
     # On one day, only their times differ.
     is_same_day = entry.as_of and later.as_of.date() == entry.as_of.date()
     form = "%Y-%m-%d %H:%M:%S" if is_same_day else "%Y-%m-%d"
+    seq = later.delivery_seq
+    evidence, step = _filters(parsed, later.rows), "Ask for one file of all rows"
+    own_first, own_last = event_dates(entry, parsed)
+    first, last = event_dates_of(parsed, later.rows)
+    if own_first and own_last and first and last:
+        own, other = (own_first, own_last), (first, last)
+        evidence.append(
+            f"its own rows are of {_days(*own)}, those of delivery {seq} of {_days(*other)}"
+        )
+        # Only parts that do not overlap can be landed by their dates.
+        if own_last < first or last < own_first:
+            covers, others = (
+                " ".join(map(str, _whole_months(*dates))) for dates in (own, other)
+            )
+            step = (
+                f"If both are parts, take out delivery {seq} (eventmart withdraw), land "
+                f"its file again with --covers {others}, and this one with --covers "
+                f"{covers}"
+            )
     raise DeliveryHeldError(
         "withdrawn_at_once",
-        f"delivery {later.delivery_seq}, as of {later.as_of:{form}} which is newer than "
+        f"delivery {seq}, as of {later.as_of:{form}} which is newer than "
         f"this one ({entry.as_of:{form}}), lacks {loss.n_withdrawn:,} of the "
         f"{loss.n_covered:,} rows ({loss.share:.0%}) that both cover, and would withdraw "
-        "them at once: is one of the two only a part? Land a part with --covers FROM TO; "
+        f"them at once: is one of the two only a part? {'; '.join(evidence)}. {step}; "
         f"or {ACCEPT_IT}",
     )
+
+
+def _dates_of(loss: Loss) -> tuple[date, date]:
+    return loss.first_date or date.min, loss.last_date or date.max
 
 
 def _percents(share: float, allowed: float) -> tuple[str, str]:
@@ -327,18 +432,22 @@ def _filters(parsed: ParsedDelivery, earlier: str) -> list[str]:
     values = landing.execute(
         f"select {own} from {parsed.versions}"  # noqa: S608
     ).fetchone()
-    counts = ", ".join(f'count(distinct "{c}")' for c in columns)
     before = landing.execute(
-        f"select {counts} from raw.{feed.name} "  # noqa: S608
+        f"select {own} from raw.{feed.name} "  # noqa: S608
         f"semi join {earlier} using (_row_hash, _copy)"
     ).fetchone()
     if not (values and before):
         return []
     return [
-        f"all its rows have {column} {feed.quote(column, value)}, where {n_before:,} "
-        "values were: was a filter left on?"
-        for column, n_values, value, n_before in zip(
-            columns, values[::2], values[1::2], before, strict=True
+        f"all its rows have {column} {feed.quote(column, value)}, where "
+        + (
+            f"{n_before:,} values were"
+            if n_before > 1
+            else f"all had {feed.quote(column, value_before)}"
         )
-        if n_values == 1 and n_before > 1
+        + ": was a filter left on?"
+        for column, n_values, value, n_before, value_before in zip(
+            columns, values[::2], values[1::2], before[::2], before[1::2], strict=True
+        )
+        if n_values == 1 and (n_before > 1 or (n_before and value_before != value))
     ][:3]

@@ -97,19 +97,33 @@ def event_dates(
     entry: Entry, parsed: ParsedDelivery, slips: float = 0
 ) -> tuple[date | None, date | None]:
     """The first and last event date of a delivery that can be true, less some slips."""
-    landing, feed = parsed.landing, parsed.feed
+    feed = parsed.feed
     if feed.window is None:
         return None, None
-    found = landing.execute(
+    return _dates_in(
+        parsed,
+        f"{parsed.versions} where {is_plausible(feed, event_date(feed), entry.started_at)}",
+        slips,
+    )
+
+
+def event_dates_of(parsed: ParsedDelivery, rows: str) -> tuple[date | None, date | None]:
+    """The first and last event date of landed rows, by their `_row_hash` and `_copy`."""
+    if parsed.feed.window is None:
+        return None, None
+    held = f"raw.{parsed.feed.name} semi join {rows} using (_row_hash, _copy)"
+    return _dates_in(parsed, held, 0)
+
+
+def _dates_in(
+    parsed: ParsedDelivery, rows: str, slips: float
+) -> tuple[date | None, date | None]:
+    found = parsed.landing.execute(
         f"""
         select
             quantile_disc(event_date, {slips}),
             quantile_disc(event_date, 1 - {slips})
-        from (
-            select {event_date(feed)} as event_date
-            from {parsed.versions}
-        )
-        where {is_plausible(feed, "event_date", entry.started_at)}
+        from (select {event_date(parsed.feed)} as event_date from {rows})
         """  # noqa: S608
     ).fetchone()
     return found or (None, None)

@@ -20,7 +20,7 @@ _SAME_CHAIN = (
     "covers_from is not distinct from cast($covers_from as date) "
     "and covers_to is not distinct from cast($covers_to as date)"
 )
-_COVERED = (
+COVERED = (
     "(coalesce(event_date >= cast($first as date), true) "
     "and coalesce(event_date <= cast($last as date), true))"
 )
@@ -196,6 +196,35 @@ def _neighbor(
     return Neighbor(seq, as_of, first_date, last_date, table)
 
 
+def some_before(
+    landing: duckdb.DuckDBPyConnection, entry: Entry, n_back: int
+) -> Neighbor | None:
+    """The delivery so many places before one in its chain, or the first, with its rows.
+
+    None if that is the one before it. What a person accepted is never asked about again:
+    it goes back to the last accepted one at most.
+    """
+    found = landing.execute(
+        f"""
+        select as_of, delivery_seq, row_number() over newest_first as n_back
+        from raw.deliveries
+        where feed = $feed and series = $series and {_SAME_CHAIN} and {STANDS}
+            and (as_of, delivery_seq) < (cast($as_of as timestamp), $seq)
+        window newest_first as (order by as_of desc, delivery_seq desc)
+        qualify n_back <= $n_back
+            and count(accepted_by) over newest_first
+                - if(accepted_by is null, 0, 1) = 0
+        order by n_back desc
+        limit 1
+        """,  # noqa: S608
+        {**entry.place, "n_back": n_back},
+    ).fetchone()
+    if not found or found[2] == 1:
+        return None
+    place = {**entry.place, "as_of": found[0], "seq": found[1] + 1}
+    return _neighbor(landing, place, "<", "neighbor_some_before")
+
+
 def _make_empty(landing: duckdb.DuckDBPyConnection, table: str) -> None:
     landing.execute(
         f"create or replace temporary table {table} as "  # noqa: S608
@@ -278,7 +307,7 @@ def losses(entry: Entry, parsed: ParsedDelivery, neighbors: Neighbors) -> Losses
 
 
 def loss_within(
-    parsed: ParsedDelivery, earlier: str, first_date: date, last_date: date
+    parsed: ParsedDelivery, earlier: str, first_date: date | None, last_date: date | None
 ) -> Loss:
     """What a delivery would withdraw of earlier rows if it covered these dates."""
     return _loss(parsed, earlier, parsed.hashes, first_date, last_date)
@@ -309,7 +338,7 @@ def _loss(
             f"select count(*) from {table}_keys"  # noqa: S608
         ).fetchone() == (0,):
             return Loss()
-        _describe(parsed, table, f"{table}_keys")
+        describe(parsed, table, f"{table}_keys")
     dates = {"first": first_date, "last": last_date}
     # One copy more or less of a row that stays is one event more or less only where the
     # source does not identify events; in a list each thing is one.
@@ -369,11 +398,11 @@ def _loss(
         )
 
         select
-            coalesce(sum(n_rows) filter (where {_COVERED}), 0),
-            coalesce(sum(n_rows) filter (where not {_COVERED}), 0),
-            coalesce(sum(n_replaced) filter (where {_COVERED}), 0),
-            min(event_date) filter (where {_COVERED} and n_rows > 0),
-            max(event_date) filter (where {_COVERED} and n_rows > 0)
+            coalesce(sum(n_rows) filter (where {COVERED}), 0),
+            coalesce(sum(n_rows) filter (where not {COVERED}), 0),
+            coalesce(sum(n_replaced) filter (where {COVERED}), 0),
+            min(event_date) filter (where {COVERED} and n_rows > 0),
+            max(event_date) filter (where {COVERED} and n_rows > 0)
         from lost
         """,  # noqa: S608
         dates,
@@ -395,14 +424,14 @@ def _n_covered(
         f"""
         select count(*)
         from (select {event_date(parsed.feed)} as event_date {_described(parsed, rows)})
-        where {_COVERED}
+        where {COVERED}
         """,  # noqa: S608
         {"first": first_date, "last": last_date},
     ).fetchone()
     return int(found[0]) if found else 0
 
 
-def _describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
+def describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
     """Make a temporary table of the event date and the identity of rows, by their keys."""
     feed = parsed.feed
     parsed.landing.execute(

@@ -52,6 +52,7 @@ renamed as (
         case
             when kiosk_id is null
                 then 'no_kiosk_id'
+            when {{ is_damaged_id('sent_kiosk_id') }} then 'damaged_id'
         end as set_aside_reason,
 
         -- numbers

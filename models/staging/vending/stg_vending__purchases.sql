@@ -3,17 +3,24 @@ with source as (
     {{ where_held_by_then() }}
 ),
 
+hashed as (
+    select
+        *,
+        {{ hash_text('card_hash') }} as card_hash_text
+    from source
+),
+
 parsed as (
     select
         *,
         {{ id_text('fc_number') }} as fc_number_text,
         {{ id_text('quantity') }} as quantity_text,
         {{ replace_pattern(clean_text('price'), '^[$] ?', '') }} as price_text,
-        {{ keyed_text(clean_text('card_hash')) }} as keyed_card,
+        {{ keyed_text('card_hash_text') }} as keyed_card,
         {{ feed_time('purchases', 'date_time') }} as zone_time,
         {{ feed_instant('purchases', 'date_time') }} as purchased_at_utc,
         {{ feed_time_with_offset('purchases', 'date_time') }} as time_with_offset
-    from source
+    from hashed
 ),
 
 timed as (
@@ -40,7 +47,7 @@ renamed as (
         _copy,
         {{ id_text('kiosk_id') }} as kiosk_id,
         {{ id_text('product_id') }} as product_id,
-        {{ clean_text('card_hash') }} as card_hash,
+        card_hash_text as card_hash,
         {{ surrogate_key(['keyed_card']) }} as customer_key,
 
         -- text
