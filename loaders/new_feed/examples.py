@@ -65,7 +65,8 @@ def _sent(one: Sent, facts: Facts) -> str:
         return _text(facts, facts.formats[0])
     if one.is_key:
         return "101" if facts.is_digits else "a1"
-    return {"integer": "7", "decimal": "7.5", "double": "7.5"}.get(facts.kind, "some words")
+    number = "7,5" if facts.has_comma else "7.5"
+    return {"integer": "7", "text": "some words"}.get(facts.kind, number)
 
 
 def _typed(plan: Plan, one: Sent, sent: str) -> object:
@@ -74,7 +75,7 @@ def _typed(plan: Plan, one: Sent, sent: str) -> object:
         _, clock = _time(plan, facts)
         return clock[:10] if one.sql_type == "date" else clock
     if one.group == "numbers":
-        return json.loads(sent)
+        return json.loads(sent.replace(",", "."))
     return sent
 
 

@@ -101,6 +101,11 @@ class Plan:
         """Whether the time of the event is a part of its identity, and never moves."""
         return bool(self.time and self.time.name in self.guess.identity)
 
+    @property
+    def is_told_by_id(self) -> bool:
+        """Whether one column identifies, so that a second row of it is no other event."""
+        return len(self.guess.identity) == 1 and not self.has_time_in_key
+
     def of(self, *groups: Group) -> list[Sent]:
         """The columns of some groups, in the order of the files."""
         return [column for column in self.columns if column.group in groups]
@@ -149,7 +154,8 @@ def _sent(feed: str, facts: Facts, is_key: bool, taken: set[str]) -> Sent:
         return Sent(facts.name, out, sql_type, group, typed, ("2024-03-05", "2024-03-06"))
     if facts.kind == "text":
         return Sent(facts.name, _free(facts.name, taken), "varchar", "text")
-    typed = f"{{{{ round_trip_cast('{raw}', '{facts.sql_type}') }}}}"
+    sent = f"decimal_point('{raw}')" if facts.has_comma else f"'{raw}'"
+    typed = f"{{{{ round_trip_cast({sent}, '{facts.sql_type}') }}}}"
     out = _free(facts.name, taken)
     return Sent(facts.name, out, facts.sql_type, "numbers", typed, ("1", "2"))
 

@@ -54,6 +54,8 @@ def entry_of(plan: Plan, look: Look, description: str) -> str:
     text += f"    identity: {_flow([*guess.identity])}\n    columns:\n"
     for name, header in sketch.headers.items():
         settings: dict[str, object] = {"required": True} if name in needed else {}
+        if name in guess.ids:
+            settings["ids"] = True
         if aliases := aliases_of(name, header):
             settings["aliases"] = [*aliases]
         text += f"      {name}: {_flow(settings)}\n"
