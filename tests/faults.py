@@ -101,6 +101,8 @@ FAULTS = {
     },
     "feed": {
         "unknown": "files of a feed that has no entry",
+        "guessed": "columns of a new feed that only happen to identify its rows",
+        "names": "headers that YAML or SQL take for words of their own",
         "without_models": "a feed that no model reads",
         "of_another": "a file of another feed with the same ids",
         "undescribed": "a published column without a description",

@@ -242,16 +242,16 @@ def _identity_of_list(
     wishes: Wishes,
     why: dict[str, str],
 ) -> tuple[str, ...]:
-    """All columns of a list that has nothing else to tell its things apart."""
+    """All columns of a list that has nothing else to identify its things by."""
     whole = tuple(one.name for one in facts.values() if one.is_whole)
     if wishes.identity or not (whole and _identifies(look.landing, whole, None)):
         shared = ", ".join(wishes.identity or whole)
         raise UsageError(
             f"rows that differ share {shared}, and a list has one row of each thing: name "
-            "the columns that tell its things apart with --identity COLUMN,COLUMN; if each "
+            "the columns that identify its things with --identity COLUMN,COLUMN; if each "
             "row is an event, name its time with --time COLUMN"
         )
-    why["identity"] = "nothing less tells rows apart: one that changes is another thing"
+    why["identity"] = "nothing less distinguishes rows: one that changes is another thing"
     return whole
 
 

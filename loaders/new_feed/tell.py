@@ -79,7 +79,7 @@ def _guess_lines(guess: Guess) -> list[str]:
     if not guess.is_identified:
         sure = "rows that differ share it: each row is an event of its own"
     elif guess.mode == "increment":
-        sure += ": what a later file says of it counts"
+        sure += ": a later file corrects it"
     lines.append(f"identity   {', '.join(guess.identity)}: {sure}")
     if "identity" in guess.why:
         lines.append(f"           {guess.why['identity']}")

@@ -315,6 +315,7 @@ def test_a_decimal_comma_tells_of_the_other_columns_too(
     assert {found.facts[name].kind for name in commas} == {"decimal"}
 
 
+@pytest.mark.fault("feed.names")
 @pytest.mark.parametrize("header", ["No.", "On", "Yes", "NULL", "true"])
 def test_a_header_that_settings_take_for_something_else_is_a_name(
     scratch: Warehouse, tmp_path: Path, header: str
@@ -336,7 +337,7 @@ def events(value: str) -> str:
     )
 
 
-@pytest.mark.fault("feed.unknown")
+@pytest.mark.fault("feed.guessed")
 @pytest.mark.parametrize(
     ("header", "value", "identity"),
     [
@@ -362,6 +363,7 @@ def test_what_only_happens_to_differ_identifies_no_event(
     assert found.identity == identity
 
 
+@pytest.mark.fault("feed.guessed")
 def test_a_time_of_day_beside_its_date_identifies_nothing_alone(
     scratch: Warehouse, tmp_path: Path
 ) -> None:
@@ -372,7 +374,7 @@ def test_a_time_of_day_beside_its_date_identifies_nothing_alone(
     assert "clock: a time of day without a date is kept as sent" in said
 
 
-@pytest.mark.fault("feed.unknown")
+@pytest.mark.fault("feed.guessed")
 def test_a_list_of_which_rows_share_all_that_names_them_loses_none(
     scratch: Warehouse, tmp_path: Path
 ) -> None:
