@@ -1,13 +1,14 @@
 """Guess what a feed is: its time, what identifies a row, what absence means."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
 import duckdb
 
+from loaders.config.feeds import canonical
 from loaders.errors import UsageError
 from loaders.landing.times import clock_time
 from loaders.new_feed.look import Look
@@ -106,6 +107,7 @@ def guess(look: Look, wishes: Wishes) -> Guess:
     words = null_words(look.landing, look.feed)
     found = survey(look.landing, look.feed, words, day_first=wishes.day_first)
     facts = {one.name: one for one in found}
+    wishes = _by_our_names(look, wishes)
     named = (*wishes.identity, *((wishes.time,) if wishes.time else ()))
     if unknown := [name for name in named if name not in facts]:
         raise UsageError(f"no column {', '.join(unknown)}; there are: {', '.join(facts)}")
@@ -146,6 +148,16 @@ def guess(look: Look, wishes: Wishes) -> Guess:
         spans=spans,
         why=why,
     )
+
+
+def _by_our_names(look: Look, wishes: Wishes) -> Wishes:
+    """Wishes about columns that may be called by their headers, by our names of them."""
+
+    def name_of(called: str) -> str:
+        return look.feed.by_header.get(canonical(called), called)
+
+    identity = tuple(dict.fromkeys(map(name_of, wishes.identity)))
+    return replace(wishes, identity=identity, time=wishes.time and name_of(wishes.time))
 
 
 def _time(facts: dict[str, Facts]) -> str | None:

@@ -98,7 +98,11 @@ def with_entry(feeds_file: Path, feed: str, entry: str) -> tuple[str, Feed]:
     with TemporaryDirectory() as folder:
         draft = Path(folder) / feeds_file.name
         draft.write_text(text, encoding="utf-8")
-        return text, load_feeds(draft)[feed]
+        try:
+            return text, load_feeds(draft)[feed]
+        except UsageError as error:
+            said = str(error).removeprefix(f"{draft}: ")
+            raise UsageError(f"{feeds_file}: would not be valid: {said}") from error
 
 
 def with_events(project_file: Path, plan: Plan) -> str:

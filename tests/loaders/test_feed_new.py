@@ -569,6 +569,12 @@ def test_a_feed_is_written_as_a_whole_and_comments_stay(
     assert "has a feed sales already" in again.output
 
 
+def test_columns_may_be_called_by_their_headers(scratch: Warehouse, tmp_path: Path) -> None:
+    path = file(tmp_path, "No.,Größe,When\n1,x,2024-03-05 10:00:00\n")
+    _, found = guessed(scratch, path, wishes=Wishes(identity=("No.", "größe"), time="WHEN"))
+    assert (found.identity, found.time) == (("column_no", "grosse"), "when")
+
+
 def test_a_file_that_would_be_held_after_another_is_said(
     project: Path, tmp_path: Path
 ) -> None:
@@ -602,10 +608,10 @@ def test_a_dry_run_writes_nothing(project: Path, tmp_path: Path) -> None:
         (("sales", "--source", "../x"), "small letters"),
         (("sales", "--time", "when"), "no column when"),
         (("sales", "--time", "machine"), "cannot be read as times"),
-        (("sales", "--zone", "Mars/Base"), "time zone"),
+        (("sales", "--zone", "Mars/Base"), "feeds.yml: would not be valid: feed 'sales'"),
         (("deliveries",), "table of the loader itself"),
-        (("no",), "small letters"),
-        (("sales", "--source", "null"), "small letters"),
+        (("no",), "takes for something else"),
+        (("sales", "--source", "null"), "takes for something else"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_written(
