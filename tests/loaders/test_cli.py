@@ -308,6 +308,36 @@ def test_a_place_that_cannot_be_written_to_is_said_and_lands_nothing(
 
 
 @pytest.mark.fault("process.unwritable")
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        (errno.EROFS, "its disk can only be read: choose another place"),
+        (errno.EACCES, "give the user who runs eventmart the permission"),
+    ],
+)
+def test_a_warehouse_that_may_not_be_written_to_is_not_taken_for_damaged(
+    run: Run,
+    paths: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    step: str,
+) -> None:
+    write(tmp_path / "x.csv", GOOD)
+    run("land", "purchases", "x.csv")
+    why = os.strerror(number)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise duckdb.IOException(f'IO Error: Cannot open file "{paths.landing}": {why}')
+
+    # Nothing is forbidden to root, and a disk to be read only is not given to all.
+    monkeypatch.setattr("duckdb.connect", refuse)
+    for command in (("land", "purchases", "x.csv"), ("status",)):
+        said = run(*command, code=1).output
+        assert said == f"error: {paths.landing}: {why}; {step}\n"
+
+
+@pytest.mark.fault("process.unwritable")
 def test_a_file_that_may_not_be_read_is_said(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
