@@ -7,7 +7,8 @@
     Of rows of an identity that differ, those of one delivery are current:
     - is_identified: of the last that landed, which so corrects earlier ones: the newest
       event in a file does not say when the file was written. One row is current, others
-      beside it are duplicates, those before it superseded;
+      beside it are duplicates, those before it superseded. If `are_apart`, rows beside it
+      that differ are current too, as two events of the same things at one moment are;
     - else identical rows are so many events, as two units of one purchase: of the
       delivery that has most of them, of several the one of the latest as-of. All other
       rows are duplicates. If `knows_more` names a boolean column of `versions`, a delivery
@@ -20,7 +21,7 @@
     )
 -#}
 {% macro increment_row_fates(
-    versions, presences, deliveries, is_identified, knows_more='false'
+    versions, presences, deliveries, is_identified, are_apart=false, knows_more='false'
 ) -%}
 {%- set known = 'compared.' ~ knows_more if knows_more != 'false' else 'false' %}
 with
@@ -121,7 +122,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by identity_key, is_latest
+            partition by identity_key, is_latest{{ ', _row_hash' if are_apart }}
             order by _row_hash, _copy
         ) as row_rank
     from placed

@@ -102,6 +102,9 @@ FAULTS = {
     },
     "feed": {
         "unknown": "files of a feed that has no entry",
+        "guessed": "columns of a new feed that only happen to identify its rows",
+        "changed_settings": "settings that change between a landing and a build",
+        "names": "headers that YAML or SQL take for words of their own",
         "without_models": "a feed that no model reads",
         "of_another": "a file of another feed with the same ids",
         "undescribed": "a published column without a description",

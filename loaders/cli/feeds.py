@@ -153,7 +153,8 @@ def _check_names(name: str, source: str | None, feeds_file: Path) -> None:
         if not is_name(what) or len(what) > MAX_NAME:
             raise UsageError(
                 f"{what!r}: a name has small letters, digits and _ between them, begins "
-                f"with a letter, and is no longer than {MAX_NAME}"
+                f"with a letter, is no longer than {MAX_NAME}, and is not one that YAML "
+                "takes for something else: no, off, on, yes, true, false, null"
             )
     if name in RESERVED:
         raise UsageError(

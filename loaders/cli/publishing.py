@@ -15,10 +15,12 @@ from loaders.cli.render import (
     tell_set_aside,
     tell_versions,
 )
+from loaders.config.feeds import load_feeds
 from loaders.config.paths import require_checkout
 from loaders.errors import UsageError
 from loaders.insights.impact import impact_lines, read_impact
 from loaders.landing.as_of import YEARS
+from loaders.landing.schema import follow
 from loaders.publishing import serving
 from loaders.publishing.build import build as build_landed
 from loaders.publishing.build import build_as_of, build_redefined, publish_built
@@ -44,8 +46,11 @@ def build(settings: Settings, if_redefined: bool) -> None:
     with 3.
     """
     require_checkout("a build")
-    paths, _ = settings
+    paths, feeds_file = settings
     progress = Progress()
+    if paths.landing.exists():
+        feeds = load_feeds(feeds_file)
+        follow(paths.landing, feeds, patience=asked_patience(), command="eventmart build")
     builds = build_redefined if if_redefined else build_landed
     published = builds(paths, progress, patience=asked_patience())
     if published:

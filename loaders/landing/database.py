@@ -77,6 +77,7 @@ def open_landing(
     Raises:
         BusyError: saying who holds it.
         EventmartError: if it cannot be opened at all, or the disk is full.
+        OSError: if the disk can only be read, or a permission is missing.
         UsageError: if $EVENTMART_MEMORY_LIMIT is not a size.
     """
     safe = "unfinished landings were rolled back"
@@ -205,6 +206,10 @@ def _connect(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyCon
         except duckdb.IOException as error:
             if is_full(error):
                 raise
+            # The file may be as sound as ever: to move it away would be wrong advice.
+            for number in (errno.EROFS, errno.EACCES, errno.EPERM):
+                if str(error).endswith(os.strerror(number)):
+                    raise OSError(number, os.strerror(number), str(path)) from error
             if "could not set lock" not in str(error).lower():
                 raise EventmartError(
                     f"{path}: cannot be opened: {error}; if it is none of eventmart's, set "

@@ -33,7 +33,7 @@ def reread(landing: duckdb.DuckDBPyConnection, feed: Feed) -> int:
     Returns:
         How many rows are other ones now, or stand in other columns.
     """
-    settings = _settings(feed)
+    settings = settings_of(feed)
     held = landing.execute(
         "select settings, n_rereads from raw.feed_settings where feed = ?", [feed.name]
     ).fetchone()
@@ -59,7 +59,7 @@ def reread(landing: duckdb.DuckDBPyConnection, feed: Feed) -> int:
     return n_rows
 
 
-def _settings(feed: Feed) -> str:
+def settings_of(feed: Feed) -> str:
     """All that tells what row a record is, beside the record."""
     settings = {
         "headers": feed.by_header,

@@ -11,7 +11,7 @@ from loaders.errors import UsageError
 from loaders.landing import chain, identity, times
 from loaders.landing.checks.ids import DEFINITION
 from loaders.landing.database import folder_of, open_landing, transaction
-from loaders.landing.reread import reread
+from loaders.landing.reread import reread, settings_of
 
 # For columns that no compression makes smaller; trying takes time.
 _STORED_AS_IS = " using compression uncompressed"
@@ -214,14 +214,10 @@ def _define_readings(
     """Define the macros by which text becomes time, identity or key, where they changed."""
     own = secret.read_secret(folder_of(connection))
     connection.execute(secret.definition(own))
-    rows = connection.execute("select feed, fingerprint from raw.feed_times").fetchall()
-    held = dict(rows)
+    held = _held_readings(connection)
     for feed in feeds.values():
         identities = identity.macros(feed)
-        definitions = [DEFINITION, *identities, *identities.values()]
-        if any(column.personal for column in feed.columns.values()):
-            definitions.append(secret.fingerprint(own))
-        fingerprint = times.fingerprint(feed, *definitions)
+        fingerprint = _reading(feed, own)
         if held.get(feed.name) == fingerprint:
             continue
         with transaction(connection):
@@ -233,6 +229,47 @@ def _define_readings(
                 "insert into raw.feed_times values (?, ?, ?)",
                 [feed.name, feed.zone, fingerprint],
             )
+
+
+def _reading(feed: Feed, own: str) -> str:
+    """What shows that a feed's text becomes time, identity or key in another way."""
+    identities = identity.macros(feed)
+    definitions = [DEFINITION, *identities, *identities.values()]
+    if any(column.personal for column in feed.columns.values()):
+        definitions.append(secret.fingerprint(own))
+    return times.fingerprint(feed, *definitions)
+
+
+def _held_readings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    rows = connection.execute("select feed, fingerprint from raw.feed_times").fetchall()
+    return dict(rows)
+
+
+def follow(
+    path: Path,
+    feeds: Mapping[str, Feed],
+    *,
+    patience: float = 0,
+    command: str = "eventmart",
+) -> None:
+    """Let what has landed follow the settings, if they changed since.
+
+    Raises:
+        BusyError: if another process writes, or, where they changed, reads.
+    """
+    with open_landing(path, read_only=True, patience=patience) as landing:
+        if not has_tables(landing) or not chain.is_whole(landing):
+            return  # Nothing has landed, or an earlier version wrote it: see `migrate`.
+        own, held = secret.read_secret(path.parent), _held_readings(landing)
+        settings = landing.execute("select feed, settings from raw.feed_settings")
+        held_settings = dict(settings.fetchall())
+    if any(
+        held.get(name) != _reading(feed, own)
+        or held_settings.get(name) != settings_of(feed)
+        for name, feed in feeds.items()
+    ):
+        with open_landing(path, patience=patience, command=command) as landing:
+            create_tables(landing, feeds)
 
 
 def has_tables(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -39,7 +39,7 @@ def staging_examples(plan: Plan) -> list[Example]:
         lacking: dict[str, object] = {one.out: None}
         lacking["set_aside_reason"] = f"no_{one.name}"
         rows.append((good | {one.name: " "}, typed | lacking))
-        if one.is_id:
+        if one.name in plan.guess.ids:
             damaged: dict[str, object] = {one.out: _DAMAGED}
             damaged["set_aside_reason"] = "damaged_id"
             rows.append((good | {one.name: _DAMAGED}, typed | damaged))
@@ -70,7 +70,8 @@ def _sent(one: Sent, facts: Facts) -> str:
         return _text(facts, facts.formats[0])
     if one.is_key:
         return "101" if facts.is_digits else "a1"
-    return {"integer": "7", "decimal": "7.5", "double": "7.5"}.get(facts.kind, "some words")
+    number = "7,5" if facts.has_comma else "7.5"
+    return {"integer": "7", "text": "some words"}.get(facts.kind, number)
 
 
 def _typed(plan: Plan, one: Sent, sent: str) -> object:
@@ -79,7 +80,7 @@ def _typed(plan: Plan, one: Sent, sent: str) -> object:
         _, clock = _time(plan, facts)
         return clock[:10] if one.sql_type == "date" else clock
     if one.group == "numbers":
-        return json.loads(sent)
+        return json.loads(sent.replace(",", "."))
     return sent
 
 

@@ -1,13 +1,14 @@
 """Guess what a feed is: its time, what identifies a row, what absence means."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
 import duckdb
 
+from loaders.config.feeds import canonical
 from loaders.errors import UsageError
 from loaders.landing.times import clock_time
 from loaders.new_feed.look import Look
@@ -26,6 +27,12 @@ _CHANGES = re.compile(
 _MEASURES = re.compile(
     r"qty|quantity|amount|price|cost|value|total|count|fee|level|reading|temp|score|"
     r"latitude|longitude|(^|_)(lat|lon|lng|x|y|n)($|_)"
+)
+# Of one event these may be the same as of another; in a list they identify.
+_TAKES_PART = re.compile(
+    r"card|account|customer|client|member|user|employee|agency|vendor|product|item|sku|upc|"
+    r"article|artikel|machine|kiosk|sensor|device|station|store|shop|branch|filiale|site|vehicle|plate|"
+    r"route|slot|location|address|street|zip|postcode|phone|district|fips|ward|meter"
 )
 # West of these meridians, within the contiguous United States: rough, and said as a guess.
 _US_ZONES = (
@@ -81,6 +88,15 @@ class Guess:
     spans: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Columns of the identity that hold ids, which a spreadsheet may damage."""
+        return tuple(name for name in self.identity if self._is_id(self.facts[name]))
+
+    def _is_id(self, one: Facts) -> bool:
+        is_called = one.is_called_id or one.is_digits or len(self.identity) == 1
+        return is_called and one.kind != "time" and not one.has_damaged
+
 
 def guess(look: Look, wishes: Wishes) -> Guess:
     """Guess what the files are, by evidence in them; what was wished for stands.
@@ -91,6 +107,7 @@ def guess(look: Look, wishes: Wishes) -> Guess:
     words = null_words(look.landing, look.feed)
     found = survey(look.landing, look.feed, words, day_first=wishes.day_first)
     facts = {one.name: one for one in found}
+    wishes = _by_our_names(look, wishes)
     named = (*wishes.identity, *((wishes.time,) if wishes.time else ()))
     if unknown := [name for name in named if name not in facts]:
         raise UsageError(f"no column {', '.join(unknown)}; there are: {', '.join(facts)}")
@@ -102,9 +119,12 @@ def guess(look: Look, wishes: Wishes) -> Guess:
         dict.fromkeys(form for one in found if one.kind == "time" for form in one.formats)
     )
     zone = wishes.zone or _zone(look, facts, why)
-    identity, is_identified = _identity(look, facts, words, time, wishes.identity)
+    identity, is_identified = _identity(look, facts, words, time, wishes)
     spans = _spans(look, time, formats, zone)
     mode = wishes.mode or _mode(facts, time, identity, spans, why)
+    if mode == "snapshot" and not is_identified:
+        # Of a list, all but one of the rows that share an identity would be lost.
+        identity, is_identified = _identity_of_list(look, facts, wishes, why), True
     if mode == "window" and len(identity) > 1 and not wishes.identity:
         # Of a window nothing is lost if equal identities all count.
         is_identified = False
@@ -118,7 +138,9 @@ def guess(look: Look, wishes: Wishes) -> Guess:
         time, spans = None, {}
     if mode == "window":
         longest = max((last.date() - first.date()).days for first, last in spans.values())
-        days = wishes.days or longest + 1
+        # Without the first day, of which a window that moves by the hour has a part only:
+        # the rest of it was not withdrawn.
+        days = wishes.days or max(longest, 1)
         why["window"] = "as given" if wishes.days else "as long as the longest file"
     return Guess(
         *(facts, words, mode, zone, formats, time, identity, is_identified),
@@ -126,6 +148,16 @@ def guess(look: Look, wishes: Wishes) -> Guess:
         spans=spans,
         why=why,
     )
+
+
+def _by_our_names(look: Look, wishes: Wishes) -> Wishes:
+    """Wishes about columns that may be called by their headers, by our names of them."""
+
+    def name_of(called: str) -> str:
+        return look.feed.by_header.get(canonical(called), called)
+
+    identity = tuple(dict.fromkeys(map(name_of, wishes.identity)))
+    return replace(wishes, identity=identity, time=wishes.time and name_of(wishes.time))
 
 
 def _time(facts: dict[str, Facts]) -> str | None:
@@ -162,7 +194,7 @@ def _identity(
     facts: dict[str, Facts],
     words: tuple[str, ...],
     time: str | None,
-    wished: tuple[str, ...],
+    wishes: Wishes,
 ) -> tuple[tuple[str, ...], bool]:
     """The columns that identify a row, and whether no two different rows share them."""
     columns = ", ".join(f'{value_of(name, words)} as "{name}"' for name in facts)
@@ -175,8 +207,8 @@ def _identity(
         inner join raw.{look.feed.name} using (_row_hash, _copy)
         """  # noqa: S608
     )
-    if wished:
-        return wished, _identifies(look.landing, wished, time)
+    if wishes.identity:
+        return wishes.identity, _identifies(look.landing, wishes.identity, time)
     # Of a single row every column is unique, and only a name tells anything.
     whole = [
         one
@@ -184,8 +216,14 @@ def _identity(
         if one.is_whole and (one.n_rows > 1 or one.is_called_id)
     ]
     ids = [one for one in whole if one.kind in ("text", "integer")]
+    are_events = wishes.mode != "snapshot" and bool(
+        time and (facts[time].has_clock or wishes.mode)
+    )
     for one in sorted(ids, key=lambda one: not one.is_called_id):
-        if not _is_measure(one) and _identifies(look.landing, (one.name,), time):
+        is_alone = not _is_measure(one) and not one.is_clock
+        if is_alone and are_events:
+            is_alone = _is_of_one_event(look, one)
+        if is_alone and _identifies(look.landing, (one.name,), time):
             return (one.name,), True
     # Too few columns would take two events for one, so all that only name something; what
     # may be corrected later is none of them, or a correction would be an event more.
@@ -210,10 +248,54 @@ def _identity(
     return identity, not comes_twice and _identifies(look.landing, identity, time)
 
 
+def _identity_of_list(
+    look: Look,
+    facts: dict[str, Facts],
+    wishes: Wishes,
+    why: dict[str, str],
+) -> tuple[str, ...]:
+    """All columns of a list that has nothing else to identify its things by."""
+    whole = tuple(one.name for one in facts.values() if one.is_whole)
+    if wishes.identity or not (whole and _identifies(look.landing, whole, None)):
+        shared = ", ".join(wishes.identity or whole)
+        raise UsageError(
+            f"rows that differ share {shared}, and a list has one row of each thing: name "
+            "the columns that identify its things with --identity COLUMN,COLUMN; if each "
+            "row is an event, name its time with --time COLUMN"
+        )
+    why["identity"] = "nothing less distinguishes rows: one that changes is another thing"
+    return whole
+
+
+def _is_of_one_event(look: Look, one: Facts) -> bool:
+    """Whether what no two rows share seems to be so by intent, and not by chance.
+
+    A card or a place is met again in the next file, and so is what was measured; numbers
+    in the order of the file are given one by one.
+    """
+    if _TAKES_PART.search(one.name):
+        return False
+    if one.is_called_id or one.kind != "integer":
+        return one.is_called_id or one.is_code
+    row = look.landing.execute(
+        f"""
+        with numbers as (
+            select
+                cast("{one.name}" as bigint)
+                - lag(cast("{one.name}" as bigint)) over in_order as step
+            from raw.{look.feed.name}
+            window in_order as (partition by _delivery_seq order by _line)
+        )
+        select min(step) > 0 or max(step) < 0 from numbers
+        """  # noqa: S608
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def _is_measure(one: Facts) -> bool:
     """Whether a column seems to hold amounts, which identify nothing."""
     is_called = bool(_MEASURES.search(one.name))
-    return (one.has_comma or is_called) and not one.is_called_id
+    return (one.is_amount or is_called) and not one.is_called_id
 
 
 def _identifies(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
+import yaml
 
 from loaders.config.feeds import AsOf, Column, Encoding, Feed, Layout, canonical
 from loaders.errors import DeliveryError, UsageError
@@ -124,8 +125,12 @@ def _check_encoding(path: Path, plain: Path, text: Text) -> None:
 
 
 def is_name(text: str) -> bool:
-    """Whether it can name a feed, a column or a source."""
-    return bool(_NAME.fullmatch(text)) and len(text) <= _MAX_NAME
+    """Whether it can name a feed, a column or a source.
+
+    What YAML takes for true, false or nothing cannot: `no`, `on`, `null`.
+    """
+    is_text = bool(_NAME.fullmatch(text)) and len(text) <= _MAX_NAME
+    return is_text and yaml.safe_load(text) == text
 
 
 def aliases_of(column: str, header: str) -> tuple[str, ...]:
@@ -203,7 +208,8 @@ def _column_names(path: Path, headers: list[str]) -> list[str]:
     for place, header in enumerate(headers, start=1):
         name = _without_accents(canonical(header)) or f"unnamed_{place}"
         if not is_name(name) or name == "rowid":
-            name = f"column_{place}"
+            with_word = f"column_{name}"
+            name = with_word if is_name(with_word) else f"column_{place}"
         if name in names:
             raise UsageError(
                 f"{path}: columns {names.index(name) + 1} and {place} of the header are "

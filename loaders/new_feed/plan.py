@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import duckdb
@@ -45,7 +45,6 @@ class Sent:
         out: what models call it.
         typed: the expression that types it; empty for text as sent.
         examples: two values that differ, for tests, as YAML.
-        is_id: whether it alone identifies, by an id that a spreadsheet may damage.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Sent:
     group: Group
     typed: str = ""
     examples: tuple[str, str] = ("one", "two")
-    is_id: bool = False
 
     @property
     def is_key(self) -> bool:
@@ -103,6 +101,11 @@ class Plan:
         """Whether the time of the event is a part of its identity, and never moves."""
         return bool(self.time and self.time.name in self.guess.identity)
 
+    @property
+    def is_told_by_id(self) -> bool:
+        """Whether one column identifies, so that a second row of it is no other event."""
+        return len(self.guess.identity) == 1 and not self.has_time_in_key
+
     def of(self, *groups: Group) -> list[Sent]:
         """The columns of some groups, in the order of the files."""
         return [column for column in self.columns if column.group in groups]
@@ -129,14 +132,9 @@ def make_plan(feed: str, source: str, guess: Guess) -> Plan:
     columns = []
     for facts in guess.facts.values():
         if facts.name != guess.time:
-            sent = _sent(feed, facts, facts.name in guess.identity, taken)
-            columns.append(replace(sent, is_id=_is_id(facts, guess)))
+            columns.append(_sent(feed, facts, facts.name in guess.identity, taken))
             taken.add(columns[-1].out)
     return Plan(feed, source, guess, time, tuple(columns))
-
-
-def _is_id(facts: Facts, guess: Guess) -> bool:
-    return facts.is_called_id and guess.identity == (facts.name,)
 
 
 def _sent(feed: str, facts: Facts, is_key: bool, taken: set[str]) -> Sent:
@@ -156,7 +154,8 @@ def _sent(feed: str, facts: Facts, is_key: bool, taken: set[str]) -> Sent:
         return Sent(facts.name, out, sql_type, group, typed, ("2024-03-05", "2024-03-06"))
     if facts.kind == "text":
         return Sent(facts.name, _free(facts.name, taken), "varchar", "text")
-    typed = f"{{{{ round_trip_cast('{raw}', '{facts.sql_type}') }}}}"
+    sent = f"decimal_point('{raw}')" if facts.has_comma else f"'{raw}'"
+    typed = f"{{{{ round_trip_cast({sent}, '{facts.sql_type}') }}}}"
     out = _free(facts.name, taken)
     return Sent(facts.name, out, facts.sql_type, "numbers", typed, ("1", "2"))
 

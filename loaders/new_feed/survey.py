@@ -36,6 +36,13 @@ _CALLED_ID = re.compile(
     r"num|item|product|machine|kiosk|sensor|device|station|store|site|user|customer|vehicle|"
     r"route|slot|location)($|_)|(id|key|code|number|zip|zipcode|postcode|phone|hash)$"
 )
+_CLOCK = "[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?( ?[AaPp][Mm])?"
+# Dots between thousands, and a comma before decimals; that it is no comma of thousands is
+# clear where other than three digits follow, or dots stand before it.
+_COMMA = "-?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?"
+_SURE_COMMA = "-?([0-9.]*[.][0-9]{3},[0-9]+|[0-9]+,([0-9]{1,2}|[0-9]{4,})|0,[0-9]+)"
+# $1,234.50, 1,50 €, 12.5 %: amounts, however they are written.
+_AMOUNT = "[^0-9A-Za-z]*[0-9][0-9., ]*[^0-9]{0,4}"
 _CALLED_DEGREES = re.compile(r"(^|_)(lat|lon|lng|latitude|longitude|x|y)($|_)|degree")
 _OFFSET = ":[0-9][0-9:.]* ?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
 # Of times: so many of the values must be readable.
@@ -55,7 +62,12 @@ class Facts:
         has_clock: of a time, whether a time of day stands in it.
         has_offset: of a time, whether an offset from UTC stands in it.
         is_digits: whether no value has anything but digits, and one dot at most.
-        has_comma: of a text, whether all values are numbers with a decimal comma or none.
+        has_comma: whether all values are numbers, and some have a comma before decimals; in
+            a text it could as well be one of thousands.
+        is_amount: of a text, whether all values are numbers with signs of amounts.
+        is_code: whether each value has a digit, and no blank.
+        is_clock: of a text, whether all values are times of a day.
+        has_damaged: whether a value would not be taken for an id.
     """
 
     name: str
@@ -70,6 +82,10 @@ class Facts:
     has_offset: bool = False
     is_digits: bool = False
     has_comma: bool = False
+    is_amount: bool = False
+    is_code: bool = False
+    is_clock: bool = False
+    has_damaged: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -123,12 +139,17 @@ def survey(
         words: those that stand for no value.
         day_first: that the day stands before the month where either is possible.
     """
-    found = [_facts(landing, feed, name, words, day_first) for name in feed.columns]
-    is_day_first = any(set(one.formats) & {*_DAY_FIRST} for one in found)
-    if is_day_first and not day_first:
-        # If one column proves it, it is true for the others, too.
-        return survey(landing, feed, words, day_first=True)
-    return found
+    # If one column proves it, it is true for the others, too.
+    is_proven = {"day_first": day_first, "commas": False}
+    while True:
+        found = [_facts(landing, feed, name, words, **is_proven) for name in feed.columns]
+        seen = {
+            "day_first": any(set(one.formats) & {*_DAY_FIRST} for one in found),
+            "commas": any(one.has_comma and one.kind != "text" for one in found),
+        }
+        if not any(seen[what] and not is_proven[what] for what in seen):
+            return found
+        is_proven = {what: seen[what] or is_proven[what] for what in seen}
 
 
 def value_of(name: str, words: Iterable[str] = ()) -> str:
@@ -144,6 +165,7 @@ def _facts(
     name: str,
     words: tuple[str, ...],
     day_first: bool,
+    commas: bool,
 ) -> Facts:
     row = landing.execute(
         f"""
@@ -151,16 +173,28 @@ def _facts(
             count(value), count(*), count(distinct value),
             bool_and(regexp_full_match(value, '-?(0|[1-9][0-9]{{0,17}})')),
             bool_and(regexp_full_match(value, '-?(0|[1-9][0-9]{{0,14}})([.][0-9]+)?')),
-            max(length(regexp_extract(value, '[.]([0-9]+)$', 1))),
+            max(length(regexp_extract(value, '[.,]([0-9]+)$', 1))),
             bool_and(regexp_full_match(value, '[0-9]*[.]?[0-9]*')),
             bool_or(value like '%:%'),
             bool_or(regexp_full_match(value, '.*{_OFFSET}')),
-            bool_and(regexp_full_match(value, '-?[0-9]+([.][0-9]{{3}})*(,[0-9]+)?'))
+            bool_and(regexp_full_match(value, '{_COMMA}'))
+            and bool_or(regexp_matches(value, '[.,]')),
+            bool_or(regexp_full_match(value, '{_SURE_COMMA}')),
+            bool_and(regexp_full_match(value, '{_AMOUNT}'))
+            and bool_or(regexp_matches(value, '[.,$€£¥%]')),
+            bool_and(regexp_full_match(value, '[^ ]*[0-9][^ ]*')),
+            bool_and(regexp_full_match(value, '{_CLOCK}')),
+            coalesce(bool_or(raw.is_damaged_id(value)), false)
         from (select {value_of(name, words)} as value from raw.{feed.name})
         """  # noqa: S608
     ).fetchone()
     n_values, n_rows, n_distinct, *looks = row or ()
-    is_integer, is_number, scale, is_digits, has_clock, has_offset, is_comma = looks
+    is_integer, is_number, scale, is_digits, has_clock, has_offset, *others = looks
+    is_comma, is_sure, is_amount, is_code, is_clock, has_damaged = map(bool, others)
+    is_sure |= commas and not _CALLED_DEGREES.search(name)
+    has_comma = is_comma and not is_integer and (is_sure or not is_number)
+    if has_comma:
+        is_number = is_sure
     kind: Kind = "text"
     sql_type = "varchar"
     if n_values and (not is_digits or _CALLED_TIME.search(name)):
@@ -181,7 +215,8 @@ def _facts(
         sql_type = f"decimal(18, {max(places or 0, 4)})" if is_decimal else "double"
     return Facts(
         name, kind, n_values, n_rows, n_distinct, sql_type, is_digits=bool(is_digits),
-        has_comma=kind == "text" and bool(is_comma) and not is_digits,
+        has_comma=has_comma, is_amount=is_amount, is_code=is_code, is_clock=is_clock,
+        has_damaged=has_damaged,
     )  # fmt: skip
 
 

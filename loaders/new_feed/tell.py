@@ -50,16 +50,22 @@ def _file_line(label: str, look: Look, guess: Guess) -> str:
 
 def _kind(facts: Facts) -> str:
     if facts.kind != "time":
-        return facts.kind
+        return "decimal comma" if facts.has_comma and facts.kind != "text" else facts.kind
     return ("time" if facts.has_clock else "date") + f" {'/'.join(facts.formats)}"[:11]
 
 
 def _guess_lines(guess: Guess) -> list[str]:
     lines = []
-    if commas := [name for name, one in guess.facts.items() if one.has_comma]:
+    if commas := [
+        name for name, one in guess.facts.items() if one.has_comma and one.kind == "text"
+    ]:
         lines.append(
-            f"text       {', '.join(commas)}: numbers with decimal commas are kept as "
-            "sent; type them in the staging model"
+            f"text       {', '.join(commas)}: commas may stand between thousands or before "
+            "decimals: kept as sent; type them in the staging model"
+        )
+    if clocks := [name for name, one in guess.facts.items() if one.is_clock]:
+        lines.append(
+            f"text       {', '.join(clocks)}: a time of day without a date is kept as sent"
         )
     if guess.time:
         lines.append(f"time       {guess.time}, written {' or '.join(guess.formats)}")
@@ -69,10 +75,14 @@ def _guess_lines(guess: Guess) -> list[str]:
                 f"           {', '.join(unclear)}: no day is above 12, so month first is "
                 "a guess: if it is wrong, give --day-first"
             )
-    sure = "no two rows that differ share it: a second one is a duplicate"
+    sure = "no two rows that differ share it"
     if not guess.is_identified:
         sure = "rows that differ share it: each row is an event of its own"
+    elif guess.mode == "increment":
+        sure += ": a later file corrects it"
     lines.append(f"identity   {', '.join(guess.identity)}: {sure}")
+    if "identity" in guess.why:
+        lines.append(f"           {guess.why['identity']}")
     lines.append(f"mode       {guess.mode}: {guess.why.get('mode', 'as given')}")
     if guess.days:
         lines.append(

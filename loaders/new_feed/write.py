@@ -47,7 +47,6 @@ def entry_of(plan: Plan, look: Look, description: str) -> str:
         if one.kind == "time" and one.name not in (guess.time, *_newest(guess))
     ]:
         lines["times"] = others
-    ids = {column.name for column in plan.columns if column.is_id}
     needed = [name for name in guess.facts if _is_needed(name, guess, sketch.always)]
     text = f"\n  {feed}:\n"
     text += "".join(f"    {key}: {_flow(value)}\n" for key, value in lines.items())
@@ -55,7 +54,7 @@ def entry_of(plan: Plan, look: Look, description: str) -> str:
     text += f"    identity: {_flow([*guess.identity])}\n    columns:\n"
     for name, header in sketch.headers.items():
         settings: dict[str, object] = {"required": True} if name in needed else {}
-        if name in ids:
+        if name in guess.ids:
             settings["ids"] = True
         if aliases := aliases_of(name, header):
             settings["aliases"] = [*aliases]
@@ -99,7 +98,11 @@ def with_entry(feeds_file: Path, feed: str, entry: str) -> tuple[str, Feed]:
     with TemporaryDirectory() as folder:
         draft = Path(folder) / feeds_file.name
         draft.write_text(text, encoding="utf-8")
-        return text, load_feeds(draft)[feed]
+        try:
+            return text, load_feeds(draft)[feed]
+        except UsageError as error:
+            said = str(error).removeprefix(f"{draft}: ")
+            raise UsageError(f"{feeds_file}: would not be valid: {said}") from error
 
 
 def with_events(project_file: Path, plan: Plan) -> str:

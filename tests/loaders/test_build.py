@@ -120,7 +120,7 @@ def test_a_build_while_something_lands_is_told_in_one_line(
 def test_a_build_file_that_somebody_has_open_is_told_in_one_line(
     run: Run, paths: Paths, dbt: Calls, command: list[str]
 ) -> None:
-    build(paths)
+    run("build")
     with another(has_open(paths.build)) as process:
         said = run(*command, code=5).output
         assert f"{paths.build} is in use by `python" in said

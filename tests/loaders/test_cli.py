@@ -308,6 +308,36 @@ def test_a_place_that_cannot_be_written_to_is_said_and_lands_nothing(
 
 
 @pytest.mark.fault("process.unwritable")
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [
+        (errno.EROFS, "its disk can only be read: choose another place"),
+        (errno.EACCES, "give the user who runs eventmart the permission"),
+    ],
+)
+def test_a_warehouse_that_may_not_be_written_to_is_not_taken_for_damaged(
+    run: Run,
+    paths: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    step: str,
+) -> None:
+    write(tmp_path / "x.csv", GOOD)
+    run("land", "purchases", "x.csv")
+    why = os.strerror(number)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise duckdb.IOException(f'IO Error: Cannot open file "{paths.landing}": {why}')
+
+    # Nothing is forbidden to root, and a disk to be read only is not given to all.
+    monkeypatch.setattr("duckdb.connect", refuse)
+    for command in (("land", "purchases", "x.csv"), ("status",)):
+        said = run(*command, code=1).output
+        assert said == f"error: {paths.landing}: {why}; {step}\n"
+
+
+@pytest.mark.fault("process.unwritable")
 def test_a_file_that_may_not_be_read_is_said(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -905,6 +935,37 @@ def test_a_build_of_which_most_is_in_no_fact_says_why_and_exits_with_3(
     assert "feeds.yml" in said
     monkeypatch.setattr("loaders.cli.render.mostly_set_aside", lambda paths: [])
     assert run("build").output.startswith("nothing new")
+
+
+@pytest.mark.fault("feed.changed_settings")
+def test_a_build_follows_settings_that_changed_since_the_last_landing(
+    run: Run, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loaders.cli.publishing.build_landed", lambda *_, **__: None)
+    settings = yaml.safe_load(FEEDS_FILE.read_text())
+    write(tmp_path / "feeds.yml", yaml.safe_dump(settings))
+    write(tmp_path / "x.csv", GOOD.replace("fc_number", "Freezer"))
+    run("--feeds", "feeds.yml", "land", "purchases", "x.csv")
+    purchases = settings["feeds"]["purchases"]
+    purchases["zone"] = "Europe/Berlin"
+    purchases["columns"]["fc_number"] = {"aliases": ["Freezer"]}
+    write(tmp_path / "feeds.yml", yaml.safe_dump(settings))
+    held = ("select zone from raw.feed_times where feed = 'purchases'",)
+    numbers = ("select fc_number from raw.purchases order by all",)
+
+    def found(query: tuple[str]) -> list[tuple]:
+        with duckdb.connect(str(paths.landing), read_only=True) as landing:
+            return landing.execute(*query).fetchall()
+
+    assert (found(held), found(numbers)) == (
+        [("America/Los_Angeles",)],
+        [(None,), (None,)],
+    )
+    run("--feeds", "feeds.yml", "build")
+    assert (found(held), found(numbers)) == ([("Europe/Berlin",)], [("20",), ("21",)])
+    # Nothing is written where nothing changed: readers may have it open.
+    with open_landing(paths.landing, read_only=True):
+        run("--feeds", "feeds.yml", "build")
 
 
 def test_feeds_of_ones_own_leave_the_projects_models_their_tables(

@@ -14,6 +14,8 @@ from loaders.config.feeds import load_feeds
 from loaders.config.paths import Paths
 from loaders.errors import UsageError
 from loaders.landing.database import Warehouse, open_landing
+from loaders.landing.land import land_file
+from loaders.landing.schema import create_tables
 from loaders.new_feed.guess import Guess, Wishes, guess
 from loaders.new_feed.look import Look, look_at
 from loaders.new_feed.models import write_models
@@ -278,15 +280,152 @@ def test_a_date_with_dots_is_a_date(scratch: Warehouse, tmp_path: Path, name: st
     assert found.facts[name.lower()].formats == ("%d.%m.%Y",)
 
 
-def test_numbers_with_decimal_commas_are_said_and_identify_nothing(
-    scratch: Warehouse, tmp_path: Path
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (("1.000,50", "2,5", "12"), "decimal"),
+        (("-0,95", "1.234", "7"), "decimal"),
+        (("1,234", "5,678", "1"), "text"),
+        (("1,5", "2.5", "3"), "text"),
+        (("1,234.5", "2", "3"), "text"),
+        (("$1,234.50", "$2", "$3"), "text"),
+        (("1,50 €", "12,00 €", "-3,00 €"), "text"),
+    ],
+)
+def test_numbers_with_decimal_commas_are_numbers_where_it_is_sure(
+    scratch: Warehouse, tmp_path: Path, values: tuple[str, ...], kind: str
 ) -> None:
-    rows = "".join(f"F{i % 2};{i + 1:02}.03.2024;1.{i:03},50\n" for i in range(20))
+    rows = "".join(f"F{i % 2};{i + 1:02}.03.2024;{values[i % 3]}\n" for i in range(20))
     look, found = guessed(scratch, file(tmp_path, f"Filiale;Datum;Betrag\n{rows}"))
     assert found.identity == ("filiale", "datum")
+    assert found.facts["betrag"].kind == kind
     said = "\n".join(found_lines(make_plan("things", "things", found), look))
-    assert "betrag: numbers with decimal commas are kept as sent" in said
+    is_doubtful = values[0] == "1,234"
+    assert ("betrag: commas may stand between thousands" in said) == is_doubtful
     assert "zone       UTC: nothing in the files shows it" in said
+
+
+def test_a_decimal_comma_tells_of_the_other_columns_too(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = "".join(f"{i};1,5;1.{i:03};2,{i:03};48.{i:03}\n" for i in range(20))
+    _, found = guessed(scratch, file(tmp_path, f"id;price;steps;watts;latitude\n{rows}"))
+    commas = {name for name, one in found.facts.items() if one.has_comma}
+    assert commas == {"price", "steps", "watts"}
+    assert {found.facts[name].kind for name in commas} == {"decimal"}
+
+
+@pytest.mark.fault("feed.names")
+@pytest.mark.parametrize("header", ["No.", "On", "Yes", "NULL", "true"])
+def test_a_header_that_settings_take_for_something_else_is_a_name(
+    scratch: Warehouse, tmp_path: Path, header: str
+) -> None:
+    path = file(tmp_path, f"{header},word\n" + "".join(f"{n},x\n" for n in range(9)))
+    look, found = guessed(scratch, path)
+    name = f"column_{header.strip('.').lower()}"
+    assert list(look.feed.columns) == [name, "word"]
+    plan = make_plan("things", "things", found)
+    settings = tmp_path / "feeds.yml"
+    settings.write_text("feeds:\n" + entry_of(plan, look, "x"))
+    assert load_feeds(settings)["things"].columns[name].aliases == (header,)
+
+
+def events(value: str) -> str:
+    """Events a minute apart, each with a value that may hold its number."""
+    return "".join(
+        f"2024-03-01 00:{i:02}:00,{value.format(i=i, odd=97 * i % 89)}\n" for i in range(25)
+    )
+
+
+@pytest.mark.fault("feed.guessed")
+@pytest.mark.parametrize(
+    ("header", "value", "identity"),
+    [
+        ("card", "C{i:04}", ("card", "time")),
+        ("customer_id", "{i}", ("customer_id", "time")),
+        ("location", "{i} Main St", ("location", "time")),
+        ("watts", "{odd}", ("time",)),
+        ("words", "good {i}", ("words", "time")),
+        ("ticket", "T-{i}", ("ticket",)),
+        ("number_of_case", "{i}", ("number_of_case",)),
+        ("case_id", "{odd}", ("case_id",)),
+    ],
+)
+def test_what_only_happens_to_differ_identifies_no_event(
+    scratch: Warehouse,
+    tmp_path: Path,
+    header: str,
+    value: str,
+    identity: tuple[str, ...],
+) -> None:
+    path = file(tmp_path, f"time,{header}\n{events(value)}")
+    _, found = guessed(scratch, path, wishes=Wishes(mode="increment"))
+    assert found.identity == identity
+
+
+@pytest.mark.fault("feed.guessed")
+def test_a_time_of_day_beside_its_date_identifies_nothing_alone(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = "".join(f"A{i % 3},0{1 + i % 5}.03.2024,10:{i:02}:00\n" for i in range(30))
+    look, found = guessed(scratch, file(tmp_path, f"machine,day_date,clock\n{rows}"))
+    assert (found.mode, found.identity) == ("increment", ("machine", "clock", "day_date"))
+    said = "\n".join(found_lines(make_plan("things", "things", found), look))
+    assert "clock: a time of day without a date is kept as sent" in said
+
+
+@pytest.mark.fault("feed.guessed")
+def test_a_list_of_which_rows_share_all_that_names_them_loses_none(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = "".join(f"x{n % 3},{n % 5}.5,\n" for n in range(30))
+    look, found = guessed(scratch, file(tmp_path, f"shelf,price,note\n{rows}"))
+    assert (found.mode, found.identity) == ("snapshot", ("shelf", "price"))
+    assert "is another thing" in "".join(found_lines(make_plan("a", "a", found), look))
+    with pytest.raises(UsageError, match=r"rows that differ share shelf.*--identity"):
+        guess(look, Wishes(identity=("shelf",)))
+    gaps = "".join(f"{n % 3},{'' if n % 2 else n}\n" for n in range(30))
+    with pytest.raises(UsageError, match=r"rows that differ share amount.*--identity"):
+        guess(look_at("gaps", [file(tmp_path, f"amount,of\n{gaps}")], scratch), Wishes())
+
+
+def test_ids_are_named_as_such_unless_a_file_has_what_is_none(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    rows = "".join(f"{n},{n % 3},2024-03-05 10:{n:02}:00\n" for n in range(1, 30))
+    look, found = guessed(scratch, file(tmp_path, f"case_id,zone,time\n{rows}"))
+    assert found.ids == ("case_id",)
+    plan = make_plan("things", "things", found)
+    texts = write_models(plan, look.sketch, with_fact=False)
+    staging = texts["models/staging/things/stg_things__things.sql"]
+    assert "when {{ is_damaged_id('case_id') }} then 'damaged_id'" in staging
+    path = file(tmp_path, f"case_id,zone,time\n0,1,2024-03-05 09:00:00\n{rows}", "0.csv")
+    assert guess(look_at("others", [path], scratch), Wishes()).ids == ()
+
+
+def test_a_window_that_moves_by_the_hour_withdraws_nothing_of_its_first_day(
+    scratch: Warehouse, tmp_path: Path
+) -> None:
+    header = "ticket,opened,status\n"
+    rows = [
+        f"T{n},2024-03-{1 + n // 4:02} {6 * (n % 4):02}:00:00,open\n" for n in range(80)
+    ]
+    path = file(tmp_path, header + "".join(rows[2:62]))
+    look, found = guessed(scratch, path)
+    assert (found.mode, found.days) == ("window", 15)
+    settings = tmp_path / "feeds.yml"
+    settings.write_text(
+        "feeds:\n" + entry_of(make_plan("things", "things", found), look, "x")
+    )
+    feed = load_feeds(settings)["things"]
+    paths = Paths(tmp_path / "own", tmp_path)
+    with open_landing(paths.landing) as landing:
+        create_tables(landing, {"things": feed})
+        own = Warehouse(landing, paths)
+        land_file(own, feed, path)
+        later = file(tmp_path, header + "".join(rows[7:67]), "later.csv")
+        (entry,) = land_file(own, feed, later)
+    assert (entry.status, entry.n_withdrawn, entry.n_aged_out) == ("landed", 0, 5)
 
 
 def test_a_number_with_more_than_one_dot_is_text(
@@ -430,6 +569,12 @@ def test_a_feed_is_written_as_a_whole_and_comments_stay(
     assert "has a feed sales already" in again.output
 
 
+def test_columns_may_be_called_by_their_headers(scratch: Warehouse, tmp_path: Path) -> None:
+    path = file(tmp_path, "No.,Größe,When\n1,x,2024-03-05 10:00:00\n")
+    _, found = guessed(scratch, path, wishes=Wishes(identity=("No.", "größe"), time="WHEN"))
+    assert (found.identity, found.time) == (("column_no", "grosse"), "when")
+
+
 def test_a_file_that_would_be_held_after_another_is_said(
     project: Path, tmp_path: Path
 ) -> None:
@@ -481,8 +626,10 @@ def test_a_dry_run_writes_nothing(project: Path, tmp_path: Path) -> None:
         (("sales", "--source", "../x"), "small letters"),
         (("sales", "--time", "when"), "no column when"),
         (("sales", "--time", "machine"), "cannot be read as times"),
-        (("sales", "--zone", "Mars/Base"), "time zone"),
+        (("sales", "--zone", "Mars/Base"), "feeds.yml: would not be valid: feed 'sales'"),
         (("deliveries",), "table of the loader itself"),
+        (("no",), "takes for something else"),
+        (("sales", "--source", "null"), "takes for something else"),
     ],
 )
 def test_what_cannot_be_is_said_and_nothing_written(

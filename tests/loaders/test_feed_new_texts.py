@@ -349,6 +349,12 @@ def test_rows_that_share_an_identity_are_versions_or_events(is_identified: bool)
     assert macro_call(fates, "increment_row_fates") == (
         f"{RELATIONS} is_identified={flag}, ) "
     )
+    by_place = found("increment", is_identified=is_identified, identity=("site", "opened"))
+    apart = "are_apart=true, " if is_identified else ""
+    fates = written(by_place)["int_jobs_row_fates.sql"]
+    assert macro_call(fates, "increment_row_fates") == (
+        f"{RELATIONS} is_identified={flag}, {apart}) "
+    )
     means = "in its latest state" if is_identified else "one row each"
     assert means in " ".join(said(increments["fct_jobs.yml"])["description"].split())
     windows = written(found("window", is_identified=is_identified))
@@ -440,7 +446,7 @@ def test_the_entry_of_a_window_says_what_was_found() -> None:
         "identity": ["ticket"],
     }
     assert list(columns) == list(guess.facts)
-    assert columns["ticket"] == {"required": True}
+    assert columns["ticket"] == {"required": True, "ids": True}
     assert columns["closed_on"] == {}
     assert entry(guess, "ticket")["layouts"] == [{"name": "first", "has": ["opened"]}]
 
@@ -473,7 +479,11 @@ def test_all_times_of_a_list_are_checked_at_landing() -> None:
 def test_headers_that_are_no_names_are_aliases() -> None:
     guess = found("increment", text("column_1"), time("opened"))
     made = entry(guess, headers={"column_1": "Größe: [x", "opened": "Opened"})
-    assert made["columns"]["column_1"] == {"required": True, "aliases": ["Größe: [x"]}
+    assert made["columns"]["column_1"] == {
+        "required": True,
+        "ids": True,
+        "aliases": ["Größe: [x"],
+    }
     assert made["columns"]["opened"] == {"required": True}
 
 

@@ -59,7 +59,7 @@ def test_a_column_that_was_too_narrow_is_damaged_however_wide_it_was(lab: Labs) 
 
 @pytest.mark.parametrize("value", SOUND)
 def test_an_id_that_only_looks_like_it_lands(lab: Labs, value: str) -> None:
-    entry = lab(**LIST).land(rows("2013100000544100", value))
+    entry = lab(**LIST).land(rows("2013100000544101", value))
     assert (entry.status, entry.n_damaged, entry.detail) == ("landed", 0, None)
 
 
@@ -148,6 +148,26 @@ def test_what_is_no_list_of_its_own_events_may_share_ids(
     lab: Labs, settings: dict[str, Any]
 ) -> None:
     assert lab(**settings).land(rows(*["7"] * 40)).status == "landed"
+
+
+@pytest.mark.fault("identity.shared_ids")
+@pytest.mark.parametrize(
+    ("settings", "means"),
+    [
+        ({"mode": "snapshot", "identity": ["a"]}, "one of them counts"),
+        ({"mode": "snapshot", "identity": ["a", "b"]}, None),
+        ({**LIST}, "one of them counts"),
+        ({**IDS, "identity": ["a"]}, "one id, one event"),
+        ({"identity": ["a"]}, None),
+    ],
+)
+def test_a_few_rows_that_share_what_identifies_are_named(
+    lab: Labs, settings: dict[str, Any], means: str | None
+) -> None:
+    entry = lab(**settings).land(rows(*map(str, range(1, 40)), "7"))
+    said = "2 of 40 rows share their a with a row that differs: '7' (line 8)"
+    assert entry.status == "landed"
+    assert entry.detail == (means and f"{said}: {means}")
 
 
 def test_a_damaged_row_that_comes_again_casts_no_new_doubt(lab: Labs) -> None:

@@ -46,8 +46,12 @@ def increments(rng: random.Random, identity: int) -> dict[int, set[Row]]:
     return held
 
 
-@pytest.mark.parametrize("is_identified", [True, False])
-def test_of_rows_that_differ_one_delivery_has_the_last_word(is_identified: bool) -> None:
+@pytest.mark.parametrize(
+    ("is_identified", "are_apart"), [(True, False), (True, True), (False, False)]
+)
+def test_of_rows_that_differ_one_delivery_has_the_last_word(
+    is_identified: bool, are_apart: bool
+) -> None:
     rng = random.Random(5)
     versions, presences, deliveries = [], [], []
     truth: dict[Row, str] = {}
@@ -78,7 +82,8 @@ def test_of_rows_that_differ_one_delivery_has_the_last_word(is_identified: bool)
             last = max(standing, key=lambda seq: (len(standing[seq]), as_of[seq], seq))
             latest = standing[last]
         for row in rows:
-            is_first = row == min(latest) or not is_identified
+            beside_it = {r for r in latest if r[1] == row[1] or not are_apart}
+            is_first = row == min(beside_it, default=None) or not is_identified
             beside = "superseded" if is_identified else "duplicate"
             current = "current_version" if is_first else "duplicate"
             truth[row] = current if row in latest else beside
@@ -88,7 +93,7 @@ def test_of_rows_that_differ_one_delivery_has_the_last_word(is_identified: bool)
     found = told(
         "increment_row_fates",
         "with fates as ({{ increment_row_fates('versions', 'presences', 'deliveries', "
-        f"{str(is_identified).lower()}) }}}}) "
+        f"{str(is_identified).lower()}, are_apart={str(are_apart).lower()}) }}}}) "
         "select identity_key, _row_hash, _copy, fate from fates",
         {
             "versions": (VERSIONS, versions),

@@ -121,10 +121,10 @@ def judge_ids(
         share, or so many rows share their ids with others, and nobody has accepted that.
     """
     landing, feed = parsed.landing, parsed.feed
-    columns = _id_columns(parsed)
-    if not columns:
+    columns, told = _id_columns(parsed), _told_by(entry, parsed)
+    if not columns and not told:
         return IdsFound(), None
-    rows = parsed.with_lines(columns)
+    rows = parsed.with_lines([*dict.fromkeys((*columns, *told))])
     like = _look(parsed, rows, columns)
     found = IdsFound()
     if damaged := [name for name, of in like.items() if of.n_damaged]:
@@ -150,8 +150,7 @@ def judge_ids(
         if not entry.accepted_by:
             for name in columns:
                 _hold_if_rounded(landing, feed, rows, name, like[name])
-            if entry.mode != "increment":
-                _hold_if_shared(parsed, rows, columns)
+        notes += _judge_shared(entry, parsed, rows, told)
     except DeliveryHeldError as error:
         return found, error
     return replace(found, notes=tuple(notes)), None
@@ -299,15 +298,29 @@ def _long(name: str) -> str:
     """
 
 
-def _hold_if_shared(parsed: ParsedDelivery, rows: str, columns: list[str]) -> None:
-    """Raise `DeliveryHeldError` if many rows that differ have one id.
+def _told_by(entry: Entry, parsed: ParsedDelivery) -> tuple[str, ...]:
+    """The columns of which equal values are one event, or one thing of a list.
 
-    Asked where ids alone identify an event: other columns may be equal by chance.
+    None where other columns than ids identify an event: they may be equal by chance.
+    """
+    identity = parsed.feed.identity
+    is_list = entry.mode == "snapshot" and {*identity} <= {*parsed.columns}
+    return identity if is_list or {*identity} <= {*_id_columns(parsed)} else ()
+
+
+def _judge_shared(
+    entry: Entry, parsed: ParsedDelivery, rows: str, told: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Find rows that differ and are one event, or one thing: one of them counts.
+
+    Raises:
+        DeliveryHeldError: if many have one id in what is no increment, and nobody accepted
+            that.
     """
     landing, feed = parsed.landing, parsed.feed
-    if not feed.identity or not {*feed.identity} <= {*columns}:
-        return
-    names = ", ".join(f'"{name}"' for name in feed.identity)
+    if not told:
+        return ()
+    names = ", ".join(f'"{name}"' for name in told)
     given = f"{rows} where " + " and ".join(f"{n} is not null" for n in names.split(", "))
     shared = (
         f"(from {given} and ({names}) in (select ({names}) from {given} "  # noqa: S608
@@ -315,13 +328,20 @@ def _hold_if_shared(parsed: ParsedDelivery, rows: str, columns: list[str]) -> No
     )
     counted = landing.execute(f"select count(*) from {shared}").fetchone()  # noqa: S608
     n = counted[0] if counted else 0
-    if n >= MIN_SHARING and n > feed.max_damaged_share * parsed.n_rows:
-        values = _examples(landing, feed, shared, feed.identity[0])
+    if not n:
+        return ()
+    said = (
+        f"{n:,} of {parsed.n_rows:,} rows share their {', '.join(told)} with a row that "
+        f"differs: {_examples(landing, feed, shared, told[0])}"
+    )
+    is_much = n >= MIN_SHARING and _is_too_much(entry, parsed, n)
+    if is_much and entry.mode != "increment" and {*told} <= {*feed.id_columns}:
         raise _damaged(
-            f"{n:,} of {parsed.n_rows:,} rows share their {', '.join(feed.identity)} with "
-            f"a row that differs: {values}; one id, one event",
+            f"{said}; one id, one event",
             "they are kept apart where they disagree in what must agree",
         )
+    means = "one of them counts" if entry.mode == "snapshot" else "one id, one event"
+    return (f"{said}: {means}",)
 
 
 def _examples(
