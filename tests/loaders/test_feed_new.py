@@ -601,7 +601,7 @@ def test_what_alone_identifies_is_an_id_that_may_be_damaged(
     assert result.exit_code == 0, result.output
     assert load_feeds(project / "feeds.yml")["tickets"].id_columns == ("ticket_id",)
     (staging,) = project.rglob("stg_*tickets.sql")
-    assert "when {{ is_damaged_id('sent_ticket_id') }} then 'damaged_id'" in (
+    assert "when {{ is_damaged_id('ticket_id') }} then 'damaged_id'" in (
         staging.read_text()
     )
     damaged = file(tmp_path, tickets.format("2.0131E+1"), "2.csv")
