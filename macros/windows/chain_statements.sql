@@ -1,5 +1,5 @@
 {#-
-    What each delivery says of raw rows that several chains speak of: a query, to be the
+    What each delivery states of raw rows that several chains speak of: a query, to be the
     whole of a CTE, for window_changes(). It reads the deltas of these rows, their stays by
     chain_stays(), and the feed's deliveries, and gives one row per raw row and delivery
     that says whether it holds the row (`change`), and by its dates or not (`is_covered`).

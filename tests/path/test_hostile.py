@@ -27,7 +27,7 @@ REASONS = {
         "damaged_id",
     },
     "stg_vending__products": {"no_product_id", "damaged_id"},
-    "stg_vending__kiosk_info": {"no_kiosk_id"},
+    "stg_vending__kiosk_info": {"damaged_id", "no_kiosk_id"},
     "stg_city__neighborhoods": {
         *("no_neighborhood_name", "no_boundary", "implausible_boundary"),
     },
