@@ -322,23 +322,9 @@ def _loss(
 ) -> Loss:
     """What rows of one relation a later one lacks, which covers these dates."""
     landing = parsed.landing
-    for table, rows, others in (
-        ("neighbor_gone", earlier, later),
-        ("neighbor_come", later, earlier),
-    ):
-        landing.execute(
-            f"""
-            create or replace temporary table {table}_keys as
-            select _row_hash, _copy
-            from {rows}
-            anti join (select _row_hash, _copy from {others}) using (_row_hash, _copy)
-            """  # noqa: S608
-        )
-        if rows == earlier and landing.execute(
-            f"select count(*) from {table}_keys"  # noqa: S608
-        ).fetchone() == (0,):
-            return Loss()
-        describe(parsed, table, f"{table}_keys")
+    if not describe_lacking(parsed, "neighbor_gone", earlier, later):
+        return Loss()
+    describe_lacking(parsed, "neighbor_come", later, earlier)
     dates = {"first": first_date, "last": last_date}
     # One copy more or less of a row that stays is one event more or less only where the
     # source does not identify events; in a list each thing is one.
@@ -431,9 +417,20 @@ def _n_covered(
     return int(found[0]) if found else 0
 
 
-def describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
-    """Make a temporary table of the event date and the identity of rows, by their keys."""
-    feed = parsed.feed
+def describe_lacking(parsed: ParsedDelivery, table: str, rows: str, others: str) -> int:
+    """Make a temporary table of the rows of one relation that another lacks; count them.
+
+    It has their event date and their identity, beside `_row_hash` and `_copy`.
+    """
+    feed, keys = parsed.feed, f"{table}_keys"
+    counted = parsed.landing.execute(
+        f"""
+        create or replace temporary table {keys} as
+        select _row_hash, _copy
+        from {rows}
+        anti join (select _row_hash, _copy from {others}) using (_row_hash, _copy)
+        """  # noqa: S608
+    ).fetchone()
     parsed.landing.execute(
         f"""
         create or replace temporary table {table} as
@@ -446,6 +443,7 @@ def describe(parsed: ParsedDelivery, table: str, keys: str) -> None:
         {_described(parsed, keys)}
         """
     )
+    return int(counted[0]) if counted else 0
 
 
 def _described(parsed: ParsedDelivery, keys: str) -> str:

@@ -8,7 +8,7 @@ ended at a limit. If each comes again with other ids, nothing is gone: the ids h
 from datetime import date
 
 from loaders.landing.checks.coverage import event_dates
-from loaders.landing.checks.neighbors import COVERED, Losses, describe
+from loaders.landing.checks.neighbors import COVERED, Losses, describe_lacking
 from loaders.landing.ledger import Entry
 from loaders.landing.parsed_delivery import ParsedDelivery
 
@@ -24,21 +24,9 @@ def find_withdrawn(entry: Entry, parsed: ParsedDelivery, lost: Losses) -> str:
     They have the feed's columns, and `event_date`. Rows without an identity are not among
     them: of those nobody knows which ones are gone.
     """
-    landing = parsed.landing
-    for table, rows, others in (
-        ("slice_gone", lost.earlier, parsed.hashes),
-        ("slice_come", parsed.hashes, lost.earlier),
-    ):
-        landing.execute(
-            f"""
-            create or replace temporary table {table}_keys as
-            select _row_hash, _copy
-            from {rows}
-            anti join (select _row_hash, _copy from {others}) using (_row_hash, _copy)
-            """  # noqa: S608
-        )
-        describe(parsed, table, f"{table}_keys")
-    landing.execute(
+    describe_lacking(parsed, "slice_gone", lost.earlier, parsed.hashes)
+    describe_lacking(parsed, "slice_come", parsed.hashes, lost.earlier)
+    parsed.landing.execute(
         f"""
         create or replace temporary table slice_withdrawn as
         select slice_gone.event_date, slice_gone.identity, held.*
