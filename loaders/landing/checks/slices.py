@@ -104,7 +104,7 @@ def missing_end(
     """
     ends = event_dates(entry, parsed)
     for slips in (0, SLIPS):
-        first, last = event_dates(entry, parsed, slips)
+        first, last = event_dates(entry, parsed, slips) if slips else ends
         if not (first and last and ends[0] and ends[1]):
             return None
         n_before, n_after = parsed.landing.execute(
